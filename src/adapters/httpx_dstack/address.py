@@ -1,0 +1,82 @@
+"""Where DStack listens: `http://`, `https://`, `unix:/path` or `unix:///path`."""
+
+import httpx
+from msgspec import Struct
+
+from dstack_backend.adapters.httpx_dstack.credentials import Basic
+
+__all__ = ["DStackAddress", "parse_address"]
+
+METHOD_PATH = b"/prpc/ListGpus?json"
+
+LONGEST_SOCKET_PATH = 107
+"""Bytes: Linux keeps 108 for a socket's path, the closing NUL included (unix(7))."""
+
+HIGHEST_PORT = 65535
+
+
+class DStackAddress(Struct, frozen=True, kw_only=True):
+    """An address, taken apart.
+
+    Attributes:
+        url: Where ListGpus is, without user and password.
+        socket: The unix socket's path; `None` for TCP.
+        login: User and password that stood in the address; `None` where none did.
+        shown: The address for people, without user and password.
+    """
+
+    url: str
+    socket: str | None
+    login: Basic | None
+    shown: str
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.url.startswith("https:")
+
+
+def parse_address(text: str) -> DStackAddress:
+    """Read an address.
+
+    Raises:
+        ValueError: It is none. The message says what is wrong and repeats nothing of the address,
+            which may hold a password.
+    """
+    if text.startswith("unix:"):
+        return _parse_unix(text.removeprefix("unix:"))
+    return _parse_http(text)
+
+
+def _parse_unix(rest: str) -> DStackAddress:
+    path = rest.removeprefix("//")
+    if not path.startswith("/"):
+        raise ValueError("the path of the socket is not absolute")
+    if not path.isprintable():
+        raise ValueError("the path of the socket holds a character that cannot be printed")
+    if len(path.encode()) > LONGEST_SOCKET_PATH:
+        raise ValueError(f"the path of the socket is longer than {LONGEST_SOCKET_PATH} bytes")
+    url = "http://localhost" + METHOD_PATH.decode()
+    return DStackAddress(url=url, socket=path, login=None, shown=f"unix:{path}")
+
+
+def _parse_http(text: str) -> DStackAddress:
+    if any(char.isspace() or not char.isprintable() for char in text):
+        raise ValueError("it holds a space or a character that cannot be printed")
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError):
+        # Not chained: the library's text repeats parts of the address.
+        raise ValueError("it is not a URL") from None
+    if url.scheme not in ("http", "https"):
+        raise ValueError("it starts with none of http://, https:// and unix:")
+    if not url.host:
+        raise ValueError("it names no host")
+    if url.port is not None and not 0 < url.port <= HIGHEST_PORT:
+        raise ValueError(f"its port is not between 1 and {HIGHEST_PORT}")
+    if url.query or "?" in text or url.fragment or "#" in text:
+        raise ValueError("it holds a ? or a #; only a path may follow the host")
+    login = Basic(url.username, url.password) if url.userinfo else None
+    bare = url.copy_with(userinfo=b"")
+    method = bare.copy_with(raw_path=bare.raw_path.rstrip(b"/") + METHOD_PATH)
+    return DStackAddress(url=str(method), socket=None, login=login, shown=str(bare).rstrip("/"))

@@ -1,0 +1,111 @@
+"""How we prove to DStack who we are. A DStack token gives full control of the VMM: guard it."""
+
+import base64
+import logging
+import re
+import stat
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+__all__ = ["Basic", "Bearer", "Credentials", "TokenFile", "usable_token"]
+
+_log = logging.getLogger(__name__)
+
+LARGEST_TOKEN_FILE = 16 * 1024
+"""Bytes: far beyond any token, far below what hurts."""
+
+# RFC 6750 allows fewer characters; whatever is printable and without spaces fits a header.
+_TOKEN = re.compile(r"[!-~]+")
+
+
+class Credentials(Protocol):
+    """What the Authorization header says."""
+
+    def header(self) -> str:
+        """Give the value of the header for the next request."""
+        ...
+
+
+class Bearer(Struct, frozen=True):
+    """A token that stays the same."""
+
+    token: str
+
+    def header(self) -> str:
+        """Give the header's value."""
+        return f"Bearer {self.token}"
+
+    def __repr__(self) -> str:
+        return "Bearer(...)"
+
+
+class Basic(Struct, frozen=True):
+    """A user and a password."""
+
+    user: str
+    password: str
+
+    def header(self) -> str:
+        """Give the header's value (RFC 7617, UTF-8)."""
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+    def __repr__(self) -> str:
+        return "Basic(...)"
+
+
+class TokenFile:
+    """A token in a file, which may be replaced while we run.
+
+    The file is read for each request: it is small, and a change can then not be missed. While it
+    cannot be read, the token read last is used on: whoever replaces a file may need two steps.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the token for the first time.
+
+        Raises:
+            ValueError: There is no usable token in the file. The message repeats nothing of it.
+        """
+        self._path = path
+        self._token = self._read()
+        self._readable = True
+
+    def header(self) -> str:
+        """Give the header's value, with the token that is in the file now."""
+        try:
+            self._token = self._read()
+        except ValueError as exc:
+            if self._readable:
+                _log.warning("the token file %s; going on with the token read last", exc)
+            self._readable = False
+        else:
+            if not self._readable:
+                _log.info("the token file can be read again")
+            self._readable = True
+        return f"Bearer {self._token}"
+
+    def _read(self) -> str:
+        try:
+            # A pipe or a device could block or never end.
+            if not stat.S_ISREG(self._path.stat().st_mode):
+                raise ValueError("is not a regular file")
+            with self._path.open("rb") as file:
+                content = file.read(LARGEST_TOKEN_FILE)
+        except OSError as exc:
+            raise ValueError(f"cannot be read ({(exc.strerror or 'failed').lower()})") from None
+        return usable_token(content.decode("ascii", "replace").strip())
+
+
+def usable_token(token: str) -> str:
+    """Give the token back.
+
+    Raises:
+        ValueError: It is empty or does not fit into a header.
+    """
+    if not token:
+        raise ValueError("holds no token")
+    if not _TOKEN.fullmatch(token):
+        raise ValueError("holds a space or a character other than printable ASCII")
+    return token

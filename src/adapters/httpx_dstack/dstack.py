@@ -1,0 +1,133 @@
+"""The DStack port over HTTP.
+
+What httpx does not do, this does: a deadline for the whole check (`asyncio.timeout`), a limit for
+the body (counted while it streams), and no answer that is compressed. Each check has a client and
+a connection of its own: nothing can leak from one check into the next, and DStack, which closes
+idle connections after 10 s, never closes one that we are about to use.
+"""
+
+import asyncio
+import ssl
+from contextlib import aclosing
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+
+from dstack_backend import __version__
+from dstack_backend.adapters.httpx_dstack.address import DStackAddress
+from dstack_backend.adapters.httpx_dstack.credentials import Credentials
+from dstack_backend.adapters.httpx_dstack.failures import failure_of, http_failure
+from dstack_backend.adapters.httpx_dstack.listing import decode_listing, decode_version
+from dstack_backend.domain.check import CheckResult
+from dstack_backend.domain.failure import CheckFailure, Reason
+
+__all__ = ["HttpxDStack", "trust"]
+
+LARGEST_BODY = 8 * 1024 * 1024
+"""Bytes of an answer's body."""
+
+CHUNKS_BETWEEN_BREATHS = 64
+"""A body of tiny chunks arrives without a pause; after so many others get their turn."""
+
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+    "User-Agent": f"dstack-backend/{__version__}",
+}
+
+
+def trust(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Make the TLS context: certificates of `ca_file`, or the usual ones (certifi's).
+
+    Raises:
+        ValueError: The file cannot be read, or holds no certificate.
+    """
+    if ca_file is None:
+        return httpx.create_ssl_context(trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError:
+        raise ValueError("holds no certificate in PEM form") from None
+    except OSError as exc:
+        raise ValueError(f"cannot be read ({(exc.strerror or 'failed').lower()})") from None
+
+
+class HttpxDStack:
+    """Asks one DStack for its GPUs."""
+
+    def __init__(
+        self,
+        address: DStackAddress,
+        *,
+        timeout: float = 5.0,
+        credentials: Credentials | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Keep what a check needs; nothing is opened yet.
+
+        Args:
+            address: Where DStack listens. User and password in it are used unless `credentials`
+                are given.
+            timeout: Seconds for one check in total.
+            credentials: What the Authorization header says.
+            tls: Whom to trust for `https://`; by default the usual certificates.
+        """
+        self._address = address
+        self._timeout = timeout
+        self._credentials = credentials or address.login
+        if address.is_tls:
+            self._tls = tls or trust()
+        else:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, but httpx wants one
+
+    async def list_gpus(self) -> CheckResult:
+        """Ask once. It never raises and never takes longer than the timeout."""
+        try:
+            async with asyncio.timeout(self._timeout) as deadline:
+                return await self._ask()
+        except Exception as exc:  # noqa: BLE001 - the port's promise: a failure is a value
+            if deadline.expired():
+                return CheckFailure(Reason.TIMED_OUT, f"no answer within {self._timeout:g} s")
+            return failure_of(exc)
+
+    async def _ask(self) -> CheckResult:
+        transport = httpx.AsyncHTTPTransport(
+            verify=self._tls, uds=self._address.socket, trust_env=False
+        )
+        client = httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,
+            timeout=None,  # noqa: S113 - list_gpus holds the deadline
+        )
+        async with client, client.stream("GET", self._address.url, headers=self._headers()) as got:
+            if got.status_code != HTTPStatus.OK:
+                return http_failure(got.status_code)
+            if got.headers.get("Content-Encoding", "identity").lower() != "identity":
+                return CheckFailure(Reason.INVALID_RESPONSE, "the answer is compressed")
+            body = await _read(got)
+            version = decode_version(got.headers.get("X-App-Version"))
+        return body if isinstance(body, CheckFailure) else decode_listing(body, version)
+
+    def _headers(self) -> dict[str, str]:
+        if self._credentials is None:
+            return _HEADERS
+        return {**_HEADERS, "Authorization": self._credentials.header()}
+
+
+async def _read(response: httpx.Response) -> bytes | CheckFailure:
+    body = bytearray()
+    async with aclosing(response.aiter_raw()) as chunks:
+        count = 0
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                limit = LARGEST_BODY // 1024**2
+                return CheckFailure(
+                    Reason.RESPONSE_TOO_LARGE, f"the answer is larger than {limit} MiB"
+                )
+            count += 1
+            if count % CHUNKS_BETWEEN_BREATHS == 0:
+                await asyncio.sleep(0)
+    return bytes(body)

@@ -1,0 +1,63 @@
+"""How a log record looks: always one line, without control characters and without a traceback.
+
+An exception is named by its type and the place that raised it. Its text is left out: it may hold
+an address, a path or what another side sent.
+"""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+__all__ = ["FIELDS", "JsonFormatter", "TextFormatter"]
+
+FIELDS = ("status", "reason")
+"""Extra fields of our records that the JSON form carries beside the message."""
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-24T08:00:00.000Z WARNING unavailable (timed_out): ...`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the record as one line."""
+        return f"{_time(record)} {record.levelname:<7} {_message(record)}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object: `time`, `level`, `logger`, `message`, and what the record adds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the record as one line of JSON."""
+        fields = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _message(record),
+        }
+        for name in FIELDS:
+            if hasattr(record, name):
+                fields[name] = getattr(record, name)
+        return msgspec.json.encode(fields).decode()
+
+
+def _time(record: logging.LogRecord) -> str:
+    utc = datetime.fromtimestamp(record.created, UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _message(record: logging.LogRecord) -> str:
+    text = record.getMessage()
+    if record.exc_info and record.exc_info[0]:
+        text += f" [{record.exc_info[0].__name__}{_place(record.exc_info[2])}]"
+    printable = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return printable.encode(errors="replace").decode()
+
+
+def _place(traceback: TracebackType | None) -> str:
+    if traceback is None:
+        return ""
+    while traceback.tb_next:
+        traceback = traceback.tb_next
+    return f" at {Path(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}"

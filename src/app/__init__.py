@@ -1,0 +1,1 @@
+"""The application: ties domain and adapters, and is the only place that builds adapters."""

@@ -1,0 +1,117 @@
+"""The command line. Each command imports what it needs: `healthcheck` runs every few seconds."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from dstack_backend import __version__
+from dstack_backend.app.settings import SETTINGS, SettingError, load, load_listen
+
+__all__ = ["main"]
+
+AVAILABLE, UNAVAILABLE, BAD_SETTING = 0, 1, 2
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say it in one line; argparse would print the usage before it."""
+        self.exit(BAD_SETTING, f"dstack-backend: {message}; see dstack-backend --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process.
+
+    Exit codes: 0 well, 1 unavailable or not alive, 2 a bad setting or command line.
+    """
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command", None) or "serve"
+    try:
+        code = _COMMANDS[command](options)
+    except SettingError as exc:
+        print(f"dstack-backend: {exc}", file=sys.stderr)  # noqa: T201
+        code = BAD_SETTING
+    except KeyboardInterrupt:
+        code = 0
+    sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    settings = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = settings.add_argument_group("settings", "each is also an environment variable")
+    for setting in SETTINGS:
+        default = f"default: {setting.default}" if setting.default else "default: none"
+        group.add_argument(
+            setting.option,
+            dest=setting.variable,
+            metavar=setting.variable,
+            help=f"{setting.text} ({default})",
+        )
+    parser = _Parser(
+        prog="dstack-backend",
+        parents=[settings],
+        description="Health backend of a DePHY GPU node: asks DStack which GPUs it has and answers "
+        "dephy-worker on /health. Without a command it serves.",
+        epilog="A bad setting ends the start with exit code 2 and one line that says what is wrong.",
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, text in _TEXTS.items():
+        commands.add_parser(
+            name,
+            parents=[settings],
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            argument_default=argparse.SUPPRESS,
+        )
+    return parser
+
+
+def _serve(options: dict[str, str]) -> int:
+    settings = load(os.environ, options)
+    from dstack_backend.app.serve import run  # noqa: PLC0415
+
+    run(settings)
+
+
+def _check(options: dict[str, str]) -> int:
+    settings = load(os.environ, options)
+    from dstack_backend.adapters.stdlib_logging import set_up_logging  # noqa: PLC0415
+    from dstack_backend.app.container import Container  # noqa: PLC0415
+    from dstack_backend.domain.backend_info import answer_with  # noqa: PLC0415
+    from dstack_backend.domain.status import assess  # noqa: PLC0415
+
+    set_up_logging(settings.log_level, settings.log_format)
+    container = Container(settings=settings)
+    result = asyncio.run(container.dstack().list_gpus())
+    answer = answer_with(assess(result), container.identity())
+    print(answer.body.decode())  # noqa: T201
+    return AVAILABLE if answer.available else UNAVAILABLE
+
+
+def _demo(options: dict[str, str]) -> int:
+    from dstack_backend.app.demo import run  # noqa: PLC0415
+
+    run(os.environ, options)
+
+
+def _healthcheck(options: dict[str, str]) -> int:
+    from dstack_backend.app.healthcheck import is_alive  # noqa: PLC0415
+
+    listen = load_listen(os.environ, options)
+    if is_alive(listen):
+        return 0
+    print(f"dstack-backend: no answer from /livez on {listen}", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+_COMMANDS = {"serve": _serve, "check": _check, "demo": _demo, "healthcheck": _healthcheck}
+_TEXTS = {
+    "serve": "serve; what happens without a command",
+    "check": "check once, print the BackendInfo; exit 0 available, 1 unavailable",
+    "demo": "serve against a simulated DStack with eight H200s that come and go",
+    "healthcheck": "ask the running service's /livez; exit 0 if it answers, else 1",
+}

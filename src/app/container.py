@@ -1,0 +1,50 @@
+"""The composition root: the only place where adapters are built and tied to the app.
+
+A test, or another backend, overrides one provider:
+
+    container = Container(settings=settings)
+    container.dstack.override(providers.Object(my_source_of_gpus))
+"""
+
+from dependency_injector import containers, providers
+
+from dstack_backend.adapters.httpx_dstack import HttpxDStack
+from dstack_backend.adapters.litestar_http import HttpFace
+from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
+from dstack_backend.adapters.stdlib_logging import LogObserver
+from dstack_backend.adapters.system_clock import SystemClock
+from dstack_backend.app.lifespan import checking
+from dstack_backend.app.monitor import Monitor
+from dstack_backend.app.settings import Settings
+from dstack_backend.domain.backend_info import Identity
+
+__all__ = ["Container"]
+
+
+class Container(containers.DeclarativeContainer):
+    """One of each, made when it is first asked for. Lifetimes belong to Litestar's lifespan."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    identity = providers.Singleton(Identity)
+    clock = providers.Singleton(SystemClock)
+    dstack = providers.Singleton(
+        HttpxDStack,
+        settings.provided.dstack,
+        timeout=settings.provided.policy.timeout,
+        credentials=settings.provided.credentials,
+        tls=settings.provided.tls,
+    )
+    log = providers.Singleton(LogObserver)
+    metrics = providers.Singleton(PrometheusMetrics)
+    monitor = providers.Singleton(
+        Monitor,
+        dstack=dstack,
+        clock=clock,
+        policy=settings.provided.policy,
+        identity=identity,
+        observers=providers.List(log, metrics),
+    )
+    lifespan = providers.Singleton(checking, monitor=monitor, clock=clock)
+    http_face = providers.Singleton(
+        HttpFace, health=monitor, exposition=metrics.provided.render, lifespan=lifespan
+    )

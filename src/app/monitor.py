@@ -1,0 +1,110 @@
+"""The monitor at work: it asks, remembers by the domain's rules, publishes, and tells observers."""
+
+import asyncio
+from collections.abc import Sequence
+
+from dstack_backend.app.clock import Clock, read
+from dstack_backend.domain.backend_info import HealthAnswer, Identity, answer_with
+from dstack_backend.domain.change import change_between
+from dstack_backend.domain.check import Check, CheckResult
+from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.monitor import (
+    MonitorState,
+    Policy,
+    next_check_at,
+    observe,
+    since_at,
+    stale_from,
+    status_at,
+)
+from dstack_backend.domain.ports import DStack, Observer
+from dstack_backend.domain.report import StatusReport, report
+
+__all__ = ["Monitor"]
+
+FOREVER = float("inf")
+
+
+class Monitor:
+    """Implements the port `Health` with what the checks bring."""
+
+    def __init__(
+        self,
+        dstack: DStack,
+        clock: Clock,
+        policy: Policy,
+        identity: Identity,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        """Begin knowing nothing; nothing is asked yet."""
+        self._dstack = dstack
+        self._clock = clock
+        self._policy = policy
+        self._identity = identity
+        self._observers = observers
+        self._state = MonitorState(since=read(clock))
+        self._announced = status_at(self._state, clock.monotonic(), policy)
+        self._answer = answer_with(self._announced, identity)
+        self._answer_holds_until = FOREVER
+
+    def answer(self) -> HealthAnswer:
+        """Give what the worker reads: the bytes of the last check, as long as they hold."""
+        now = self._clock.monotonic()
+        if now <= self._answer_holds_until:
+            return self._answer
+        return answer_with(status_at(self._state, now, self._policy), self._identity)
+
+    def report(self) -> StatusReport:
+        """Give all that is known now."""
+        return report(self._state, self._clock.monotonic(), self._policy)
+
+    def is_ready(self) -> bool:
+        """Say whether a first check has finished."""
+        return self._state.last_check is not None
+
+    async def run(self) -> None:
+        """Check again and again, one check at a time."""
+        while True:
+            await self.check()
+            due = next_check_at(self._state, self._policy)
+            if due is not None:
+                await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+
+    async def check(self) -> None:
+        """Ask once and publish what it brings."""
+        started = self._clock.monotonic()
+        result = await self._ask()
+        check = Check(result=result, started=started, finished=read(self._clock))
+        self._state = observe(self._state, check, self._policy)
+        status = status_at(self._state, check.finished.monotonic, self._policy)
+        self._answer = answer_with(status, self._identity)
+        self._answer_holds_until = stale_from(self._state, self._policy) or FOREVER
+        for observer in self._observers:
+            observer.checked(check)
+        self.announce()
+
+    async def _ask(self) -> CheckResult:
+        # The port keeps its own deadline. A foreign one that breaks this promise is given up when
+        # its silence has made the status stale anyway, so that checking goes on.
+        limit = self._policy.stale_after
+        try:
+            async with asyncio.timeout(limit):
+                return await self._dstack.list_gpus()
+        except TimeoutError:
+            return CheckFailure(Reason.TIMED_OUT, f"no answer within {limit:g} s")
+
+    def announce(self) -> None:
+        """Tell the observers if the status is another one than they were told of.
+
+        A check calls this, and so must somebody who watches: no check reports that a status went
+        stale.
+        """
+        now = read(self._clock)
+        status = status_at(self._state, now.monotonic, self._policy)
+        turned = status.status != self._announced.status
+        at = since_at(self._state, now.monotonic, self._policy) if turned else now
+        change = change_between(self._announced, status, at)
+        self._announced = status
+        if change:
+            for observer in self._observers:
+                observer.changed(change)

@@ -1,0 +1,288 @@
+"""What an operator can set: environment variables, each also an option of the command line.
+
+An option beats its variable; a variable that is empty counts as not set.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+
+from dstack_backend.domain.monitor import Policy
+
+if TYPE_CHECKING:
+    import ssl
+
+    from dstack_backend.adapters.httpx_dstack import Credentials, DStackAddress
+
+__all__ = [
+    "SETTINGS",
+    "ListenAddress",
+    "Setting",
+    "SettingError",
+    "Settings",
+    "load",
+    "load_listen",
+]
+
+T = TypeVar("T")
+
+HIGHEST_PORT = 65535
+SHORTEST_INTERVAL = 0.1
+LONGEST_INTERVAL = 86400.0
+HIGHEST_THRESHOLD = 1000
+
+
+class Setting(Struct, frozen=True):
+    """One setting.
+
+    Attributes:
+        variable: The environment variable.
+        default: What holds where it is not set; empty where nothing does.
+        example: A right value, for the message about a wrong one.
+        text: What it means, for the help.
+    """
+
+    variable: str
+    default: str
+    example: str
+    text: str
+
+    @property
+    def option(self) -> str:
+        """The option of the command line."""
+        return "--" + self.variable.lower().replace("_", "-")
+
+
+SETTINGS = (
+    Setting("LISTEN_ADDR", "0.0.0.0:8080", "0.0.0.0:8080", "where to answer: host:port, [::]:port"),
+    Setting(
+        "DSTACK_URL",
+        "http://localhost:19060",
+        "http://localhost:19060",
+        "where DStack is: http://, https://, unix:/path; user:password@ is sent as Basic",
+    ),
+    Setting(
+        "DSTACK_TOKEN",
+        "",
+        "the-token",
+        "bearer token for DStack; an option is seen in the process list, prefer the file",
+    ),
+    Setting(
+        "DSTACK_TOKEN_FILE",
+        "",
+        "/run/secrets/dstack-token",
+        "file that holds the token; read again when it changes",
+    ),
+    Setting(
+        "DSTACK_CA_FILE",
+        "",
+        "/etc/ssl/certs/dstack-ca.pem",
+        "certificates to trust for https://, instead of the usual ones",
+    ),
+    Setting(
+        "CHECK_INTERVAL", "10", "10", "seconds from the start of a check to the start of the next"
+    ),
+    Setting("CHECK_TIMEOUT", "5", "5", "seconds that one check may take in total"),
+    Setting(
+        "FAILURE_THRESHOLD", "1", "1", "failed checks in a row that turn available to unavailable"
+    ),
+    Setting(
+        "RECOVERY_THRESHOLD", "1", "1", "good checks in a row that turn unavailable to available"
+    ),
+    Setting("LOG_LEVEL", "info", "info", "debug, info, warning or error"),
+    Setting("LOG_FORMAT", "text", "json", "text or json"),
+)
+
+_BY_VARIABLE = {setting.variable: setting for setting in SETTINGS}
+
+
+class SettingError(Exception):
+    """A setting that cannot be used. Its text is one line for the operator, with a way out."""
+
+    def __init__(self, variable: str, fault: str, example: str | None = None) -> None:
+        """Say what is wrong.
+
+        Args:
+            variable: The environment variable.
+            fault: What is wrong with its value, without a secret.
+            example: A right value; by default the setting's own.
+        """
+        setting = _BY_VARIABLE[variable]
+        right = f"{variable}={example or setting.example}"
+        super().__init__(f"{variable} ({setting.option}): {fault}; for example {right}")
+
+
+class ListenAddress(Struct, frozen=True):
+    """Where the service answers.
+
+    Attributes:
+        host: An address or a name, an IPv6 address without brackets.
+        port: The TCP port.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings, read and checked.
+
+    Attributes:
+        listen: Where the service answers.
+        dstack: Where DStack listens.
+        credentials: What DStack is shown; `None` where nothing is set.
+        tls: Whom to trust for `https://`; `None` where DStack is reached without TLS.
+        policy: Interval, timeout and thresholds.
+        log_level: The lowest level that is logged.
+        log_format: `text` or `json`.
+    """
+
+    listen: ListenAddress
+    dstack: "DStackAddress"
+    credentials: "Credentials | None"
+    tls: "ssl.SSLContext | None"
+    policy: Policy
+    log_level: str
+    log_format: str
+
+
+def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
+    """Read all settings.
+
+    Args:
+        environ: The environment's variables.
+        options: The command line's options, by the variable that each stands for.
+
+    Raises:
+        SettingError: One of them cannot be used.
+    """
+    from dstack_backend.adapters.httpx_dstack import parse_address, trust  # noqa: PLC0415 - slow
+
+    given = _Given(environ, options)
+    dstack = given.read("DSTACK_URL", parse_address)
+    ca_file = given.read("DSTACK_CA_FILE", _optional(lambda text: trust(Path(text))))
+    return Settings(
+        listen=given.read("LISTEN_ADDR", _listen_address),
+        dstack=dstack,
+        credentials=_credentials(given, dstack),
+        tls=(ca_file or trust()) if dstack.is_tls else None,
+        policy=Policy(
+            interval=given.read("CHECK_INTERVAL", _seconds),
+            timeout=given.read("CHECK_TIMEOUT", _seconds),
+            failure_threshold=given.read("FAILURE_THRESHOLD", _threshold),
+            recovery_threshold=given.read("RECOVERY_THRESHOLD", _threshold),
+        ),
+        log_level=given.read("LOG_LEVEL", _one_of("debug", "info", "warning", "error")),
+        log_format=given.read("LOG_FORMAT", _one_of("text", "json")),
+    )
+
+
+def load_listen(environ: Mapping[str, str], options: Mapping[str, str]) -> ListenAddress:
+    """Read only where the service answers.
+
+    Raises:
+        SettingError: It cannot be used.
+    """
+    return _Given(environ, options).read("LISTEN_ADDR", _listen_address)
+
+
+class _Given:
+    """What the operator gave, before it is understood."""
+
+    def __init__(self, environ: Mapping[str, str], options: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._options = options
+
+    def read(self, variable: str, parse: Callable[[str], T]) -> T:
+        text = self._options.get(variable) or self._environ.get(variable)
+        try:
+            return parse(text or _BY_VARIABLE[variable].default)
+        except ValueError as exc:
+            raise SettingError(variable, str(exc)) from None
+
+
+def _credentials(given: _Given, dstack: "DStackAddress") -> "Credentials | None":
+    from dstack_backend.adapters.httpx_dstack import (  # noqa: PLC0415 - slow
+        Bearer,
+        TokenFile,
+        usable_token,
+    )
+
+    token = given.read("DSTACK_TOKEN", _optional(lambda text: Bearer(usable_token(text))))
+    token_file = given.read("DSTACK_TOKEN_FILE", _optional(lambda text: TokenFile(Path(text))))
+    if token and token_file:
+        raise SettingError("DSTACK_TOKEN_FILE", "DSTACK_TOKEN is set as well; keep one of the two")
+    if dstack.login and (token or token_file):
+        raise SettingError(
+            "DSTACK_URL", "it holds a user, and a token is set as well; keep one of the two"
+        )
+    return token or token_file or dstack.login
+
+
+def _optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    return lambda text: parse(text) if text else None
+
+
+def _listen_address(text: str) -> ListenAddress:
+    match = re.fullmatch(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})", text)
+    if match is None:
+        raise ValueError(f"{_shown(text)} is not host:port")
+    host = match["v6"] or match["host"]
+    if not host:
+        raise ValueError(f"{_shown(text)} names no host; 0.0.0.0 is all of them")
+    if match["v6"] and not _is_ipv6(host):
+        raise ValueError(f"{_shown(text)} has no IPv6 address in its brackets")
+    if not match["v6"] and not re.fullmatch(r"[A-Za-z0-9_.-]+", host):
+        raise ValueError(f"{_shown(text)} has a character that no host name has")
+    port = int(match["port"])
+    if not 0 < port <= HIGHEST_PORT:
+        raise ValueError(f"{_shown(text)} has a port that is not between 1 and {HIGHEST_PORT}")
+    return ListenAddress(host, port)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ip_address(text).version == 6  # noqa: PLR2004 - its name
+    except ValueError:
+        return False
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text):
+        raise ValueError(f"{_shown(text)} is not a number of seconds")
+    seconds = float(text)
+    if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
+        raise ValueError(
+            f"{_shown(text)} is not between {SHORTEST_INTERVAL:g} and {LONGEST_INTERVAL:g} seconds"
+        )
+    return seconds
+
+
+def _threshold(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= HIGHEST_THRESHOLD:
+        raise ValueError(f"{_shown(text)} is not a whole number from 1 to {HIGHEST_THRESHOLD}")
+    return int(text)
+
+
+def _one_of(*values: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in values:
+            raise ValueError(f"{_shown(text)} is not one of {', '.join(values)}")
+        return text.lower()
+
+    return parse
+
+
+def _shown(text: str) -> str:
+    """Give a value that is no secret as a person can read it: printable, on one line, not long."""
+    longest = 40
+    short = text if len(text) <= longest else text[:longest] + "..."
+    return ascii(short)

@@ -1,0 +1,76 @@
+"""The domain: what is true of a node, as values and pure functions.
+
+`assess` turns the result of a check into a status, `describe` turns the status into BackendInfo,
+`encode` gives its bytes; `observe` and `status_at` add what time does to it.
+"""
+
+from dstack_backend.domain.backend_info import (
+    BackendInfo,
+    GpuMetadata,
+    HealthAnswer,
+    Identity,
+    Metadata,
+    answer_with,
+    describe,
+    describe_inventory,
+    encode,
+)
+from dstack_backend.domain.change import Change, change_between
+from dstack_backend.domain.check import Check, CheckResult
+from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.gpu_model import KNOWN_MODELS, model_of
+from dstack_backend.domain.inventory import Gpu, GpuInventory
+from dstack_backend.domain.moment import Moment
+from dstack_backend.domain.monitor import (
+    MonitorState,
+    Policy,
+    next_check_at,
+    observe,
+    result_at,
+    since_at,
+    stale_from,
+    status_at,
+)
+from dstack_backend.domain.ports import DStack, Health, Observer
+from dstack_backend.domain.report import LastCheck, StatusReport, report
+from dstack_backend.domain.status import BackendStatus, Status, assess
+
+__all__ = [
+    "KNOWN_MODELS",
+    "BackendInfo",
+    "BackendStatus",
+    "Change",
+    "Check",
+    "CheckFailure",
+    "CheckResult",
+    "DStack",
+    "Gpu",
+    "GpuInventory",
+    "GpuMetadata",
+    "Health",
+    "HealthAnswer",
+    "Identity",
+    "LastCheck",
+    "Metadata",
+    "Moment",
+    "MonitorState",
+    "Observer",
+    "Policy",
+    "Reason",
+    "Status",
+    "StatusReport",
+    "answer_with",
+    "assess",
+    "change_between",
+    "describe",
+    "describe_inventory",
+    "encode",
+    "model_of",
+    "next_check_at",
+    "observe",
+    "report",
+    "result_at",
+    "since_at",
+    "stale_from",
+    "status_at",
+]

@@ -1,0 +1,87 @@
+"""The whole truth about the monitor at one moment: the body of `GET /status`."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from dstack_backend.domain.backend_info import Metadata, describe_inventory
+from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.moment import Moment
+from dstack_backend.domain.monitor import MonitorState, Policy, since_at, status_at
+from dstack_backend.domain.status import Status
+
+__all__ = ["LastCheck", "StatusReport", "report"]
+
+
+class LastCheck(Struct, frozen=True, kw_only=True):
+    """The check that finished last.
+
+    Attributes:
+        age_seconds: Seconds since it finished.
+        duration_seconds: Seconds that it took.
+        reason: Why it failed; `None` where it brought an inventory.
+        detail: The same for people; `None` where it brought an inventory.
+    """
+
+    age_seconds: float
+    duration_seconds: float
+    reason: Reason | None
+    detail: str | None
+
+
+class StatusReport(Struct, frozen=True, kw_only=True):
+    """Everything that is known, for people and tools.
+
+    Attributes:
+        status: What the network is told.
+        reason: Why it is unavailable; `None` while it is available.
+        detail: The same for people, in one line.
+        last_change: When the status turned last; at first, when the service started.
+        last_check: The check that finished last; `None` before the first.
+        last_success: When a check last brought an inventory.
+        consecutive_failures: How many of the last checks in a row failed.
+        dstack_version: What DStack last said of its own version.
+        inventory: The GPUs while the node is available; `None` while nobody knows them.
+    """
+
+    status: Status
+    reason: Reason | None
+    detail: str
+    last_change: datetime
+    last_check: LastCheck | None
+    last_success: datetime | None
+    consecutive_failures: int
+    dstack_version: str | None
+    inventory: Metadata | None
+
+
+def report(state: MonitorState, now: float, policy: Policy) -> StatusReport:
+    """Tell all about the monitor at `now` (seconds, monotonic)."""
+    status = status_at(state, now, policy)
+    return StatusReport(
+        status=status.status,
+        reason=status.reason,
+        detail=status.sentence,
+        last_change=since_at(state, now, policy).utc,
+        last_check=_last_check(state, now),
+        last_success=_utc(state.last_success),
+        consecutive_failures=state.consecutive_failures,
+        dstack_version=state.source_version,
+        inventory=describe_inventory(status.inventory) if status.inventory else None,
+    )
+
+
+def _utc(moment: Moment | None) -> datetime | None:
+    return moment.utc if moment else None
+
+
+def _last_check(state: MonitorState, now: float) -> LastCheck | None:
+    check = state.last_check
+    if check is None:
+        return None
+    return LastCheck(
+        age_seconds=round(max(0.0, now - check.finished.monotonic), 3),
+        duration_seconds=round(check.duration, 6),
+        reason=check.failure.reason if check.failure else None,
+        detail=check.failure.sentence if check.failure else None,
+    )
