@@ -123,6 +123,11 @@ class _Scrape(Collector):
                 value=report.last_check.age_seconds,
             )
         if report.inventory:
+            yield GaugeMetricFamily(
+                "dstack_backend_gpu_count",
+                "GPUs in all; 0 where DStack is online and lists none.",
+                value=report.inventory.gpu_count,
+            )
             yield _gpus(report.inventory)
 
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from dstack_backend import __version__
+from dstack_backend.adapters.stdlib_logging import place
 from dstack_backend.app.settings import SETTINGS, SettingError, load, load_listen
 
 __all__ = ["main"]
 
-AVAILABLE, UNAVAILABLE, BAD_SETTING = 0, 1, 2
+AVAILABLE, UNAVAILABLE, BAD_SETTING, UNEXPECTED = 0, 1, 2, 70
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,7 +25,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and end the process.
 
-    Exit codes: 0 well, 1 unavailable or not alive, 2 a bad setting or command line.
+    Exit codes: 0 well, 1 unavailable or not alive, 2 a bad setting or command line, 70 an error of
+    ours (EX_SOFTWARE of sysexits.h).
     """
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command", None) or "serve"
@@ -35,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = BAD_SETTING
     except KeyboardInterrupt:
         code = 0
+    except Exception as exc:  # noqa: BLE001 - a person gets a line, not a traceback
+        print(f"dstack-backend: unexpected error, please report it: {place(exc)}", file=sys.stderr)  # noqa: T201
+        code = UNEXPECTED
     sys.exit(code)
 
 
@@ -54,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[settings],
         description="Health backend of a DePHY GPU node: asks DStack which GPUs it has and answers "
         "dephy-worker on /health. Without a command it serves.",
-        epilog="A bad setting ends the start with exit code 2 and one line that says what is wrong.",
+        epilog="A bad setting ends the start with exit code 2 and a line that says what is wrong.",
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("--version", action="version", version=__version__)

@@ -4,11 +4,12 @@ A test, or another backend, overrides one provider:
 
     container = Container(settings=settings)
     container.dstack.override(providers.Object(my_source_of_gpus))
+    container.presence.override(providers.Factory(Silence))  # it has no connection to hold
 """
 
 from dependency_injector import containers, providers
 
-from dstack_backend.adapters.httpx_dstack import HttpxDStack
+from dstack_backend.adapters.httpx_dstack import HeldConnection, HttpxDStack
 from dstack_backend.adapters.litestar_http import HttpFace
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.adapters.stdlib_logging import LogObserver
@@ -34,6 +35,9 @@ class Container(containers.DeclarativeContainer):
         credentials=settings.provided.credentials,
         tls=settings.provided.tls,
     )
+    presence = providers.Singleton(
+        HeldConnection, settings.provided.dstack, timeout=settings.provided.policy.timeout
+    )
     log = providers.Singleton(LogObserver)
     metrics = providers.Singleton(PrometheusMetrics)
     monitor = providers.Singleton(
@@ -43,6 +47,7 @@ class Container(containers.DeclarativeContainer):
         policy=settings.provided.policy,
         identity=identity,
         observers=providers.List(log, metrics),
+        presence=presence,
     )
     lifespan = providers.Singleton(checking, monitor=monitor, clock=clock)
     http_face = providers.Singleton(

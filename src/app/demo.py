@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
-from dstack_backend.app.serve import run_until_signal, serve_with
+from dstack_backend.app.serve import claim_address, run_until_signal, serve_at
 from dstack_backend.app.settings import load
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
@@ -35,12 +35,12 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> NoReturn:
         SettingError: A setting cannot be used.
     """
     given = DEFAULTS | {name: value for name, value in environ.items() if value}
-    load(given, options)  # a wrong setting is told before anything starts
-    run_until_signal(lambda stop: _demonstrate(given, options, stop))
+    address = claim_address(load(given, options))  # what is wrong is told before anything starts
+    run_until_signal(lambda stop: _demonstrate(address, given, options, stop))
 
 
 async def _demonstrate(
-    environ: Mapping[str, str], options: Mapping[str, str], stop: asyncio.Event
+    address: str, environ: Mapping[str, str], options: Mapping[str, str], stop: asyncio.Event
 ) -> None:
     dstack = SimulatedDStack()
     url = await dstack.listen_tcp()
@@ -59,7 +59,7 @@ async def _demonstrate(
     )
     life = asyncio.create_task(_live(dstack))
     try:
-        await serve_with(settings, stop)
+        await serve_at(address, settings, stop)
     finally:
         life.cancel()
         await dstack.crash()

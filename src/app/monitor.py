@@ -1,9 +1,11 @@
 """The monitor at work: it asks, remembers by the domain's rules, publishes, and tells observers."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
 from dstack_backend.app.clock import Clock, read
+from dstack_backend.app.wakeup import Silence, Wakeup
 from dstack_backend.domain.backend_info import HealthAnswer, Identity, answer_with
 from dstack_backend.domain.change import change_between
 from dstack_backend.domain.check import Check, CheckResult
@@ -11,16 +13,19 @@ from dstack_backend.domain.failure import CheckFailure, Reason
 from dstack_backend.domain.monitor import (
     MonitorState,
     Policy,
+    hinted_check_at,
     next_check_at,
     observe,
     since_at,
     stale_from,
     status_at,
 )
-from dstack_backend.domain.ports import DStack, Observer
+from dstack_backend.domain.ports import DStack, Observer, Presence
 from dstack_backend.domain.report import StatusReport, report
 
 __all__ = ["Monitor"]
+
+_log = logging.getLogger(__name__)
 
 FOREVER = float("inf")
 
@@ -32,16 +37,28 @@ class Monitor:
         self,
         dstack: DStack,
         clock: Clock,
+        *,
         policy: Policy,
         identity: Identity,
         observers: Sequence[Observer] = (),
+        presence: Presence | None = None,
     ) -> None:
-        """Begin knowing nothing; nothing is asked yet."""
+        """Begin knowing nothing; nothing is asked yet.
+
+        Args:
+            dstack: The source of GPUs.
+            clock: Time.
+            policy: Interval, timeout and thresholds.
+            identity: Who the backend is to the network.
+            observers: Who is told what happens.
+            presence: What gives hints to check; by default nothing does.
+        """
         self._dstack = dstack
         self._clock = clock
         self._policy = policy
         self._identity = identity
         self._observers = observers
+        self._presence = presence or Silence()
         self._state = MonitorState(since=read(clock))
         self._announced = status_at(self._state, clock.monotonic(), policy)
         self._answer = answer_with(self._announced, identity)
@@ -64,11 +81,15 @@ class Monitor:
 
     async def run(self) -> None:
         """Check again and again, one check at a time."""
-        while True:
-            await self.check()
-            due = next_check_at(self._state, self._policy)
-            if due is not None:
-                await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+        wakeup = Wakeup(self._clock, self._presence)
+        try:
+            while True:
+                await self.check()
+                await wakeup.wait(
+                    next_check_at(self._state, self._policy), hinted_check_at(self._state)
+                )
+        finally:
+            wakeup.close()
 
     async def check(self) -> None:
         """Ask once and publish what it brings."""
@@ -79,8 +100,7 @@ class Monitor:
         status = status_at(self._state, check.finished.monotonic, self._policy)
         self._answer = answer_with(status, self._identity)
         self._answer_holds_until = stale_from(self._state, self._policy) or FOREVER
-        for observer in self._observers:
-            observer.checked(check)
+        self._tell(lambda observer: observer.checked(check))
         self.announce()
 
     async def _ask(self) -> CheckResult:
@@ -106,5 +126,11 @@ class Monitor:
         change = change_between(self._announced, status, at)
         self._announced = status
         if change:
-            for observer in self._observers:
-                observer.changed(change)
+            self._tell(lambda observer: observer.changed(change))
+
+    def _tell(self, event: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            try:
+                event(observer)
+            except Exception:  # noqa: BLE001 - a foreign observer's fault must not stop the checks
+                _log.exception("an observer failed")

@@ -14,7 +14,7 @@ from dstack_backend.adapters.stdlib_logging import set_up_logging
 from dstack_backend.app.container import Container
 from dstack_backend.app.settings import SettingError, Settings
 
-__all__ = ["run", "run_until_signal", "serve_with"]
+__all__ = ["claim_address", "run", "run_until_signal", "serve_at"]
 
 _log = logging.getLogger(__name__)
 
@@ -25,22 +25,30 @@ def run(settings: Settings) -> NoReturn:
     Raises:
         SettingError: The address cannot be listened on.
     """
-    run_until_signal(lambda stop: serve_with(settings, stop))
+    address = claim_address(settings)
+    run_until_signal(lambda stop: serve_at(address, settings, stop))
 
 
-async def serve_with(settings: Settings, stop: asyncio.Event) -> None:
+def claim_address(settings: Settings) -> str:
+    """Give the numeric address to listen on, after it has been seen free.
+
+    Raises:
+        SettingError: It cannot be listened on.
+    """
+    try:
+        return free_address(settings.listen.host, settings.listen.port)
+    except ListenError as exc:
+        raise _cannot_listen(settings, exc) from None
+
+
+async def serve_at(address: str, settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set.
 
     Raises:
-        SettingError: The address cannot be listened on.
+        SettingError: The address was taken in the meantime.
     """
     set_up_logging(settings.log_level, settings.log_format)
-    host, port = settings.listen.host, settings.listen.port
     face = Container(settings=settings).http_face()
-    try:
-        address = free_address(host, port)
-    except ListenError as exc:
-        raise _cannot_listen(settings, exc) from None
     lost_race = None
     async with face.lifespan():
         _log.info(
@@ -51,7 +59,7 @@ async def serve_with(settings: Settings, stop: asyncio.Event) -> None:
             settings.policy.interval,
         )
         try:
-            await serve(face, address, port, stop)
+            await serve(face, address, settings.listen.port, stop)
         except ListenError as exc:
             lost_race = exc  # Litestar's lifespan would wrap it in an exception group
     if lost_race:

@@ -231,8 +231,11 @@ def _optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
     return lambda text: parse(text) if text else None
 
 
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
+
+
 def _listen_address(text: str) -> ListenAddress:
-    match = re.fullmatch(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})", text)
+    match = _HOST_PORT.fullmatch(text)
     if match is None:
         raise ValueError(f"{_shown(text)} is not host:port")
     host = match["v6"] or match["host"]

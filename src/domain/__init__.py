@@ -24,6 +24,7 @@ from dstack_backend.domain.moment import Moment
 from dstack_backend.domain.monitor import (
     MonitorState,
     Policy,
+    hinted_check_at,
     next_check_at,
     observe,
     result_at,
@@ -31,7 +32,7 @@ from dstack_backend.domain.monitor import (
     stale_from,
     status_at,
 )
-from dstack_backend.domain.ports import DStack, Health, Observer
+from dstack_backend.domain.ports import DStack, Health, Observer, Presence
 from dstack_backend.domain.report import LastCheck, StatusReport, report
 from dstack_backend.domain.status import BackendStatus, Status, assess
 
@@ -56,6 +57,7 @@ __all__ = [
     "MonitorState",
     "Observer",
     "Policy",
+    "Presence",
     "Reason",
     "Status",
     "StatusReport",
@@ -65,6 +67,7 @@ __all__ = [
     "describe",
     "describe_inventory",
     "encode",
+    "hinted_check_at",
     "model_of",
     "next_check_at",
     "observe",

@@ -11,6 +11,8 @@ Nothing here knows a clock or a loop: moments come in as values, the next state 
    through a threshold either: a failure that comes then decides at once.
 4. The next check starts an interval after the start of the last one. After a failure it starts
    sooner: 1 s after the end of the failed one, then 2 s, 4 s and so on, up to the interval.
+5. A hint that the source has gone or come back asks for a check now; one that comes within a second
+   of the last check waits for that second to pass, so that no hints make a storm.
 """
 
 from msgspec import Struct
@@ -20,11 +22,12 @@ from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
 from dstack_backend.domain.inventory import GpuInventory
 from dstack_backend.domain.moment import Moment
-from dstack_backend.domain.status import BackendStatus, Status, assess
+from dstack_backend.domain.status import BackendStatus, assess
 
 __all__ = [
     "MonitorState",
     "Policy",
+    "hinted_check_at",
     "next_check_at",
     "observe",
     "result_at",
@@ -35,6 +38,10 @@ __all__ = [
 
 FIRST_RETRY = 1.0
 """Seconds from the end of a first failed check to the start of the next."""
+
+
+HINT_PAUSE = 1.0
+"""Seconds from the end of a check to the earliest one that a hint asks for."""
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -152,16 +159,22 @@ def _is_stale(state: MonitorState, now: float, policy: Policy) -> bool:
     return limit is not None and now > limit
 
 
-def next_check_at(state: MonitorState, policy: Policy) -> float | None:
-    """Give the second (monotonic) at which the next check is due; `None`: at once."""
+def next_check_at(state: MonitorState, policy: Policy) -> float:
+    """Give the second (monotonic) at which the next check is due."""
     last = state.last_check
     if last is None:
-        return None
+        return state.since.monotonic
     finished = last.finished.monotonic
     regular = max(last.started + policy.interval, finished)
     failures = state.consecutive_failures
     if not failures:
         return regular
     # An exponent without a bound would overflow in a night of failures.
-    wait = FIRST_RETRY * 2 ** min(failures - 1, 30)
+    wait = FIRST_RETRY * 2.0 ** min(failures - 1, 30)
     return min(finished + wait, regular)
+
+
+def hinted_check_at(state: MonitorState) -> float:
+    """Give the second (monotonic) from which on a hint is followed."""
+    last = state.last_check
+    return last.finished.monotonic + HINT_PAUSE if last else state.since.monotonic

@@ -7,7 +7,7 @@ from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.report import StatusReport
 
-__all__ = ["DStack", "Health", "Observer"]
+__all__ = ["DStack", "Health", "Observer", "Presence"]
 
 
 class DStack(Protocol):
@@ -18,6 +18,17 @@ class DStack(Protocol):
 
         It never raises: a failure is a value. It returns within its own deadline. A cancelled
         call releases all that it holds.
+        """
+        ...
+
+
+class Presence(Protocol):
+    """Notices, without asking it, that a source of GPUs may have gone or come back."""
+
+    async def changed(self) -> None:
+        """Wait for such a sign. It is a hint to check, never a verdict; none may ever come.
+
+        A cancelled call releases all that it holds.
         """
         ...
 

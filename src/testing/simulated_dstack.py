@@ -9,7 +9,7 @@ import base64
 import contextlib
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -19,19 +19,35 @@ from msgspec import Struct
 
 from dstack_backend.domain.inventory import Gpu
 
-__all__ = ["EIGHT_H200", "Behaviour", "Request", "SimulatedDStack", "http_answer", "in_thread"]
+__all__ = [
+    "EIGHT_H200",
+    "Behaviour",
+    "Remote",
+    "Request",
+    "SimulatedDStack",
+    "http_answer",
+    "in_thread",
+]
 
 IDLE_TIMEOUT = 10.0
 """Seconds after which DStack closes an idle connection."""
 
 LARGEST_HEAD = 64 * 1024
 
+LONGEST_END = 5.0
+"""Seconds that connections may take to end when the DStack does."""
+
+LOOK_AFTER_CLIENT = 0.05
+"""Seconds between two looks whether a client that is being answered is still there."""
+
+_FIRST_FREE_BUS = 0x5D
+
 EIGHT_H200 = tuple(
     Gpu(
         slot=f"{bus:02x}:00.0",
         product_id="10de:2335",
         description="NVIDIA Corporation GH100 [H200 SXM 141GB]",
-        is_free=bus > 0x50,
+        is_free=bus >= _FIRST_FREE_BUS,
     )
     for bus in (0x19, 0x3B, 0x4C, 0x5D, 0x9B, 0xBB, 0xCB, 0xDB)
 )
@@ -103,7 +119,7 @@ class SimulatedDStack:
 
     async def listen_unix(self, path: Path) -> str:
         """Listen on a unix socket and give the `DSTACK_URL`."""
-        path.unlink(missing_ok=True)
+        # asyncio removes the socket that a dead server has left.
         self._server = await asyncio.start_unix_server(self._serve, path, limit=LARGEST_HEAD)
         self._listen_again = lambda: self.listen_unix(path)
         return f"unix:{path}"
@@ -126,7 +142,7 @@ class SimulatedDStack:
         self._connections.add(writer)
         try:
             while request := await self._read(reader):
-                await self._answer(request, writer)
+                await _until_gone(self._answer(request, writer), reader, writer)
                 await writer.drain()
                 if request.headers.get("connection", "").lower() == "close":
                     break
@@ -181,6 +197,23 @@ class SimulatedDStack:
         return by_token or by_login
 
 
+async def _until_gone(
+    answer: Coroutine[None, None, None],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    """Answer as long as the client is there: most faults do not end by themselves."""
+    answering = asyncio.ensure_future(answer)
+    try:
+        while not (answering.done() or reader.at_eof() or writer.is_closing()):
+            await asyncio.wait({answering}, timeout=LOOK_AFTER_CLIENT)
+    finally:
+        answering.cancel()
+        await asyncio.wait({answering})
+    if not answering.cancelled():
+        answering.result()
+
+
 def http_answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> bytes:
     """Give the bytes of an HTTP/1.1 answer with a JSON body."""
     phrase = _PHRASES.get(status, "Unknown")
@@ -223,10 +256,11 @@ def in_thread(
 
     async def finish() -> None:
         await dstack.crash()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            # Without their connections they end by themselves; cancelling them would be logged.
+            _, late = await asyncio.wait(others, timeout=LONGEST_END)
+            for task in late:
+                task.cancel()
 
     try:
         listening = dstack.listen_unix(socket) if socket else dstack.listen_tcp(tls=tls)

@@ -9,12 +9,14 @@ from dstack_backend.adapters.httpx_dstack.credentials import (
     usable_token,
 )
 from dstack_backend.adapters.httpx_dstack.dstack import HttpxDStack, trust
+from dstack_backend.adapters.httpx_dstack.presence import HeldConnection
 
 __all__ = [
     "Basic",
     "Bearer",
     "Credentials",
     "DStackAddress",
+    "HeldConnection",
     "HttpxDStack",
     "TokenFile",
     "parse_address",

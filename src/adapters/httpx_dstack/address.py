@@ -20,12 +20,16 @@ class DStackAddress(Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: Where ListGpus is, without user and password.
+        host: The host to connect to.
+        port: Its TCP port.
         socket: The unix socket's path; `None` for TCP.
         login: User and password that stood in the address; `None` where none did.
         shown: The address for people, without user and password.
     """
 
     url: str
+    host: str
+    port: int
     socket: str | None
     login: Basic | None
     shown: str
@@ -57,7 +61,9 @@ def _parse_unix(rest: str) -> DStackAddress:
     if len(path.encode()) > LONGEST_SOCKET_PATH:
         raise ValueError(f"the path of the socket is longer than {LONGEST_SOCKET_PATH} bytes")
     url = "http://localhost" + METHOD_PATH.decode()
-    return DStackAddress(url=url, socket=path, login=None, shown=f"unix:{path}")
+    return DStackAddress(
+        url=url, host="localhost", port=80, socket=path, login=None, shown=f"unix:{path}"
+    )
 
 
 def _parse_http(text: str) -> DStackAddress:
@@ -79,4 +85,11 @@ def _parse_http(text: str) -> DStackAddress:
     login = Basic(url.username, url.password) if url.userinfo else None
     bare = url.copy_with(userinfo=b"")
     method = bare.copy_with(raw_path=bare.raw_path.rstrip(b"/") + METHOD_PATH)
-    return DStackAddress(url=str(method), socket=None, login=login, shown=str(bare).rstrip("/"))
+    return DStackAddress(
+        url=str(method),
+        host=url.host,
+        port=url.port or (443 if url.scheme == "https" else 80),
+        socket=None,
+        login=login,
+        shown=str(bare).rstrip("/"),
+    )

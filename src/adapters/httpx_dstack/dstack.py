@@ -8,7 +8,6 @@ idle connections after 10 s, never closes one that we are about to use.
 
 import asyncio
 import ssl
-from contextlib import aclosing
 from http import HTTPStatus
 from pathlib import Path
 
@@ -84,8 +83,9 @@ class HttpxDStack:
 
     async def list_gpus(self) -> CheckResult:
         """Ask once. It never raises and never takes longer than the timeout."""
+        deadline = asyncio.timeout(self._timeout)
         try:
-            async with asyncio.timeout(self._timeout) as deadline:
+            async with deadline:
                 return await self._ask()
         except Exception as exc:  # noqa: BLE001 - the port's promise: a failure is a value
             if deadline.expired():
@@ -118,16 +118,13 @@ class HttpxDStack:
 
 async def _read(response: httpx.Response) -> bytes | CheckFailure:
     body = bytearray()
-    async with aclosing(response.aiter_raw()) as chunks:
-        count = 0
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > LARGEST_BODY:
-                limit = LARGEST_BODY // 1024**2
-                return CheckFailure(
-                    Reason.RESPONSE_TOO_LARGE, f"the answer is larger than {limit} MiB"
-                )
-            count += 1
-            if count % CHUNKS_BETWEEN_BREATHS == 0:
-                await asyncio.sleep(0)
+    count = 0
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            limit = f"{LARGEST_BODY // 1024**2} MiB"
+            return CheckFailure(Reason.RESPONSE_TOO_LARGE, f"the answer is larger than {limit}")
+        count += 1
+        if count % CHUNKS_BETWEEN_BREATHS == 0:
+            await asyncio.sleep(0)
     return bytes(body)

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import cast
 
 import anyio
 import httpx
@@ -52,7 +53,7 @@ BY_STEP: dict[type[Exception], Reason] = {
     httpx.DecodingError: Reason.INVALID_RESPONSE,
     httpx.TooManyRedirects: Reason.HTTP_ERROR,
 }
-"""Every exception that an httpx request can end with; a test holds this against httpx's own list."""
+"""Every exception that a request of httpx can end with; a test holds this against its own list."""
 
 # httpx has one exception for an answer that breaks off and for one that is not HTTP. Only the
 # constant texts of httpcore and h11 tell them apart.
@@ -91,7 +92,7 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
     """Walk through an exception, what it came from, and the members of groups."""
     yield exc
     if isinstance(exc, BaseExceptionGroup):
-        for member in exc.exceptions:
+        for member in cast("BaseExceptionGroup[BaseException]", exc).exceptions:
             yield from _causes(member)
     origin = exc.__cause__ or exc.__context__  # httpcore suppresses contexts (`from None`)
     if origin is not None:

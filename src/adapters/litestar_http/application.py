@@ -1,19 +1,32 @@
 """The application: the handlers, with what holds for all of them."""
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import cast
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import ResponseHeader
-from litestar.enums import HttpMethod
-from litestar.types import Receive, Scope, Send
+from litestar.enums import HttpMethod, ScopeType
+from litestar.exceptions import HTTPException
+from litestar.types import (
+    HTTPScope,
+    LifeSpanReceive,
+    LifeSpanScope,
+    LifeSpanSend,
+    Receive,
+    Scope,
+    Send,
+)
 
 from dstack_backend.adapters.litestar_http import openapi
 from dstack_backend.adapters.litestar_http.handlers import Exposition, handlers
 from dstack_backend.domain.ports import Health
 
 __all__ = ["HttpFace"]
+
+_log = logging.getLogger(__name__)
 
 _HEADERS = (
     ResponseHeader(name="Cache-Control", value="no-store"),
@@ -37,18 +50,31 @@ class HttpFace(Litestar):
             exposition: Renders the metrics.
             lifespan: What runs as long as the application does.
         """
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
             handlers(health, exposition),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
             lifespan=[lifespan],
             openapi_config=openapi.CONFIG,
             response_headers=_HEADERS,
             logging_config=None,
+            after_exception=[_report_unexpected],
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self,
+        scope: Scope | LifeSpanScope,
+        receive: Receive | LifeSpanReceive,
+        send: Send | LifeSpanSend,
+    ) -> None:
         """Serve one connection of the ASGI server."""
-        if scope["type"] == "http" and scope["method"] == "HEAD":
-            # The server sees HEAD in its own scope and sends no body.
-            scope = {**scope, "method": HttpMethod.GET}
+        if scope["type"] == ScopeType.HTTP:
+            http = cast("HTTPScope", scope)  # pyright: ignore[reportUnnecessaryCast] - mypy needs it
+            if http["method"] == HttpMethod.HEAD:
+                # The server sees HEAD in its own scope and sends no body.
+                scope = cast("HTTPScope", {**http, "method": HttpMethod.GET})
         await super().__call__(scope, receive, send)
+
+
+def _report_unexpected(exc: Exception, _: Scope) -> None:
+    if not isinstance(exc, HTTPException):
+        _log.error("a request could not be answered", exc_info=exc)

@@ -7,11 +7,11 @@ an address, a path or what another side sent.
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
+from traceback import walk_tb
 
 import msgspec
 
-__all__ = ["FIELDS", "JsonFormatter", "TextFormatter"]
+__all__ = ["FIELDS", "JsonFormatter", "TextFormatter", "place"]
 
 FIELDS = ("status", "reason")
 """Extra fields of our records that the JSON form carries beside the message."""
@@ -49,15 +49,16 @@ def _time(record: logging.LogRecord) -> str:
 
 def _message(record: logging.LogRecord) -> str:
     text = record.getMessage()
-    if record.exc_info and record.exc_info[0]:
-        text += f" [{record.exc_info[0].__name__}{_place(record.exc_info[2])}]"
+    if record.exc_info and record.exc_info[1]:
+        text += f" [{place(record.exc_info[1])}]"
     printable = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     return printable.encode(errors="replace").decode()
 
 
-def _place(traceback: TracebackType | None) -> str:
-    if traceback is None:
-        return ""
-    while traceback.tb_next:
-        traceback = traceback.tb_next
-    return f" at {Path(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}"
+def place(error: BaseException) -> str:
+    """Give an exception's type and where it was raised: `KeyError at cli.py:31`."""
+    frames = list(walk_tb(error.__traceback__))
+    if not frames:
+        return type(error).__name__
+    frame, line = frames[-1]
+    return f"{type(error).__name__} at {Path(frame.f_code.co_filename).name}:{line}"

@@ -1,0 +1,239 @@
+"""Fakes of the ports: scripted DStack and presence, virtual time, settable health, a memory."""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from dstack_backend.domain.backend_info import HealthAnswer, Identity, answer_with
+from dstack_backend.domain.change import Change
+from dstack_backend.domain.check import Check, CheckResult
+from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.inventory import GpuInventory
+from dstack_backend.domain.moment import Moment
+from dstack_backend.domain.monitor import MonitorState, Policy, observe
+from dstack_backend.domain.report import StatusReport, report
+from dstack_backend.domain.status import assess
+
+__all__ = [
+    "EPOCH",
+    "ORIGIN",
+    "FakeClock",
+    "FakeDStack",
+    "FakeHealth",
+    "FakePresence",
+    "RecordingObserver",
+]
+
+ORIGIN = 1000.0
+"""What a fake clock's monotonic reading begins with: nobody may rely on 0."""
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+"""What a fake clock's wall clock begins with."""
+
+TURNS = 40
+"""Rounds of the event loop in which all that can run has run: no chain of tasks here is longer."""
+
+
+class FakeClock:
+    """Virtual time: it passes only when `advance` is called."""
+
+    def __init__(self) -> None:
+        """Begin at second 1000 of the monotonic clock, on the first of January 2026."""
+        self._now = ORIGIN
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+
+    def monotonic(self) -> float:
+        """Seconds of virtual time."""
+        return self._now
+
+    def utc(self) -> datetime:
+        """The virtual wall clock, which runs with the monotonic one."""
+        return EPOCH + timedelta(seconds=self._now - ORIGIN)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until so many seconds were advanced; let others run at once where it is none."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), woken))
+        await woken
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass: sleepers wake in the order of their time, each when it has come."""
+        target = self._now + seconds
+        await _let_run()
+        while self._sleepers and self._sleepers[0][0] <= target:
+            self._now, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():  # a sleeper that was cancelled is still in the list
+                woken.set_result(None)
+                await _let_run()
+        self._now = target
+
+
+async def _let_run() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+class FakeDStack:
+    """A DStack whose results are scripted.
+
+    Attributes:
+        calls: How many calls began.
+        asked_at: When each call began, in seconds since the clock's origin; needs a clock.
+        under_way: How many calls have not ended yet.
+        most_at_once: The largest number of calls that were under way together.
+        cancelled: How many calls were cancelled.
+        latency: Seconds of the clock that a call takes.
+    """
+
+    def __init__(
+        self,
+        results: Sequence[CheckResult] | Callable[[], CheckResult] = (),
+        *,
+        clock: FakeClock | None = None,
+        latency: float = 0.0,
+    ) -> None:
+        """Take the script.
+
+        Args:
+            results: One result for each call, the last one for all further calls too, by default
+                an empty inventory; or what is called each time. It may raise, as a DStack that
+                breaks its promise.
+            clock: What the latency is waited for on.
+            latency: Seconds that a call takes.
+        """
+        self.calls = 0
+        self.asked_at: list[float] = []
+        self.under_way = 0
+        self.most_at_once = 0
+        self.cancelled = 0
+        self.latency = latency
+        self._clock = clock
+        self._script = results if callable(results) else _one_by_one(results)
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def hang(self) -> None:
+        """From now on let calls wait, until `release` or until they are cancelled."""
+        self._open.clear()
+
+    def release(self) -> None:
+        """End the waiting."""
+        self._open.set()
+
+    async def list_gpus(self) -> CheckResult:
+        """Give the next result of the script."""
+        self.calls += 1
+        self.under_way += 1
+        self.most_at_once = max(self.most_at_once, self.under_way)
+        if self._clock:
+            self.asked_at.append(self._clock.monotonic() - ORIGIN)
+        try:
+            if self._clock and self.latency:
+                await self._clock.sleep(self.latency)
+            await self._open.wait()
+            return self._script()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.under_way -= 1
+
+
+def _one_by_one(results: Sequence[CheckResult]) -> Callable[[], CheckResult]:
+    remaining = list(results) or [GpuInventory()]
+    return lambda: remaining.pop(0) if len(remaining) > 1 else remaining[0]
+
+
+class FakePresence:
+    """Gives a hint when it is told to.
+
+    Attributes:
+        listeners: How many calls wait for a hint.
+    """
+
+    def __init__(self) -> None:
+        """Begin in silence."""
+        self.listeners = 0
+        self._hint = asyncio.Event()
+
+    def hint(self) -> None:
+        """Let one call return: the one that waits, or else the next."""
+        self._hint.set()
+
+    async def changed(self) -> None:
+        """Wait for the next hint."""
+        self.listeners += 1
+        try:
+            await self._hint.wait()
+            self._hint.clear()
+        finally:
+            self.listeners -= 1
+
+
+class FakeHealth:
+    """What is known of a node, as somebody says.
+
+    Attributes:
+        health_answer: What `answer` gives.
+        status_report: What `report` gives.
+        ready: What `is_ready` gives.
+    """
+
+    def __init__(self, result: CheckResult | None = None) -> None:
+        """Know what one check has brought; by default nothing: `starting`."""
+        self.health_answer: HealthAnswer
+        self.status_report: StatusReport
+        self.ready: bool
+        self.know(result)
+
+    def know(self, result: CheckResult | None, identity: Identity | None = None) -> None:
+        """Set all three to what one check has brought; `None`: no check has finished."""
+        start = Moment(ORIGIN, EPOCH)
+        state = MonitorState(since=start)
+        if result is not None:
+            check = Check(result=result, started=ORIGIN, finished=start + 0.25)
+            state = observe(state, check, Policy())
+        status = assess(CheckFailure(Reason.STARTING) if result is None else result)
+        self.health_answer = answer_with(status, identity)
+        self.status_report = report(state, ORIGIN + 1.0, Policy())
+        self.ready = result is not None
+
+    def answer(self) -> HealthAnswer:
+        """Give `health_answer`."""
+        return self.health_answer
+
+    def report(self) -> StatusReport:
+        """Give `status_report`."""
+        return self.status_report
+
+    def is_ready(self) -> bool:
+        """Give `ready`."""
+        return self.ready
+
+
+class RecordingObserver:
+    """Keeps what it is told.
+
+    Attributes:
+        checks: The finished checks, in order.
+        changes: The changes of status, in order.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.checks: list[Check] = []
+        self.changes: list[Change] = []
+
+    def checked(self, check: Check) -> None:
+        """Keep a check."""
+        self.checks.append(check)
+
+    def changed(self, change: Change) -> None:
+        """Keep a change."""
+        self.changes.append(change)
