@@ -1,7 +1,8 @@
 """Writes the lock files, or with `--check` says whether they are up to date.
 
-`requirements/service.txt` holds what the service needs, for the container; `requirements/dev.txt`
-holds that and what its development needs. Both have hashes and hold for each supported Python.
+`requirements/service.txt` holds what the service needs, `requirements/build.txt` what builds its
+wheel, both for the container; `requirements/dev.txt` holds that and what development needs. All
+have hashes and hold for each supported Python.
 What stands in them already stays, as long as pyproject.toml allows it.
 """
 
@@ -12,8 +13,9 @@ import tempfile
 from pathlib import Path
 
 LOCKS = {
-    Path("requirements/service.txt"): [],
-    Path("requirements/dev.txt"): ["--extra", "testing", "--group", "dev"],
+    Path("requirements/service.txt"): ["pyproject.toml"],
+    Path("requirements/build.txt"): ["--group", "build"],
+    Path("requirements/dev.txt"): ["pyproject.toml", "--extra", "testing", "--group", "dev"],
 }
 
 
@@ -26,7 +28,7 @@ def compile_lock(lock: Path, what: list[str], output: Path) -> None:
         *("--python-version", "3.11", "--generate-hashes", "--no-annotate"),
         *("--custom-compile-command", "make lock"),
         *what,
-        *("--output-file", str(output), "pyproject.toml"),
+        *("--output-file", str(output)),
     ]
     subprocess.run(command, check=True)  # noqa: S603 - the command is above
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -75,7 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _end_at_once_on_sigterm() -> None:
+    """Until the service's own handler is there: the first process of a container has none."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+
 def _serve(options: dict[str, str]) -> int:
+    _end_at_once_on_sigterm()
     settings = load(os.environ, options)
     from dstack_backend.app.serve import run  # noqa: PLC0415
 
@@ -98,6 +105,7 @@ def _check(options: dict[str, str]) -> int:
 
 
 def _demo(options: dict[str, str]) -> int:
+    _end_at_once_on_sigterm()
     from dstack_backend.app.demo import run  # noqa: PLC0415
 
     run(os.environ, options)
