@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test check static format lint types imports lock lock-check schema build clean
+.PHONY: help demo test check static format lint types imports lock lock-check bench schema build clean
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -33,6 +33,9 @@ lock: $(STAMP) ## bring the lock files up to date with pyproject.toml
 
 lock-check: $(STAMP)
 	@$(BIN)/python -m tools.lock --check
+
+bench: $(STAMP) ## benchmarks, into docs/benchmarks.md; needs wrk and nginx
+	@$(BIN)/python -m bench
 
 schema: $(STAMP) ## write the JSON Schema of BackendInfo anew
 	@$(BIN)/python -m tools.schema

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in _TEXTS.items():
         commands.add_parser(
             name,
-            parents=[settings],
+            parents=[_simulation() if name == "simulate" else settings],
             help=text,
             description=text[0].upper() + text[1:] + ".",
             argument_default=argparse.SUPPRESS,
@@ -76,9 +76,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _simulation() -> _Parser:
+    options = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = options.add_argument_group("the simulated DStack")
+    for name, (shown, text) in _SIMULATION.items():
+        group.add_argument(f"--{name}", dest=name, metavar=shown, help=text)
+    text = "print the name of each fault with the reason that a check ends with"
+    group.add_argument("--list-faults", dest="list-faults", action="store_true", help=text)
+    return options
+
+
 def _end_at_once_on_sigterm() -> None:
     """Until the service's own handler is there: the first process of a container has none."""
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
 
 
 def _serve(options: dict[str, str]) -> int:
@@ -111,6 +121,17 @@ def _demo(options: dict[str, str]) -> int:
     run(os.environ, options)
 
 
+def _simulate(options: dict[str, str]) -> int:
+    _end_at_once_on_sigterm()
+    from dstack_backend.app.simulate import OptionError, run  # noqa: PLC0415
+
+    try:
+        run(options)
+    except OptionError as exc:
+        print(f"dstack-backend: {exc}", file=sys.stderr)  # noqa: T201
+        return BAD_SETTING
+
+
 def _healthcheck(options: dict[str, str]) -> int:
     from dstack_backend.app.healthcheck import is_alive  # noqa: PLC0415
 
@@ -121,10 +142,36 @@ def _healthcheck(options: dict[str, str]) -> int:
     return 1
 
 
-_COMMANDS = {"serve": _serve, "check": _check, "demo": _demo, "healthcheck": _healthcheck}
+_COMMANDS = {
+    "serve": _serve,
+    "check": _check,
+    "demo": _demo,
+    "simulate": _simulate,
+    "healthcheck": _healthcheck,
+}
 _TEXTS = {
     "serve": "serve; what happens without a command",
     "check": "check once, print the BackendInfo; exit 0 available, 1 unavailable",
     "demo": "serve against a simulated DStack with eight H200s that come and go",
+    "simulate": "be a DStack for tests: any number of GPUs, any fault, by a script if you like",
     "healthcheck": "ask the running service's /livez; exit 0 if it answers, else 1",
+}
+_SIMULATION = {
+    "listen": (
+        "ADDRESS",
+        "host:port or unix:/path; port 0 is a free one (default: 127.0.0.1:19060)",
+    ),
+    "gpus": ("N", "how many GPUs there are (default: 8)"),
+    "free": ("N", "how many of them are free (default: all)"),
+    "product-id": ("ID", "vendor and device of each GPU (default: 10de:2335, an H200)"),
+    "token": ("TEXT", "bearer token to ask for (default: everybody is let in)"),
+    "latency": ("SECONDS", "how long an answer takes (default: 0)"),
+    "fault": ("NAME", "what goes wrong with each request (default: nothing)"),
+    "script": (
+        "FILE",
+        (
+            "lines to follow, - for standard input: ok, fault NAME, crash, revive, gpus N, free N, "
+            "product-id ID, latency S, token TEXT, wait S, end"
+        ),
+    ),
 }

@@ -107,10 +107,13 @@ class Monitor:
         # The port keeps its own deadline. A foreign one that breaks this promise is given up when
         # its silence has made the status stale anyway, so that checking goes on.
         limit = self._policy.stale_after
+        patience = asyncio.timeout(limit)
         try:
-            async with asyncio.timeout(limit):
+            async with patience:
                 return await self._dstack.list_gpus()
         except TimeoutError:
+            if not patience.expired():
+                raise
             return CheckFailure(Reason.TIMED_OUT, f"no answer within {limit:g} s")
 
     def announce(self) -> None:

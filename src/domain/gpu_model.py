@@ -77,8 +77,9 @@ _NVIDIA_MODELS = {
 _LONGEST_NAME = 64
 
 # `NVIDIA Corporation GH100 [H200 SXM 141GB] (rev a1)`: the name stands in the last brackets, at the
-# end. `[AMD/ATI] Device 74a1` names a vendor, not a card, and `[10de:2335]` is an id.
-_BRACKETED_NAME = re.compile(r"\[([^\[\]]+)\]\s*(?:\(rev [0-9a-f]+\))?\s*\Z", re.IGNORECASE)
+# end. `[AMD/ATI] Device 74a1` names a vendor, not a card, and `[10de:2335]` is an id. No two
+# neighbours of the pattern match the same, or a long hostile text would take quadratic time.
+_BRACKETED_NAME = re.compile(r"\[([^\[\]]+)\]\s*(?:\(rev [0-9a-f]+\)\s*)?\Z", re.IGNORECASE)
 _PCI_ID = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4})?", re.IGNORECASE)
 
 KNOWN_MODELS = frozenset(_NVIDIA_MODELS.values())

@@ -145,7 +145,7 @@ class History(Struct, frozen=True):
         return self.states[-1]
 
 
-_TURNS = (
+_TURNS: tuple[CheckResult, ...] = (
     GpuInventory(),
     GpuInventory(gpus=(Gpu(slot="3b:00.0", product_id="", description="", is_free=True),)),
     CheckFailure(Reason.TIMED_OUT, "no answer within 5 s"),

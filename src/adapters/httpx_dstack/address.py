@@ -1,5 +1,7 @@
 """Where DStack listens: `http://`, `https://`, `unix:/path` or `unix:///path`."""
 
+import re
+
 import httpx
 from msgspec import Struct
 
@@ -13,6 +15,8 @@ LONGEST_SOCKET_PATH = 107
 """Bytes: Linux keeps 108 for a socket's path, the closing NUL included (unix(7))."""
 
 HIGHEST_PORT = 65535
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 
 
 class DStackAddress(Struct, frozen=True, kw_only=True):
@@ -78,10 +82,14 @@ def _parse_http(text: str) -> DStackAddress:
         raise ValueError("it starts with none of http://, https:// and unix:")
     if not url.host:
         raise ValueError("it names no host")
+    if ":" not in url.host and not _HOST_NAME.fullmatch(url.raw_host.decode("ascii")):
+        raise ValueError("its host is neither a name nor an address")
     if url.port is not None and not 0 < url.port <= HIGHEST_PORT:
         raise ValueError(f"its port is not between 1 and {HIGHEST_PORT}")
     if url.query or "?" in text or url.fragment or "#" in text:
         raise ValueError("it holds a ? or a #; only a path may follow the host")
+    if b"@" in url.raw_path:
+        raise ValueError("it holds an @ after the host; in a password write / as %2F and @ as %40")
     login = Basic(url.username, url.password) if url.userinfo else None
     bare = url.copy_with(userinfo=b"")
     method = bare.copy_with(raw_path=bare.raw_path.rstrip(b"/") + METHOD_PATH)

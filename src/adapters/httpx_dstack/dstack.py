@@ -8,9 +8,12 @@ idle connections after 10 s, never closes one that we are about to use.
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
+import httpcore
 import httpx
 
 from dstack_backend import __version__
@@ -84,15 +87,18 @@ class HttpxDStack:
     async def list_gpus(self) -> CheckResult:
         """Ask once. It never raises and never takes longer than the timeout."""
         deadline = asyncio.timeout(self._timeout)
+        connections = _Connections()
         try:
             async with deadline:
-                return await self._ask()
+                return await self._ask(connections)
         except Exception as exc:  # noqa: BLE001 - the port's promise: a failure is a value
             if deadline.expired():
                 return CheckFailure(Reason.TIMED_OUT, f"no answer within {self._timeout:g} s")
             return failure_of(exc)
+        finally:
+            await connections.close()
 
-    async def _ask(self) -> CheckResult:
+    async def _ask(self, connections: "_Connections") -> CheckResult:
         transport = httpx.AsyncHTTPTransport(
             verify=self._tls, uds=self._address.socket, trust_env=False
         )
@@ -101,7 +107,13 @@ class HttpxDStack:
             trust_env=False,
             timeout=None,  # noqa: S113 - list_gpus holds the deadline
         )
-        async with client, client.stream("GET", self._address.url, headers=self._headers()) as got:
+        request = client.stream(
+            "GET",
+            self._address.url,
+            headers=self._headers(),
+            extensions={"trace": connections.trace},
+        )
+        async with client, request as got:
             if got.status_code != HTTPStatus.OK:
                 return http_failure(got.status_code)
             if got.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -114,6 +126,24 @@ class HttpxDStack:
         if self._credentials is None:
             return _HEADERS
         return {**_HEADERS, "Authorization": self._credentials.header()}
+
+
+class _Connections:
+    """Closes what httpcore opened: cancelled within a TLS handshake, it leaves its socket open."""
+
+    def __init__(self) -> None:
+        self._streams: list[httpcore.AsyncNetworkStream] = []
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event in _OPENED:
+            self._streams.append(info["return_value"])
+
+    async def close(self) -> None:
+        for stream in self._streams:
+            await stream.aclose()
+
+
+_OPENED = ("connection.connect_tcp.complete", "connection.connect_unix_socket.complete")
 
 
 async def _read(response: httpx.Response) -> bytes | CheckFailure:

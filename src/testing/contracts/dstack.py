@@ -23,7 +23,7 @@ from dstack_backend.testing.contracts.backend_info import (
 __all__ = ["DStackContract", "FaithfulContract", "HangingContract", "check_result"]
 
 REPETITIONS = 20
-SETTLING = 2.0
+SETTLING = 1.0
 """Seconds for what was closed to be gone."""
 
 TURNS_BEFORE_CANCEL = (0, 1, 2, 3, 5, 8, 13, 21)

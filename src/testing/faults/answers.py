@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from http import HTTPStatus
 
 from dstack_backend.domain.failure import Reason
@@ -106,6 +107,7 @@ _MANY = 20_000
 _MARKUP = '<script>alert(1)</script>"\'&amp;{{7*7}}${7*7}%s%n\\"}],"is_free":'
 
 
+@cache
 def _many() -> bytes:
     gpus = [{**_GPU, "slot": f"{number:04x}:00:00.0"} for number in range(_MANY)]
     return json.dumps({"gpus": gpus, "allow_attach_all": True}).encode()

@@ -1,0 +1,37 @@
+"""The baseline: the design that asks DStack for each request, in the same stack as ours.
+
+It is what the Rust service does. Litestar, granian, httpx and the encoding are the same; only the
+monitor between them is not there.
+"""
+
+import asyncio
+import os
+import signal
+
+from litestar import Litestar, MediaType, Response, get
+
+from dstack_backend.adapters.granian_server import free_address, serve
+from dstack_backend.app.container import Container
+from dstack_backend.app.settings import load
+from dstack_backend.domain import answer_with, assess
+
+
+async def main() -> None:
+    """Serve until SIGTERM."""
+    settings = load(os.environ, {})
+    dstack = Container(settings=settings).dstack()
+
+    @get("/health")
+    async def health() -> Response[bytes]:
+        answer = answer_with(assess(await dstack.list_gpus()))
+        code = 200 if answer.available else 503
+        return Response(answer.body, media_type=MediaType.JSON, status_code=code)
+
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    listen = settings.listen
+    await serve(Litestar([health]), free_address(listen.host, listen.port), listen.port, stop)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

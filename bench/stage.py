@@ -1,0 +1,119 @@
+"""Starts what is measured: our service, the on-demand design, nginx, a simulated DStack."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+
+__all__ = ["DESIGNS", "get", "nginx", "pss", "service"]
+
+DESIGNS = {"ours": "dstack_backend", "on demand": "bench.on_demand"}
+"""The modules of the two designs, by the name that the tables give them."""
+
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; default_type application/json;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  server {{ listen 127.0.0.1:{port}; root {folder}/root; }}
+}}
+"""
+
+
+class Running:
+    """A process that answers.
+
+    Attributes:
+        pid: Its number.
+        url: Its `/health`.
+        started_in: Seconds from its start to its first answer.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        """Wait until it answers."""
+        begin = time.monotonic()
+        self.pid = process.pid
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}/health"
+        while get(self.url)[0] == 0:
+            if process.poll() is not None or time.monotonic() - begin > 30:
+                raise RuntimeError(f"it does not answer: {process.args!r}")
+            time.sleep(0.01)
+        self.started_in = time.monotonic() - begin
+
+
+@contextlib.contextmanager
+def service(design: str, dstack_url: str, **settings: str) -> Generator[Running, None, None]:
+    """Run one of the two designs against a DStack, and end it."""
+    port = _free_port()
+    environ = {"DSTACK_URL": dstack_url, "LISTEN_ADDR": f"127.0.0.1:{port}", **settings}
+    with _process([sys.executable, "-m", DESIGNS[design]], {**os.environ, **environ}) as process:
+        yield Running(process, port)
+
+
+@contextlib.contextmanager
+def nginx(body: bytes) -> Generator[Running, None, None]:
+    """Serve `body` as the file `/health`, with one worker, as ours has one."""
+    port = _free_port()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "root").mkdir()
+        (folder / "root" / "health").write_bytes(body)
+        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
+        command = [shutil.which("nginx") or "nginx", "-c", str(folder / "nginx.conf")]
+        with _process(command, dict(os.environ)) as process:
+            yield Running(process, port)
+
+
+def get(url: str, timeout: float = 10.0) -> tuple[int, bytes]:
+    """Ask once: the code and the body; code 0 where nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as exc:
+        return exc.code, exc.read()
+    except OSError:
+        return 0, b""
+
+
+def pss(pid: int) -> float:
+    """Give the proportional share of memory of a process and its children, in MB."""
+    pids = [pid, *_children(pid)]
+    texts = [Path(f"/proc/{each}/smaps_rollup").read_text() for each in pids]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("Pss:")]
+    return sum(int(line.split()[1]) for line in lines) / 1024
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+@contextlib.contextmanager
+def _process(
+    command: list[str], environ: dict[str, str]
+) -> Generator[subprocess.Popen[bytes], None, None]:
+    process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

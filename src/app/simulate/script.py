@@ -1,0 +1,151 @@
+"""The lines of a script, each a direction for the simulated DStack.
+
+| line            | from then on                                                                  |
+|-----------------|-------------------------------------------------------------------------------|
+| `ok`            | it answers as a DStack in good health                                         |
+| `fault NAME`    | it does to each request what the fault of this name does                      |
+| `crash`         | it is gone: nobody listens, all connections are cut                           |
+| `revive`        | it listens again where it did                                                 |
+| `gpus N`        | it has so many GPUs                                                           |
+| `free N`        | the last so many of them are free; `free all`                                 |
+| `product-id ID` | they are of this kind                                                         |
+| `latency S`     | an answer takes so many seconds                                               |
+| `token TEXT`    | it asks for this bearer token; `token` alone lets everybody in                |
+| `wait S`        | the next line is followed so many seconds later                               |
+| `end`           | the simulation ends                                                           |
+"""
+
+import asyncio
+import difflib
+import re
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from dstack_backend.app.simulate.stage import Stage
+from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
+from dstack_backend.testing.simulated_dstack import Behaviour
+
+__all__ = ["Direction", "expected_results", "parse", "shown"]
+
+T = TypeVar("T")
+
+MOST_GPUS = 10_000
+LONGEST = 86_400.0
+
+Direction = Callable[[Stage], Awaitable[None]]
+"""Follows one line. It raises `ValueError` or `OSError` where that is not possible now."""
+
+_BEHAVIOURS: dict[str, Behaviour] = {
+    **{name: fault.behaviour for name, fault in FAULTS.items()},
+    **HOSTILE_ANSWERS,
+}
+
+
+def expected_results() -> dict[str, str]:
+    """Give the names of all faults, each with the reason that a check must end with.
+
+    Answers that are inventories, whatever they make a careless reader do, are `available`.
+    """
+    faults = {name: str(fault.reason) for name, fault in FAULTS.items()}
+    return faults | dict.fromkeys(HOSTILE_ANSWERS, "available")
+
+
+def parse(line: str) -> Direction | None:
+    """Read one line; `None` for an empty one and for a comment (`# ...`).
+
+    Raises:
+        ValueError: It is no direction. The message says why in one line.
+    """
+    verb, _, argument = line.strip().partition(" ")
+    if not verb or verb.startswith("#"):
+        return None
+    if verb not in _VERBS:
+        raise ValueError(f"{shown(verb)} is none of {', '.join(_VERBS)}")
+    return _VERBS[verb](argument.strip())
+
+
+def shown(text: str) -> str:
+    """Give a text of whoever wrote it as a person can read it: printable, on one line, short."""
+    return ascii(text.strip()[:40])
+
+
+def _at_once(change: Callable[[Stage], None]) -> Direction:
+    async def direction(stage: Stage) -> None:
+        change(stage)
+        await asyncio.sleep(0)
+
+    return direction
+
+
+def _alone(direction: Direction) -> Callable[[str], Direction]:
+    def read(argument: str) -> Direction:
+        if argument:
+            raise ValueError(f"{shown(argument)} follows where nothing may")
+        return direction
+
+    return read
+
+
+def _with(
+    read: Callable[[str], T], change: Callable[[Stage, T], None]
+) -> Callable[[str], Direction]:
+    def read_whole(argument: str) -> Direction:
+        value = read(argument)
+        return _at_once(lambda stage: change(stage, value))
+
+    return read_whole
+
+
+def _behaviour(name: str) -> Behaviour:
+    if name not in _BEHAVIOURS:
+        near = [each for each in _BEHAVIOURS if name and each.startswith(name)]
+        near = near or difflib.get_close_matches(name, _BEHAVIOURS)
+        hint = f"perhaps {' or '.join(near[:3])}; " if near else ""
+        raise ValueError(f"no fault is called {shown(name)}; {hint}--list-faults lists all")
+    return _BEHAVIOURS[name]
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > MOST_GPUS:
+        raise ValueError(f"{shown(text)} is not a whole number from 0 to {MOST_GPUS}")
+    return int(text)
+
+
+def _count_or_all(text: str) -> int | None:
+    return None if text == "all" else _count(text)
+
+
+def _product_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}", text):
+        raise ValueError(f"{shown(text)} is not vendor:device in hexadecimal, such as 10de:2335")
+    return text.lower()
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", text) or float(text) > LONGEST:
+        raise ValueError(f"{shown(text)} is not a number of seconds, such as 0.4")
+    return float(text)
+
+
+def _token(text: str) -> str | None:
+    return text or None
+
+
+def _wait(text: str) -> Direction:
+    seconds = _seconds(text)
+    return lambda _: asyncio.sleep(seconds)
+
+
+_VERBS: dict[str, Callable[[str], Direction]] = {
+    "ok": _alone(_at_once(lambda stage: stage.behave(None))),
+    "fault": _with(_behaviour, Stage.behave),
+    "crash": _alone(Stage.crash),
+    "revive": _alone(Stage.revive),
+    "gpus": _with(_count, Stage.have),
+    "free": _with(_count_or_all, Stage.free),
+    "product-id": _with(_product_id, Stage.be_of),
+    "latency": _with(_seconds, Stage.answer_after),
+    "token": _with(_token, Stage.ask_for),
+    "wait": _wait,
+    "end": _alone(_at_once(Stage.end)),
+}

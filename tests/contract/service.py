@@ -1,0 +1,173 @@
+"""The service as a process of its own, and what a test asks of it."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from http.client import HTTPMessage
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+__all__ = ["Answer", "Service", "free_port", "run_command", "wait_until"]
+
+START = 20.0
+"""Seconds for a start; far more than it takes, as the machine may be busy."""
+
+
+class Answer(Struct, frozen=True):
+    """An HTTP answer.
+
+    Attributes:
+        code: The status.
+        headers: The headers.
+        body: The body.
+    """
+
+    code: int
+    headers: HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        """Give the body, decoded."""
+        return json.loads(self.body)
+
+
+class Service:
+    """A process `python -m dstack_backend ...` that listens."""
+
+    def __init__(self, log: Path, *arguments: str, host: str = "127.0.0.1", **env: str) -> None:
+        """Start it and wait until it listens.
+
+        Args:
+            log: A file for its standard output and standard error.
+            arguments: The command line.
+            host: The address on which it listens, an IPv6 address without brackets.
+            env: Its environment's variables.
+        """
+        self.host = host
+        self.port = free_port(host)
+        self.netloc = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        self._log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                _command(*arguments),
+                env=_environment({"LISTEN_ADDR": self.netloc, **env}),
+                stdout=output,
+                stderr=output,
+            )
+        wait_until(lambda: self._listens() or self.process.poll() is not None, START)
+        assert self.process.poll() is None, self.log
+
+    def _listens(self) -> bool:
+        try:
+            self.connect().close()
+        except OSError:
+            return False
+        return True
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text()
+
+    def connect(self) -> socket.socket:
+        """Open a connection to it."""
+        return socket.create_connection((self.host, self.port), timeout=5)
+
+    def url(self, path: str) -> str:
+        """Give the address of one of its pages."""
+        return f"http://{self.netloc}{path}"
+
+    def ask(self, path: str, method: str = "GET") -> Answer:
+        """Ask for a page on a connection of its own."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(method, path)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+
+    def status(self) -> Any:
+        """Give the decoded `/status`."""
+        return self.ask("/status").json()
+
+    def wait_for(self, reason: str | None, seconds: float = 15.0) -> Any:
+        """Wait until `/status` has this reason (`None`: available), and give it."""
+        wait_until(lambda: self.status()["reason"] == reason, seconds)
+        return self.status()
+
+    def memory(self) -> int:
+        """Give the bytes of memory that it has for itself (PSS), all its processes together."""
+        return sum(_pss(number) for number in _family(self.process.pid))
+
+    def most_memory(self) -> int:
+        """Give the most bytes of memory that its first process ever had, shared ones included."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Send it a signal; give its exit code and the seconds it took."""
+        started = time.monotonic()
+        self.process.send_signal(how)
+        code = self.process.wait(timeout=15)
+        return code, time.monotonic() - started
+
+    def kill(self) -> None:
+        """End it whatever it does."""
+        self.process.kill()
+        self.process.wait()
+
+
+def run_command(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m dstack_backend ...` to its end."""
+    return subprocess.run(
+        _command(*arguments),
+        env=_environment(env),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until a condition holds; fail where it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not come true within {seconds:g} s"
+        time.sleep(0.02)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Give a TCP port that nobody listens on."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "dstack_backend", *arguments]
+
+
+def _environment(env: dict[str, str]) -> dict[str, str]:
+    """Take nothing over from the environment of the tests but where programs are."""
+    return {"PATH": os.environ["PATH"], **env}
+
+
+def _family(process: int) -> list[int]:
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [process, *(each for child in children for each in _family(int(child)))]
+
+
+def _pss(process: int) -> int:
+    for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no PSS")

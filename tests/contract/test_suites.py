@@ -1,0 +1,234 @@
+"""The contract suites find what breaks the contract: one that passes everything proves nothing."""
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from dstack_backend.domain import (
+    CheckFailure,
+    CheckResult,
+    DStack,
+    Gpu,
+    GpuInventory,
+    Reason,
+    answer_with,
+    assess,
+)
+from dstack_backend.testing.contracts import (
+    DStackContract,
+    FaithfulContract,
+    HangingContract,
+    check_answer,
+)
+
+GOOD = GpuInventory(
+    gpus=(Gpu(slot="3b:00.0", product_id="10de:2335", description="", is_free=True),),
+    allow_attach_all=True,
+)
+
+
+class Source:
+    """A source of GPUs whose call does what a test says."""
+
+    def __init__(self, call: Callable[[], Awaitable[CheckResult]]) -> None:
+        """Keep what a call does."""
+        self._call = call
+
+    async def list_gpus(self) -> CheckResult:
+        """Do it."""
+        return await self._call()
+
+
+async def _raises() -> CheckResult:
+    raise OSError("it should have been a value")
+
+
+async def _gives_something_else() -> Any:
+    return {"gpus": []}
+
+
+async def _gives_wrong_types() -> CheckResult:
+    return GpuInventory(gpus=(replace(GOOD.gpus[0], is_free="yes"),))
+
+
+async def _shows_an_address() -> CheckResult:
+    return CheckFailure(Reason.CONNECTION_FAILED, "no route to 10.0.0.1")
+
+
+async def _shows_a_path() -> CheckResult:
+    return CheckFailure(Reason.SOCKET_NOT_FOUND, "no socket at /var/run/vmm.sock")
+
+
+async def _says_two_lines() -> CheckResult:
+    return CheckFailure(Reason.HTTP_ERROR, "500\nCaused by: lspci")
+
+
+async def _takes_a_reason_of_the_monitor() -> CheckResult:
+    return CheckFailure(Reason.STALE)
+
+
+async def _takes_too_long() -> CheckResult:
+    await asyncio.sleep(1)
+    return GOOD
+
+
+async def _blocks_the_loop() -> CheckResult:
+    time.sleep(0.7)  # noqa: ASYNC251 - that is the fault
+    return GOOD
+
+
+_left_open: list[int] = []
+
+
+@pytest.fixture(autouse=True)
+def _close() -> Iterator[None]:
+    yield
+    while _left_open:
+        os.close(_left_open.pop())
+
+
+async def _leaks() -> CheckResult:
+    _left_open.append(os.dup(0))
+    return GOOD
+
+
+async def _swallows_cancellation() -> CheckResult:
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(0.01)
+    return GOOD
+
+
+_left: list[asyncio.Task[bool]] = []
+
+
+async def _leaves_a_task() -> CheckResult:
+    _left.append(asyncio.create_task(asyncio.Event().wait()))
+    await asyncio.sleep(0.01)
+    return GOOD
+
+
+PUBLISHED = "test_a_call_brings_an_inventory_or_a_failure_that_can_be_published"
+CANCELLED = "test_a_cancelled_call_is_cancelled_and_releases_everything"
+
+BREACHES: list[tuple[Callable[[], Awaitable[CheckResult]], str]] = [
+    (_raises, PUBLISHED),
+    (_gives_something_else, PUBLISHED),
+    (_gives_wrong_types, PUBLISHED),
+    (_shows_an_address, PUBLISHED),
+    (_shows_a_path, PUBLISHED),
+    (_says_two_lines, PUBLISHED),
+    (_takes_a_reason_of_the_monitor, PUBLISHED),
+    (_takes_too_long, "test_a_call_ends_by_its_deadline"),
+    (_blocks_the_loop, "test_a_call_lets_others_work"),
+    (_leaks, "test_repeated_calls_leak_no_descriptors"),
+    (_leaks, CANCELLED),
+    (_swallows_cancellation, CANCELLED),
+    (_leaves_a_task, CANCELLED),
+]
+
+
+def _name(value: object) -> str:
+    return str(getattr(value, "__name__", "by")).strip("_")
+
+
+class _Suite(FaithfulContract, HangingContract):
+    deadline = 0.2
+
+    def __init__(self, source: DStack) -> None:
+        self._source = source
+
+    def source(self) -> DStack:
+        return self._source
+
+    def source_of(self, inventory: GpuInventory) -> DStack:  # noqa: ARG002 - it ignores it
+        return self._source
+
+    def hanging_source(self) -> DStack:
+        return self._source
+
+
+@pytest.mark.parametrize(("call", "test"), BREACHES, ids=_name)
+def test_a_source_that_breaks_its_promise_is_found(
+    call: Callable[[], Awaitable[CheckResult]], test: str
+) -> None:
+    """Each breach fails the test that is there for it."""
+    with pytest.raises((AssertionError, OSError, TypeError, ValueError)):
+        getattr(_Suite(Source(call)), test)()
+
+
+def test_a_source_that_reports_something_else_is_found() -> None:
+    """An inventory that is not the one it was given."""
+
+    async def always_the_same() -> CheckResult:
+        return GOOD
+
+    suite = _Suite(Source(always_the_same))
+    with pytest.raises(AssertionError):
+        suite.test_an_inventory_comes_as_it_is()
+    with pytest.raises(AssertionError):
+        suite.test_an_empty_inventory_is_an_inventory()
+
+
+def test_a_source_that_hangs_beyond_its_deadline_is_found() -> None:
+    """A call that does not time out by itself."""
+    suite = _Suite(Source(_takes_too_long))
+    with pytest.raises(AssertionError):
+        suite.test_a_call_that_gets_no_answer_times_out_by_its_deadline()
+
+
+class TestASourceWithoutDStack(DStackContract):
+    """The least that another backend writes: a source, and nothing else."""
+
+    def source(self) -> DStack:
+        """Read GPUs from nowhere."""
+
+        async def read() -> CheckResult:
+            return await asyncio.to_thread(lambda: GOOD)
+
+        return Source(read)
+
+
+def _info(**changes: object) -> bytes:
+    info: dict[str, object] = json.loads(answer_with(assess(GOOD)).body)
+    return json.dumps(info | changes).encode()
+
+
+def _metadata(**changes: object) -> bytes:
+    metadata: dict[str, object] = json.loads(json.loads(_info())["metadata"])
+    return _info(metadata=json.dumps(metadata | changes))
+
+
+WRONG_ANSWERS = {
+    "code": (503, _info()),
+    "version": (200, _info(version="2.0.0")),
+    "status": (200, _info(status="up")),
+    "pubkeys": (200, _info(pubkeys=None)),
+    "more": (200, _info(more=1)),
+    "order": (200, json.dumps(dict(sorted(json.loads(_info()).items()))).encode()),
+    "metadata-object": (200, _info(metadata={})),
+    "metadata-text": (200, _info(metadata="fine")),
+    "metadata-nan": (200, _info(metadata='{"gpu_count":NaN}')),
+    "count": (200, _metadata(gpu_count=2)),
+    "free": (200, _metadata(free_gpu_count=0)),
+    "gpus": (200, _metadata(gpus=[1])),
+    "sentence": (503, _info(status="unavailable", metadata="it is down")),
+    "kind": (503, _info(status="unavailable", metadata="Other error: it is down")),
+    "lines": (503, _info(status="unavailable", metadata="HTTP error: 500\n\nCaused by")),
+    "address": (503, _info(status="unavailable", metadata="HTTP error: http://host: 500")),
+    "not-json": (200, b"available"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ANSWERS)
+def test_a_wrong_answer_for_the_worker_is_found(name: str) -> None:
+    """The check of `/health` answers passes the right one and none of these."""
+    check_answer(200, _info())
+    with pytest.raises(Exception, match=r"."):
+        check_answer(*WRONG_ANSWERS[name])

@@ -1,0 +1,1 @@
+"""Unit tests: the domain, and each adapter against fakes and canned bytes. No sleep, no network."""

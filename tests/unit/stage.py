@@ -1,0 +1,80 @@
+"""A monitor among fakes, and a scene that is played while it runs."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from dstack_backend.app.monitor import Monitor
+from dstack_backend.domain import BackendInfo, CheckResult, Identity, Policy, Status
+from dstack_backend.testing.fakes import (
+    ORIGIN,
+    FakeClock,
+    FakeDStack,
+    FakePresence,
+    RecordingObserver,
+)
+
+__all__ = ["Stage", "play"]
+
+
+class Stage:
+    """A monitor among fakes."""
+
+    def __init__(
+        self,
+        results: Sequence[CheckResult] | Callable[[], CheckResult],
+        latency: float = 0.0,
+        policy: Policy | None = None,
+    ) -> None:
+        self.clock = FakeClock()
+        self.dstack = FakeDStack(results, clock=self.clock, latency=latency)
+        self.observer = RecordingObserver()
+        self.presence = FakePresence()
+        self.monitor = Monitor(
+            self.dstack,
+            self.clock,
+            policy=policy or Policy(),
+            identity=Identity(),
+            observers=[self.observer],
+            presence=self.presence,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None, None]:
+        """Let the loop run, and see that it leaves nothing behind."""
+        loop = asyncio.create_task(self.monitor.run())
+        await self.clock.advance(0)
+        yield
+        loop.cancel()
+        await asyncio.wait({loop})
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    @property
+    def told(self) -> str:
+        """What `/health` says: the status, or the sentence."""
+        answer = self.monitor.answer()
+        info = msgspec.json.decode(answer.body, type=BackendInfo)
+        assert answer.available == (info.status is Status.AVAILABLE)
+        assert self.monitor.report().status is info.status
+        return info.status if answer.available else info.metadata
+
+    @property
+    def announced(self) -> list[tuple[float, str]]:
+        """The changes: second, and the status or the reason from then on."""
+        return [
+            (change.at.monotonic - ORIGIN, change.after.reason or change.after.status)
+            for change in self.observer.changes
+        ]
+
+
+def play(stage: Stage, scene: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a scene while the monitor runs."""
+
+    async def act() -> None:
+        async with stage.running():
+            await scene()
+
+    asyncio.run(act())

@@ -1,0 +1,155 @@
+"""Addresses of DStack: what they mean, what is refused, and that a password never shows."""
+
+import re
+
+import pytest
+from hypothesis import given
+
+from dstack_backend.adapters.httpx_dstack import Basic, DStackAddress, parse_address
+from dstack_backend.testing.strategies import setting_texts
+
+CANARY = "c4n4ry"
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "shown"),
+    [
+        (
+            "http://localhost:19060",
+            "http://localhost:19060/prpc/ListGpus?json",
+            "http://localhost:19060",
+        ),
+        ("http://h/", "http://h/prpc/ListGpus?json", "http://h"),
+        ("http://h/a/b/", "http://h/a/b/prpc/ListGpus?json", "http://h/a/b"),
+        ("https://h:8443/a", "https://h:8443/a/prpc/ListGpus?json", "https://h:8443/a"),
+        ("http://[::1]:80/", "http://[::1]/prpc/ListGpus?json", "http://[::1]"),
+        ("HTTP://Host", "http://host/prpc/ListGpus?json", "http://host"),
+        ("http://u:p@h/a", "http://h/a/prpc/ListGpus?json", "http://h/a"),
+    ],
+)
+def test_an_address_on_tcp(text: str, url: str, shown: str) -> None:
+    """A path before `/prpc` is kept; user and password are neither in the URL nor shown."""
+    address = parse_address(text)
+    assert (address.url, address.shown, address.socket) == (url, shown, None)
+    assert address.is_tls is url.startswith("https")
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("http://h", "h", 80),
+        ("https://h", "h", 443),
+        ("http://h:19060", "h", 19060),
+        ("http://[::1]:8", "::1", 8),
+    ],
+)
+def test_where_to_connect_to(text: str, host: str, port: int) -> None:
+    """Host and port are given, the scheme's own port where none is named."""
+    address = parse_address(text)
+    assert (address.host, address.port) == (host, port)
+
+
+@pytest.mark.parametrize("text", ["unix:/run/vmm.sock", "unix:///run/vmm.sock"])
+def test_an_address_on_a_unix_socket(text: str) -> None:
+    """Both forms name the same socket."""
+    address = parse_address(text)
+    assert address.socket == "/run/vmm.sock"
+    assert address.url == "http://localhost/prpc/ListGpus?json"
+    assert address.shown == "unix:/run/vmm.sock"
+    assert not address.is_tls
+
+
+@pytest.mark.parametrize(
+    ("text", "login"),
+    [
+        ("http://h", None),
+        ("http://@h", None),
+        ("http://u:p@h", Basic("u", "p")),
+        ("http://u@h", Basic("u", "")),
+        ("http://u:p%40%3A@h", Basic("u", "p@:")),
+    ],
+)
+def test_user_and_password_are_taken_out(text: str, login: Basic | None) -> None:
+    """They are decoded as a URL encodes them."""
+    assert parse_address(text).login == login
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "it starts with none of http://, https:// and unix:"),
+        ("localhost:19060", "it starts with none of http://, https:// and unix:"),
+        ("ftp://h", "it starts with none of http://, https:// and unix:"),
+        ("http://", "it names no host"),
+        ("http://u:c4n4ry@", "it names no host"),
+        ("http://h:0", "its port is not between 1 and 65535"),
+        ("http://h:65536", "its port is not between 1 and 65535"),
+        ("http://h:http", "it is not a URL"),
+        ("http://[::1", "it is not a URL"),
+        ("http://u:c4n4ry/1@h", "it is not a URL"),
+        ("http://h/?token=c4n4ry", "it holds a ? or a #; only a path may follow the host"),
+        ("http://h?", "it holds a ? or a #; only a path may follow the host"),
+        ("http://h/#c4n4ry", "it holds a ? or a #; only a path may follow the host"),
+        ("http://h #", "it holds a space or a character that cannot be printed"),
+        ("http://u:c4n4ry\n@h", "it holds a space or a character that cannot be printed"),
+        ("unix:vmm.sock", "the path of the socket is not absolute"),
+        ("unix:", "the path of the socket is not absolute"),
+        ("unix://host/vmm.sock", "the path of the socket is not absolute"),
+        ("unix:/a\0", "the path of the socket holds a character that cannot be printed"),
+        ("unix:/" + "ü" * 54, "the path of the socket is longer than 107 bytes"),
+    ],
+)
+def test_what_is_no_address_is_refused_without_repeating_it(text: str, fault: str) -> None:
+    """The message says what is wrong; whatever stood in the text stays there."""
+    with pytest.raises(ValueError, match=f"^{re.escape(fault)}$") as caught:
+        parse_address(text)
+    # What the message leaves out must not come back as the exception that was handled.
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_socket_path_may_be_as_long_as_linux_takes() -> None:
+    """107 bytes fit."""
+    assert parse_address("unix:/" + "x" * 106).socket == "/" + "x" * 106
+
+
+def read(text: str) -> DStackAddress | str:
+    """The address, or what is wrong with it."""
+    try:
+        return parse_address(text)
+    except ValueError as exc:
+        return str(exc)
+
+
+@given(setting_texts())
+def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
+    """Nothing else is raised, and what is shown is one line."""
+    address = read(text)
+    if isinstance(address, str):
+        assert address.isprintable()
+    else:
+        assert address.shown.isprintable()
+        assert address.url.isascii()
+        assert 0 < address.port <= 65535
+
+
+@given(setting_texts())
+def test_a_password_shows_nowhere(noise: str) -> None:
+    """Neither in the message about a bad address nor in the value that a good one becomes."""
+    assert CANARY not in repr(read(f"http://user:{CANARY}{noise}@h"))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("http://user:12/s3cret@h", "an @ after the host"),
+        ("http://%zz", "neither a name nor an address"),
+        ("http://.", "neither a name nor an address"),
+        ("http://h..x", "neither a name nor an address"),
+    ],
+)
+def test_what_is_no_host_is_refused_at_the_start(text: str, fault: str) -> None:
+    """A password with a slash in it is not taken for a path, which the log would show."""
+    with pytest.raises(ValueError, match=fault) as refused:
+        parse_address(text)
+    assert "s3cret" not in str(refused.value)

@@ -1,0 +1,178 @@
+"""The composition root: each provider can be another one, and what it ties works as a whole."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from dependency_injector import providers
+from hypothesis import given
+from hypothesis import strategies as st
+from litestar.testing import TestClient
+
+from dstack_backend.adapters.httpx_dstack import HeldConnection, HttpxDStack
+from dstack_backend.adapters.httpx_dstack.listing import decode_listing
+from dstack_backend.adapters.litestar_http import HttpFace
+from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
+from dstack_backend.app.container import Container
+from dstack_backend.app.monitor import Monitor
+from dstack_backend.app.settings import load
+from dstack_backend.domain import CheckResult, GpuInventory, Identity
+from dstack_backend.testing.fakes import (
+    FakeClock,
+    FakeDStack,
+    FakeHealth,
+    FakePresence,
+    RecordingObserver,
+)
+from dstack_backend.testing.strategies import check_results, hostile_bodies, listing_bodies
+
+
+def container_of(**others: object) -> Container:
+    """A container with other objects in the place of some providers'."""
+    container = Container(settings=load({}, {}))
+    for name, other in others.items():
+        provider: Any = container.providers[name]  # its type leaves open what it provides
+        provider.override(providers.Object(other))
+    return container
+
+
+REPLACEMENTS: dict[str, object] = {
+    "settings": load({"CHECK_INTERVAL": "7"}, {}),
+    "identity": Identity(topic="mine"),
+    "clock": FakeClock(),
+    "dstack": FakeDStack(),
+    "presence": FakePresence(),
+    "log": RecordingObserver(),
+    "metrics": PrometheusMetrics(),
+    "monitor": FakeHealth(),
+    "lifespan": None,
+    "http_face": None,
+}
+
+
+def test_every_provider_has_a_replacement_here() -> None:
+    """One that is added is tried below as well."""
+    assert set(Container.providers) == set(REPLACEMENTS)
+
+
+@pytest.mark.parametrize("name", REPLACEMENTS)
+def test_each_provider_can_be_overridden(name: str) -> None:
+    """What is put in its place is what everybody gets."""
+    container = container_of(**{name: REPLACEMENTS[name]})
+    assert container.providers[name]() is REPLACEMENTS[name]
+
+
+def test_without_overrides_it_builds_the_real_ones_and_each_only_once() -> None:
+    """Nothing is opened by building them."""
+    container = container_of()
+    assert isinstance(container.dstack(), HttpxDStack)
+    assert isinstance(container.presence(), HeldConnection)
+    assert isinstance(container.monitor(), Monitor)
+    assert isinstance(container.http_face(), HttpFace)
+    for name in ("clock", "dstack", "presence", "log", "metrics", "monitor", "http_face"):
+        assert container.providers[name]() is container.providers[name]()
+
+
+def test_two_containers_share_nothing() -> None:
+    """An override in one leaves the other alone."""
+    one, other = container_of(dstack=FakeDStack()), container_of()
+    assert isinstance(one.dstack(), FakeDStack)
+    assert isinstance(other.dstack(), HttpxDStack)
+
+
+def test_the_monitor_gets_what_the_container_has() -> None:
+    """DStack, clock, observers and identity of the container are at work."""
+    dstack, clock, log = FakeDStack([GpuInventory()]), FakeClock(), RecordingObserver()
+    container = container_of(
+        dstack=dstack, clock=clock, log=log, identity=Identity(topic="mine", pubkeys=("k",))
+    )
+    asyncio.run(container.monitor().check())
+    assert dstack.calls == 1
+    assert [check.finished.monotonic for check in log.checks] == [clock.monotonic()]
+    assert len(log.changes) == 1
+    info = json.loads(container.monitor().answer().body)
+    assert (info["topic"], info["pubkeys"]) == ("mine", ["k"])
+    page = container.metrics().render(container.monitor().report()).decode()
+    assert 'dstack_backend_checks_total{reason="",result="success"} 1.0' in page
+
+
+def test_the_application_checks_as_long_as_it_lives() -> None:
+    """Its lifespan begins the first check at once and leaves no call open at its end."""
+    dstack = FakeDStack()
+    dstack.hang()
+    face = container_of(dstack=dstack, presence=FakePresence()).http_face()
+    with TestClient(face) as client:
+        assert client.get("/health").json()["metadata"] == "Starting: no check has finished yet"
+        assert (dstack.calls, dstack.under_way) == (1, 1)
+    assert (dstack.cancelled, dstack.under_way) == (1, 0)
+
+
+class Stack:
+    """The whole of it but for DStack and time: what a check brings, read back over HTTP."""
+
+    def __init__(self) -> None:
+        self.result: CheckResult = GpuInventory()
+        self._container = container_of(
+            dstack=FakeDStack(lambda: self.result), clock=FakeClock(), log=RecordingObserver()
+        )
+        self._client = TestClient(self._container.http_face())
+
+    def check(self, result: CheckResult) -> None:
+        """Let a check bring this."""
+        self.result = result
+        asyncio.run(self._container.monitor().check())
+
+    def get(self, path: str) -> Any:
+        """Ask, and see that status and body agree."""
+        response = self._client.get(path)
+        body = response.json()
+        if path == "/health":
+            assert response.status_code == (200 if body["status"] == "available" else 503)
+        return body
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    """One stack: each check makes all of its state new."""
+    return Stack()
+
+
+@given(pair=listing_bodies())
+def test_any_good_answer_of_dstack_arrives_at_the_worker(
+    stack: Stack, pair: tuple[GpuInventory, bytes]
+) -> None:
+    """From DStack's bytes to those of `/health` no GPU and no text is lost."""
+    inventory, body = pair
+    stack.check(decode_listing(body))
+    info = stack.get("/health")
+    gpus = json.loads(info["metadata"])["gpus"]
+    assert info["status"] == "available"
+    assert [gpu["description"] for gpu in gpus] == [gpu.description for gpu in inventory.gpus]
+
+
+@given(body=hostile_bodies())
+def test_whatever_bytes_dstack_answers_health_stays_well_formed(stack: Stack, body: bytes) -> None:
+    """Five fields in their order, and metadata that is JSON or one printable sentence."""
+    stack.check(decode_listing(body))
+    info = stack.get("/health")
+    assert list(info) == ["version", "topic", "pubkeys", "status", "metadata"]
+    if info["status"] == "available":
+        assert json.loads(info["metadata"])["gpu_count"] >= 0
+    else:
+        assert info["metadata"].startswith("Parse error: ")
+        assert info["metadata"].isprintable()
+
+
+@given(results=st.lists(check_results(), min_size=1, max_size=3))
+def test_all_endpoints_tell_the_same(stack: Stack, results: list[CheckResult]) -> None:
+    """Worker, people and service information read one status, after any checks."""
+    for result in results:
+        stack.check(result)
+    health, status, root = stack.get("/health"), stack.get("/status"), stack.get("/")
+    assert health["status"] == status["status"] == root["status"]
+    assert status["reason"] == root["reason"]
+    if health["status"] == "available":
+        assert json.loads(health["metadata"]) == status["inventory"]
+    else:
+        assert health["metadata"] == status["detail"]
