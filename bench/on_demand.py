@@ -10,7 +10,7 @@ import signal
 
 from litestar import Litestar, MediaType, Response, get
 
-from dstack_backend.adapters.granian_server import free_address, serve
+from dstack_backend.adapters.granian_server import event_loop, free_address, serve
 from dstack_backend.app.container import Container
 from dstack_backend.app.settings import load
 from dstack_backend.domain import answer_with, assess
@@ -34,4 +34,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    event_loop().run_until_complete(main())

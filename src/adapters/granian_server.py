@@ -8,12 +8,13 @@ import resource
 import socket
 from collections.abc import Awaitable, Callable
 
+import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-__all__ = ["ListenError", "free_address", "serve"]
+__all__ = ["ListenError", "event_loop", "free_address", "serve"]
 
 HEADER_TIMEOUT = 10_000
 """Milliseconds that a client has for the head of a request; granian's default is 30 s."""
@@ -36,6 +37,11 @@ Application = Callable[..., Awaitable[None]]
 
 class ListenError(Exception):
     """The address cannot be listened on. The text says why, without the address."""
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """Make the loop on which granian is at its best: libuv's, twice as fast as asyncio's own."""
+    return uvloop.new_event_loop()
 
 
 async def serve(app: Application, address: str, port: int, stop: asyncio.Event) -> None:

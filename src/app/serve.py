@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from dstack_backend import __version__
-from dstack_backend.adapters.granian_server import ListenError, free_address, serve
+from dstack_backend.adapters.granian_server import ListenError, event_loop, free_address, serve
 from dstack_backend.adapters.stdlib_logging import set_up_logging
 from dstack_backend.app.container import Container
 from dstack_backend.app.settings import SettingError, Settings
@@ -85,7 +85,7 @@ def run_until_signal(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoRetu
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await main(stop)
 
-    asyncio.new_event_loop().run_until_complete(with_signals())
+    event_loop().run_until_complete(with_signals())
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)

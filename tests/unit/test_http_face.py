@@ -8,7 +8,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from dstack_backend import __version__
-from dstack_backend.adapters.litestar_http import HttpFace
+from dstack_backend.adapters.litestar_http import HttpFace, handlers
 from dstack_backend.domain import (
     CheckFailure,
     CheckResult,
@@ -227,3 +227,15 @@ def test_the_lifespan_is_as_long_as_the_application() -> None:
     with face.client:
         assert face.life == ["begins"]
     assert face.life == ["begins", "ends"]
+
+
+@pytest.mark.parametrize("result", [GOOD, BAD])
+def test_health_is_the_same_with_and_without_the_short_cut(face: Face, result: CheckResult) -> None:
+    """The handler, mounted in another Litestar application, answers as the face itself does."""
+    face.health.know(result)
+    other = Litestar(handlers(face.health, exposition))
+    with TestClient(other) as client:
+        by_handler, by_face = client.get("/health"), face.client.get("/health")
+    assert by_handler.content == by_face.content
+    assert by_handler.status_code == by_face.status_code
+    assert dict(by_handler.headers).items() <= dict(by_face.headers).items()

@@ -22,6 +22,7 @@ from litestar.types import (
 
 from dstack_backend.adapters.litestar_http import openapi
 from dstack_backend.adapters.litestar_http.handlers import Exposition, handlers
+from dstack_backend.adapters.litestar_http.quick_health import answer_health, asks_for_health
 from dstack_backend.domain.ports import Health
 
 __all__ = ["HttpFace"]
@@ -50,6 +51,7 @@ class HttpFace(Litestar):
             exposition: Renders the metrics.
             lifespan: What runs as long as the application does.
         """
+        self._health = health
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
             handlers(health, exposition),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
@@ -69,6 +71,9 @@ class HttpFace(Litestar):
         """Serve one connection of the ASGI server."""
         if scope["type"] == ScopeType.HTTP:
             http = cast("HTTPScope", scope)  # pyright: ignore[reportUnnecessaryCast] - mypy needs it
+            if asks_for_health(http):
+                await answer_health(self._health, cast("Send", send))
+                return
             if http["method"] == HttpMethod.HEAD:
                 # The server sees HEAD in its own scope and sends no body.
                 scope = cast("HTTPScope", {**http, "method": HttpMethod.GET})

@@ -103,7 +103,7 @@ def blaming(what: str) -> Generator[None]:
 
 def why(exc: OSError | ValueError) -> str:
     """Say what is wrong; asyncio's own texts are long and repeat the address."""
-    if isinstance(exc, socket.gaierror):
+    if isinstance(exc, (socket.gaierror, UnicodeError)):
         return "host not found"
     if isinstance(exc, OSError) and exc.errno:
         return os.strerror(exc.errno).lower()
