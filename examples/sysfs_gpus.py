@@ -1,17 +1,14 @@
-"""A backend for a host without DStack: it reads the host's NVIDIA cards from sysfs.
+"""A backend of a host without DStack: it reads the host's NVIDIA cards from sysfs.
 
     granian --interface asgi --factory --port 8080 --working-dir examples sysfs_gpus:create_app
 
-A card is free while no driver has enabled it (its file `enable` counts who did). vfio-pci enables a
-card when a virtual machine opens it, and NVIDIA's driver when it binds to it: a card that is kept
-for the host is in use. Reading these files, unlike lspci, does not wake a card that sleeps.
+A card is free while no driver has enabled it (file `enable`): vfio-pci does when a virtual machine
+opens it, NVIDIA's when it binds. Unlike lspci, reading these files wakes no card that sleeps.
 """
 
 import asyncio
 import os
 from pathlib import Path
-
-from dependency_injector import providers
 
 from dstack_backend.adapters.litestar_http import HttpFace
 from dstack_backend.app.container import Container
@@ -23,30 +20,31 @@ NVIDIA, DISPLAY = "0x10de", "0x03"
 
 
 class SysfsGpus:
-    """The NVIDIA display controllers below a folder as `/sys/bus/pci/devices`."""
+    """The NVIDIA display controllers in a folder such as `/sys/bus/pci/devices`."""
 
     def __init__(self, devices: Path) -> None:
         self._devices = devices
 
     async def list_gpus(self) -> CheckResult:
+        """Read all of them anew."""
         try:
             return await asyncio.to_thread(self._read)
-        except OSError:  # no PCI bus, or a card that went while it was read
+        except OSError:  # there is no such folder, or a card went away meanwhile
             return CheckFailure(Reason.CONNECTION_FAILED, "the PCI devices cannot be read")
 
     def _read(self) -> GpuInventory:
-        cards = (card for card in sorted(self._devices.iterdir()) if _is_nvidia_gpu(card))
-        return GpuInventory(gpus=tuple(_gpu(card) for card in cards))
+        found = sorted(self._devices.iterdir())
+        return GpuInventory(gpus=tuple(_gpu(each) for each in found if _is_gpu(each)))
 
 
-def _is_nvidia_gpu(card: Path) -> bool:
-    return _text(card / "vendor") == NVIDIA and _text(card / "class").startswith(DISPLAY)
+def _is_gpu(device: Path) -> bool:
+    return _text(device / "vendor") == NVIDIA and _text(device / "class").startswith(DISPLAY)
 
 
-def _gpu(card: Path) -> Gpu:
-    product_id = f"{NVIDIA}:{_text(card / 'device')}".replace("0x", "")
-    is_free = _text(card / "enable") == "0"
-    return Gpu(slot=card.name, product_id=product_id, description="NVIDIA", is_free=is_free)
+def _gpu(device: Path) -> Gpu:
+    product_id = f"{NVIDIA}:{_text(device / 'device')}".replace("0x", "")
+    is_free = _text(device / "enable") == "0"
+    return Gpu(slot=device.name, product_id=product_id, description="NVIDIA", is_free=is_free)
 
 
 def _text(file: Path) -> str:
@@ -54,9 +52,8 @@ def _text(file: Path) -> str:
 
 
 def create_app() -> HttpFace:
-    container = Container(settings=load(os.environ, {}))
-    devices = Path(os.environ.get("PCI_DEVICES", "/sys/bus/pci/devices"))
-    container.dstack.override(providers.Object(SysfsGpus(devices)))
-    container.presence.override(providers.Factory(Silence))
-    container.identity.override(providers.Object(Identity(topic="sysfs-gpu-monitor")))
+    """Make the service; the folder can be set for a trial."""
+    gpus = SysfsGpus(Path(os.environ.get("PCI_DEVICES", "/sys/bus/pci/devices")))
+    topic, settings = Identity(topic="sysfs-gpu-monitor"), load(os.environ, {})
+    container = Container(settings=settings, dstack=gpus, presence=Silence(), identity=topic)
     return container.http_face()

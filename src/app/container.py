@@ -1,10 +1,8 @@
 """The composition root: the only place where adapters are built and tied to the app.
 
-A test, or another backend, overrides one provider:
+A test, or another backend, brings its own in the place of any provider:
 
-    container = Container(settings=settings)
-    container.dstack.override(providers.Object(my_source_of_gpus))
-    container.presence.override(providers.Factory(Silence))  # it has no connection to hold
+    Container(settings=settings, dstack=MyGpus(), presence=Silence(), identity=Identity(topic="t"))
 """
 
 from dependency_injector import containers, providers
@@ -14,8 +12,11 @@ from dstack_backend.adapters.litestar_http import HttpFace
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.adapters.stdlib_logging import LogObserver
 from dstack_backend.adapters.system_clock import SystemClock
+from dstack_backend.app.broadcast import Broadcast
 from dstack_backend.app.lifespan import checking
 from dstack_backend.app.monitor import Monitor
+from dstack_backend.app.past import opener
+from dstack_backend.app.recorder import Recorder
 from dstack_backend.app.settings import Settings
 from dstack_backend.domain.backend_info import Identity
 
@@ -40,16 +41,21 @@ class Container(containers.DeclarativeContainer):
     )
     log = providers.Singleton(LogObserver)
     metrics = providers.Singleton(PrometheusMetrics)
+    open_history = providers.Singleton(opener, settings.provided.history_folder)
+    recorder = providers.Singleton(
+        Recorder, open_history, clock=clock, retention=settings.provided.history_retention
+    )
+    news = providers.Singleton(Broadcast)
     monitor = providers.Singleton(
         Monitor,
         dstack=dstack,
         clock=clock,
         policy=settings.provided.policy,
         identity=identity,
-        observers=providers.List(log, metrics),
+        observers=providers.List(log, metrics, recorder, news),
         presence=presence,
     )
-    lifespan = providers.Singleton(checking, monitor=monitor, clock=clock)
+    lifespan = providers.Singleton(checking, monitor=monitor, clock=clock, recorder=recorder)
     http_face = providers.Singleton(
         HttpFace, health=monitor, exposition=metrics.provided.render, lifespan=lifespan
     )

@@ -11,8 +11,10 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
-from dstack_backend.app.serve import claim_address, run_until_signal, serve_at
+from dstack_backend.adapters.granian_server import event_loop
+from dstack_backend.app.serve import claim_address, serve_at
 from dstack_backend.app.settings import load
+from dstack_backend.app.until_signal import run_until_signal
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
 __all__ = ["run"]
@@ -24,7 +26,7 @@ CHANGES_BETWEEN_OUTAGES = 8
 OUTAGE = 8.0
 """Seconds that the DStack is gone."""
 
-DEFAULTS = {"LISTEN_ADDR": "127.0.0.1:8080", "CHECK_INTERVAL": "2"}
+DEFAULTS = {"LISTEN_ADDR": "127.0.0.1:8080", "CHECK_INTERVAL": "2", "HISTORY": "off"}
 """For a person who tries it: nobody else can reach it, and changes show soon."""
 
 
@@ -36,7 +38,7 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> NoReturn:
     """
     given = DEFAULTS | {name: value for name, value in environ.items() if value}
     address = claim_address(load(given, options))  # what is wrong is told before anything starts
-    run_until_signal(lambda stop: _demonstrate(address, given, options, stop))
+    run_until_signal(lambda stop: _demonstrate(address, given, options, stop), event_loop)
 
 
 async def _demonstrate(

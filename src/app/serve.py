@@ -2,31 +2,33 @@
 
 import asyncio
 import logging
-import os
-import signal
-import sys
-from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from dstack_backend import __version__
 from dstack_backend.adapters.granian_server import ListenError, event_loop, free_address, serve
 from dstack_backend.adapters.stdlib_logging import set_up_logging
+from dstack_backend.app.broadcast import Broadcast
 from dstack_backend.app.container import Container
 from dstack_backend.app.settings import SettingError, Settings
+from dstack_backend.app.until_signal import run_until_signal
 
-__all__ = ["claim_address", "run", "run_until_signal", "serve_at"]
+__all__ = ["claim_address", "run", "serve_at"]
 
 _log = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> NoReturn:
+def run(settings: Settings, container: Container | None = None) -> NoReturn:
     """Serve what `settings` say; end the process with 0 after SIGTERM or SIGINT.
+
+    Args:
+        settings: The settings.
+        container: What is built from them; another backend brings its own.
 
     Raises:
         SettingError: The address cannot be listened on.
     """
     address = claim_address(settings)
-    run_until_signal(lambda stop: serve_at(address, settings, stop))
+    run_until_signal(lambda stop: serve_at(address, settings, stop, container), event_loop)
 
 
 def claim_address(settings: Settings) -> str:
@@ -41,16 +43,20 @@ def claim_address(settings: Settings) -> str:
         raise _cannot_listen(settings, exc) from None
 
 
-async def serve_at(address: str, settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set.
+async def serve_at(
+    address: str, settings: Settings, stop: asyncio.Event, container: Container | None = None
+) -> None:
+    """Serve until `stop` is set. See `run`.
 
     Raises:
         SettingError: The address was taken in the meantime.
     """
     set_up_logging(settings.log_level, settings.log_format)
-    face = Container(settings=settings).http_face()
+    container = container or Container(settings=settings)
+    face = container.http_face()
     lost_race = None
     async with face.lifespan():
+        ending = asyncio.create_task(_end_streams(stop, container.news()))
         _log.info(
             "dstack-backend %s answers on %s and asks DStack at %s every %g s",
             __version__,
@@ -62,30 +68,18 @@ async def serve_at(address: str, settings: Settings, stop: asyncio.Event) -> Non
             await serve(face, address, settings.listen.port, stop)
         except ListenError as exc:
             lost_race = exc  # Litestar's lifespan would wrap it in an exception group
+        ending.cancel()
     if lost_race:
         raise _cannot_listen(settings, lost_race)
     _log.info("stopped")
 
 
+async def _end_streams(stop: asyncio.Event, news: Broadcast) -> None:
+    """Let go of those who listen to events; the server would wait for them."""
+    await stop.wait()
+    news.close()
+
+
 def _cannot_listen(settings: Settings, why: ListenError) -> SettingError:
     fault = f"cannot listen on {settings.listen}: {why}"
     return SettingError("LISTEN_ADDR", fault, "0.0.0.0:8081")
-
-
-def run_until_signal(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
-    """Run `main` on a loop of its own and end the process; a signal sets the event it is given.
-
-    The process ends without waiting for threads: a name look-up that hangs sits in one, for up to
-    half a minute, and cannot be interrupted.
-    """
-
-    async def with_signals() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await main(stop)
-
-    event_loop().run_until_complete(with_signals())
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(0)

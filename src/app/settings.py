@@ -5,6 +5,7 @@ An option beats its variable; a variable that is empty counts as not set.
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -34,6 +35,7 @@ HIGHEST_PORT = 65535
 SHORTEST_INTERVAL = 0.1
 LONGEST_INTERVAL = 86400.0
 HIGHEST_THRESHOLD = 1000
+LONGEST_RETENTION = 3650
 
 
 class Setting(Struct, frozen=True):
@@ -93,6 +95,9 @@ SETTINGS = (
     Setting(
         "RECOVERY_THRESHOLD", "1", "1", "good checks in a row that turn unavailable to available"
     ),
+    Setting("DATA_DIR", "./data", "/var/lib/dstack-backend", "folder of the history"),
+    Setting("HISTORY", "on", "off", "on, or off: the past is kept in memory only"),
+    Setting("HISTORY_RETENTION", "400", "400", "days for which the history is kept"),
     Setting("LOG_LEVEL", "info", "info", "debug, info, warning or error"),
     Setting("LOG_FORMAT", "text", "json", "text or json"),
 )
@@ -141,6 +146,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         credentials: What DStack is shown; `None` where nothing is set.
         tls: Whom to trust for `https://`; `None` where DStack is reached without TLS.
         policy: Interval, timeout and thresholds.
+        history_folder: Where the history is kept; `None` keeps it in memory only.
+        history_retention: How long it is kept.
         log_level: The lowest level that is logged.
         log_format: `text` or `json`.
     """
@@ -150,6 +157,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     credentials: "Credentials | None"
     tls: "ssl.SSLContext | None"
     policy: Policy
+    history_folder: Path | None
+    history_retention: timedelta
     log_level: str
     log_format: str
 
@@ -180,6 +189,10 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
             failure_threshold=given.read("FAILURE_THRESHOLD", _threshold),
             recovery_threshold=given.read("RECOVERY_THRESHOLD", _threshold),
         ),
+        history_folder=Path(given.read("DATA_DIR", str))
+        if given.read("HISTORY", _one_of("on", "off")) == "on"
+        else None,
+        history_retention=timedelta(days=given.read("HISTORY_RETENTION", _days)),
         log_level=given.read("LOG_LEVEL", _one_of("debug", "info", "warning", "error")),
         log_format=given.read("LOG_FORMAT", _one_of("text", "json")),
     )
@@ -272,6 +285,14 @@ def _seconds(text: str) -> float:
 def _threshold(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= HIGHEST_THRESHOLD:
         raise ValueError(f"{_shown(text)} is not a whole number from 1 to {HIGHEST_THRESHOLD}")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= LONGEST_RETENTION:
+        raise ValueError(
+            f"{_shown(text)} is not a whole number of days from 1 to {LONGEST_RETENTION}"
+        )
     return int(text)
 
 

@@ -1,13 +1,16 @@
 """The ports: what the monitor needs of the world, and what it offers to it."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from dstack_backend.domain.backend_info import HealthAnswer
 from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check, CheckResult
+from dstack_backend.domain.history import HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
 
-__all__ = ["DStack", "Health", "Observer", "Presence"]
+__all__ = ["DStack", "Health", "History", "News", "Observer", "Past", "Presence"]
 
 
 class DStack(Protocol):
@@ -58,4 +61,75 @@ class Observer(Protocol):
 
     def changed(self, change: Change) -> None:
         """Take note of a change of status; each comes once."""
+        ...
+
+
+class History(Protocol):
+    """Keeps entries. Its calls may wait for a disk: they are for a thread of their own.
+
+    Each raises `HistoryError` where the past cannot be written or read now; what was to be written
+    is then not written in part, and may be tried again.
+    """
+
+    def append(self, entries: Sequence[HistoryEntry], alive_at: datetime) -> None:
+        """Write entries, in their order, and that we run at `alive_at`: all of it or nothing."""
+        ...
+
+    def alive_at(self) -> datetime | None:
+        """Give when we were last known to run; `None` where there is no past."""
+        ...
+
+    def between(self, since: datetime, until: datetime) -> list[HistoryEntry]:
+        """Give the entries of a time in the order of writing, and the last one before it."""
+        ...
+
+    def latest(
+        self,
+        limit: int,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+    ) -> list[HistoryEntry]:
+        """Give entries, the last written first: at most `limit`, of a time, below a number."""
+        ...
+
+    def prune(self, older_than: datetime, most: int) -> None:
+        """Forget what is older, and all but the last `most`; keep what holds at that moment."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
+        ...
+
+
+class Past(Protocol):
+    """What is known of the past, for whoever shows it. It waits for a disk, not for the loop."""
+
+    async def latest(
+        self,
+        limit: int,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+    ) -> list[HistoryEntry]:
+        """Give entries, the last written first. See `History.latest`."""
+        ...
+
+    async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
+        """Divide the last so many seconds into slots, the oldest first."""
+        ...
+
+
+class News(Protocol):
+    """Numbers what there is to see: each check and each change makes an edition."""
+
+    @property
+    def edition(self) -> int:
+        """The number of the last edition."""
+        ...
+
+    async def after(self, edition: int) -> int | None:
+        """Wait for an edition after the one that was seen; `None`: there will be none any more."""
         ...

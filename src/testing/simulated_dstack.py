@@ -8,10 +8,12 @@ import asyncio
 import base64
 import contextlib
 import ssl
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -72,6 +74,9 @@ Behaviour = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 """Answers one request with whatever bytes it likes, at whatever pace, or not at all."""
 
 
+# A process that dies leaves its socket; from Python 3.13 on asyncio would remove it.
+_LEAVE_SOCKET: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -120,7 +125,9 @@ class SimulatedDStack:
     async def listen_unix(self, path: Path) -> str:
         """Listen on a unix socket and give the `DSTACK_URL`."""
         # asyncio removes the socket that a dead server has left.
-        self._server = await asyncio.start_unix_server(self._serve, path, limit=LARGEST_HEAD)
+        self._server = await asyncio.start_unix_server(
+            self._serve, path, limit=LARGEST_HEAD, **_LEAVE_SOCKET
+        )
         self._listen_again = lambda: self.listen_unix(path)
         return f"unix:{path}"
 

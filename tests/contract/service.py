@@ -158,7 +158,7 @@ def _command(*arguments: str) -> list[str]:
 
 def _environment(env: dict[str, str]) -> dict[str, str]:
     """Take nothing over from the environment of the tests but where programs are."""
-    return {"PATH": os.environ["PATH"], **env}
+    return {"PATH": os.environ["PATH"], "HISTORY": "off", **env}
 
 
 def _family(process: int) -> list[int]:

@@ -13,7 +13,7 @@ from dstack_backend.testing.contracts import check_result
 from dstack_backend.testing.faults import CANARY, FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Behaviour, Remote, SimulatedDStack, in_thread
 
-HANGING = 0.4
+HANGING = 0.25
 """Seconds for a check that ends only by its deadline: each takes them whole."""
 
 ANSWERED = 10.0

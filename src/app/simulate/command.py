@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from dstack_backend.app.serve import run_until_signal
 from dstack_backend.app.simulate.options import Plan, blaming, read, why
 from dstack_backend.app.simulate.script import expected_results, parse, shown
 from dstack_backend.app.simulate.stage import Stage
+from dstack_backend.app.until_signal import run_until_signal
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
 __all__ = ["run"]
