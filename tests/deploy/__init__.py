@@ -1,0 +1,1 @@
+"""Tests of what stands in deploy/, with the programs that will read it; `make deploy-check`."""

@@ -1,0 +1,43 @@
+"""Programs of Debian that read what stands in deploy/. Where one is missing, tests fail."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = ["DEPLOY", "documents", "program", "run"]
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+PACKAGES = {
+    "amtool": "prometheus-alertmanager",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "systemd-analyze": "systemd",
+}
+
+
+def program(name: str) -> str:
+    """Give the path of a program, or say how to get it."""
+    path = shutil.which(name)
+    assert path, f"{name} is missing: apt-get install {PACKAGES[name]}"
+    return path
+
+
+def run(name: str, *arguments: str, folder: Path = DEPLOY) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, whatever it says."""
+    return subprocess.run(
+        [program(name), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def documents(path: Path) -> list[Any]:
+    """Give what a YAML file holds."""
+    return list(yaml.safe_load_all(path.read_text()))
