@@ -7,7 +7,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 WORKDIR /build
 RUN python -m venv --without-pip /opt/dstack-backend
 
-# The dependencies come first: they change seldom, and their layer stays in the builder's cache.
+# The dependencies come first: they change seldom, and their layer stays in the builder's cache. They
+# hold the extra `nostr` (12 MB): who runs the image cannot add it, and needs it for NOSTR_KEY_FILE.
 COPY requirements/service.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/dstack-backend/bin/python install --no-compile \

@@ -1,8 +1,8 @@
 """Writes the lock files, or with `--check` says whether they are up to date.
 
-`requirements/service.txt` holds what the service needs, `requirements/build.txt` what builds its
-wheel, both for the container; `requirements/dev.txt` holds that and what development needs. All
-have hashes and hold for each supported Python.
+`requirements/service.txt` holds what the service needs, with the extra `nostr`;
+`requirements/build.txt` what builds its wheel; both are for the container. `requirements/dev.txt`
+holds the service's and what development needs. All have hashes and hold for each supported Python.
 What stands in them already stays, as long as pyproject.toml allows it.
 """
 
@@ -13,9 +13,11 @@ import tempfile
 from pathlib import Path
 
 LOCKS = {
-    Path("requirements/service.txt"): ["pyproject.toml"],
+    Path("requirements/service.txt"): ["pyproject.toml", "--extra", "nostr"],
     Path("requirements/build.txt"): ["--group", "build"],
-    Path("requirements/dev.txt"): ["pyproject.toml", "--extra", "testing", "--group", "dev"],
+    Path("requirements/dev.txt"): [
+        *("pyproject.toml", "--extra", "nostr", "--extra", "testing", "--group", "dev"),
+    ],
 }
 
 

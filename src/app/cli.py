@@ -1,7 +1,7 @@
 """The command line. Each command imports what it needs: `healthcheck` runs every few seconds."""
 
 import argparse
-import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -12,7 +12,7 @@ from dstack_backend import __version__
 from dstack_backend.adapters.stdlib_logging import place
 from dstack_backend.app.settings import SETTINGS, SettingError, load, load_listen
 
-__all__ = ["main"]
+__all__ = ["main", "program"]
 
 AVAILABLE, UNAVAILABLE, BAD_SETTING, UNEXPECTED = 0, 1, 2, 70
 
@@ -44,6 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def program() -> NoReturn:
+    """Be the program: `main`, ended without waiting for a thread in which a look-up hangs."""
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # whoever read it has gone
+                stream.flush()
+        os._exit(code)
+
+
 def _parser() -> argparse.ArgumentParser:
     settings = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = settings.add_argument_group("settings", "each is also an environment variable")
@@ -66,13 +78,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, text in _TEXTS.items():
-        commands.add_parser(
+        command = commands.add_parser(
             name,
             parents=[_simulation() if name == "simulate" else settings],
             help=text,
             description=text[0].upper() + text[1:] + ".",
             argument_default=argparse.SUPPRESS,
         )
+        if name == "doctor":
+            shown = "print one JSON object, for tickets; it holds no token and no password"
+            command.add_argument("--json", dest="json", action="store_true", help=shown)
+        if name == "identity":
+            shown = "print one JSON object"
+            command.add_argument("--json", dest="json", action="store_true", help=shown)
     return parser
 
 
@@ -103,15 +121,40 @@ def _check(options: dict[str, str]) -> int:
     settings = load(os.environ, options)
     from dstack_backend.adapters.stdlib_logging import set_up_logging  # noqa: PLC0415
     from dstack_backend.app.container import Container  # noqa: PLC0415
+    from dstack_backend.app.until_signal import once  # noqa: PLC0415
     from dstack_backend.domain.backend_info import answer_with  # noqa: PLC0415
     from dstack_backend.domain.status import assess  # noqa: PLC0415
 
     set_up_logging(settings.log_level, settings.log_format)
     container = Container(settings=settings)
-    result = asyncio.run(container.dstack().list_gpus())
+    result = once(container.dstack().list_gpus())
     answer = answer_with(assess(result), container.identity())
     print(answer.body.decode())  # noqa: T201
     return AVAILABLE if answer.available else UNAVAILABLE
+
+
+def _identity(options: dict[str, str]) -> int:
+    settings = load(os.environ, options)
+    from dstack_backend.adapters.stdlib_logging import set_up_logging  # noqa: PLC0415
+    from dstack_backend.app.container import Container  # noqa: PLC0415
+    from dstack_backend.app.identity import as_json, as_text, report_identity  # noqa: PLC0415
+    from dstack_backend.app.until_signal import once  # noqa: PLC0415
+    from dstack_backend.domain.inventory import GpuInventory  # noqa: PLC0415
+
+    set_up_logging(settings.log_level, settings.log_format)
+    container = Container(settings=settings)
+    identity = container.identity()  # a key file that cannot be used is told before DStack is asked
+    result = once(container.dstack().list_gpus())
+    report = report_identity(identity, result)
+    print(as_json(report) if "json" in options else as_text(report))  # noqa: T201
+    return AVAILABLE if isinstance(result, GpuInventory) else UNAVAILABLE
+
+
+def _doctor(options: dict[str, str]) -> int:
+    _end_at_once_on_sigterm()
+    from dstack_backend.app.doctor import run  # noqa: PLC0415
+
+    run(os.environ, options, json="json" in options)
 
 
 def _demo(options: dict[str, str]) -> int:
@@ -145,6 +188,8 @@ def _healthcheck(options: dict[str, str]) -> int:
 _COMMANDS = {
     "serve": _serve,
     "check": _check,
+    "identity": _identity,
+    "doctor": _doctor,
     "demo": _demo,
     "simulate": _simulate,
     "healthcheck": _healthcheck,
@@ -152,6 +197,8 @@ _COMMANDS = {
 _TEXTS = {
     "serve": "serve; what happens without a command",
     "check": "check once, print the BackendInfo; exit 0 available, 1 unavailable",
+    "identity": "print public keys and node type, for registration; exit codes are those of check",
+    "doctor": "look for what is wrong, step by step, and say what to do; exit 1 if a step failed",
     "demo": "serve against a simulated DStack with eight H200s that come and go",
     "simulate": "be a DStack for tests: any number of GPUs, any fault, by a script if you like",
     "healthcheck": "ask the running service's /livez; exit 0 if it answers, else 1",

@@ -13,12 +13,12 @@ from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.adapters.stdlib_logging import LogObserver
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.broadcast import Broadcast
+from dstack_backend.app.identity import identity_of
 from dstack_backend.app.lifespan import checking
 from dstack_backend.app.monitor import Monitor
 from dstack_backend.app.past import opener
 from dstack_backend.app.recorder import Recorder
 from dstack_backend.app.settings import Settings
-from dstack_backend.domain.backend_info import Identity
 
 __all__ = ["Container"]
 
@@ -27,7 +27,7 @@ class Container(containers.DeclarativeContainer):
     """One of each, made when it is first asked for. Lifetimes belong to Litestar's lifespan."""
 
     settings = providers.Dependency(instance_of=Settings)
-    identity = providers.Singleton(Identity)
+    identity = providers.Singleton(identity_of, settings)
     clock = providers.Singleton(SystemClock)
     dstack = providers.Singleton(
         HttpxDStack,
@@ -57,5 +57,10 @@ class Container(containers.DeclarativeContainer):
     )
     lifespan = providers.Singleton(checking, monitor=monitor, clock=clock, recorder=recorder)
     http_face = providers.Singleton(
-        HttpFace, health=monitor, exposition=metrics.provided.render, lifespan=lifespan
+        HttpFace,
+        health=monitor,
+        exposition=metrics.provided.render,
+        lifespan=lifespan,
+        past=recorder,
+        news=news,
     )

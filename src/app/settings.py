@@ -100,6 +100,25 @@ SETTINGS = (
     Setting("HISTORY_RETENTION", "400", "400", "days for which the history is kept"),
     Setting("LOG_LEVEL", "info", "info", "debug, info, warning or error"),
     Setting("LOG_FORMAT", "text", "json", "text or json"),
+    Setting(
+        "PUBKEYS",
+        "",
+        "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
+        "public keys of the node for /health, hexadecimal or npub, with commas between them",
+    ),
+    Setting(
+        "NOSTR_KEY_FILE",
+        "",
+        "/var/lib/dstack-backend/key",
+        "file with the worker's secret key, whose public key is served as well; read at the start",
+    ),
+    Setting("NOSTR_KEY_CREATE", "0", "1", "1: make that file where it is absent; 0: do not"),
+    Setting(
+        "ADVERTISED_IP",
+        "",
+        "203.0.113.7",
+        "address of the node for /health; auto: the one from which its default route starts",
+    ),
 )
 
 _BY_VARIABLE = {setting.variable: setting for setting in SETTINGS}
@@ -150,6 +169,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         history_retention: How long it is kept.
         log_level: The lowest level that is logged.
         log_format: `text` or `json`.
+        pubkeys: Public keys that the operator named.
+        nostr_key_file: Where the worker's secret key is kept.
+        nostr_key_create: Whether to make that file where it is absent.
+        advertised_ip: Where the node is reached: an address, `auto`, or `None`: not told.
     """
 
     listen: ListenAddress
@@ -161,6 +184,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     history_retention: timedelta
     log_level: str
     log_format: str
+    pubkeys: tuple[str, ...] = ()
+    nostr_key_file: Path | None = None
+    nostr_key_create: bool = False
+    advertised_ip: str | None = None
 
 
 def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
@@ -174,6 +201,8 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
         SettingError: One of them cannot be used.
     """
     from dstack_backend.adapters.httpx_dstack import parse_address, trust  # noqa: PLC0415 - slow
+    from dstack_backend.adapters.ip_address import advertised_address  # noqa: PLC0415 - with it
+    from dstack_backend.adapters.nostr_keys import public_keys  # noqa: PLC0415 - with it
 
     given = _Given(environ, options)
     dstack = given.read("DSTACK_URL", parse_address)
@@ -195,6 +224,10 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
         history_retention=timedelta(days=given.read("HISTORY_RETENTION", _days)),
         log_level=given.read("LOG_LEVEL", _one_of("debug", "info", "warning", "error")),
         log_format=given.read("LOG_FORMAT", _one_of("text", "json")),
+        pubkeys=given.read("PUBKEYS", public_keys),
+        nostr_key_file=given.read("NOSTR_KEY_FILE", _optional(Path)),
+        nostr_key_create=given.read("NOSTR_KEY_CREATE", _one_of("0", "1")) == "1",
+        advertised_ip=given.read("ADVERTISED_IP", _optional(advertised_address)),
     )
 
 

@@ -1,14 +1,16 @@
-"""Runs something until a signal ends the process."""
+"""Runs something on an event loop whose end waits for no thread."""
 
 import asyncio
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
 
-__all__ = ["run_until_signal"]
+__all__ = ["once", "run_until_signal"]
+
+T = TypeVar("T")
 
 
 def run_until_signal(
@@ -31,3 +33,8 @@ def run_until_signal(
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)
+
+
+def once(work: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine and give its result; `asyncio.run` would wait for a look-up that hangs."""
+    return asyncio.new_event_loop().run_until_complete(work)

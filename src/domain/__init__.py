@@ -32,6 +32,7 @@ from dstack_backend.domain.monitor import (
     stale_from,
     status_at,
 )
+from dstack_backend.domain.node_type import NoNodeType, node_type
 from dstack_backend.domain.ports import DStack, Health, Observer, Presence
 from dstack_backend.domain.report import LastCheck, StatusReport, report
 from dstack_backend.domain.status import BackendStatus, Status, assess
@@ -55,6 +56,7 @@ __all__ = [
     "Metadata",
     "Moment",
     "MonitorState",
+    "NoNodeType",
     "Observer",
     "Policy",
     "Presence",
@@ -70,6 +72,7 @@ __all__ = [
     "hinted_check_at",
     "model_of",
     "next_check_at",
+    "node_type",
     "observe",
     "report",
     "result_at",

@@ -7,7 +7,7 @@ string: an encoded JSON object while available, one sentence while not.
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from dstack_backend.domain.gpu_model import model_of
 from dstack_backend.domain.inventory import Gpu, GpuInventory
@@ -32,10 +32,12 @@ class Identity(Struct, frozen=True, kw_only=True):
     Attributes:
         topic: What the backend reports on. A backend that embeds this library brings its own.
         pubkeys: Public keys of the node, if it has any.
+        ip_address: Where the node is reached, if that is told.
     """
 
     topic: str = "dstack-gpu-monitor"
     pubkeys: tuple[str, ...] = ()
+    ip_address: str | UnsetType = UNSET
 
 
 class GpuMetadata(Struct, frozen=True, kw_only=True, gc=False):
@@ -81,6 +83,7 @@ class BackendInfo(Struct, frozen=True, kw_only=True):
         pubkeys: Public keys of the node.
         status: Available or unavailable.
         metadata: `Metadata` as JSON while available, one sentence while not.
+        ip_address: Where the node is reached; absent where that is not told.
     """
 
     version: Literal["1.0.0"] = "1.0.0"
@@ -88,6 +91,7 @@ class BackendInfo(Struct, frozen=True, kw_only=True):
     pubkeys: tuple[str, ...]
     status: Status
     metadata: str
+    ip_address: str | UnsetType = UNSET
 
 
 class HealthAnswer(Struct, frozen=True):
@@ -113,7 +117,11 @@ def describe(status: BackendStatus, identity: Identity | None = None) -> Backend
     else:
         metadata = _encoder.encode(describe_inventory(status.inventory)).decode()
     return BackendInfo(
-        topic=identity.topic, pubkeys=identity.pubkeys, status=status.status, metadata=metadata
+        topic=identity.topic,
+        pubkeys=identity.pubkeys,
+        status=status.status,
+        metadata=metadata,
+        ip_address=identity.ip_address,
     )
 
 

@@ -51,6 +51,10 @@ def test_the_settings_are_those_of_the_contract() -> None:
         "RECOVERY_THRESHOLD": "1",
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "text",
+        "PUBKEYS": "",
+        "NOSTR_KEY_FILE": "",
+        "NOSTR_KEY_CREATE": "0",
+        "ADVERTISED_IP": "",
     }
 
 

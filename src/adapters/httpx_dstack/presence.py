@@ -25,6 +25,13 @@ RETRY_WHILE_GONE = 0.5
 STEADY = 1.0
 """Seconds from which on a connection that was closed counts as one that was held."""
 
+SECOND_LOOK = 0.05
+"""Seconds to the next try where a steady connection is followed by one that is closed at once.
+
+A process that dies closes one descriptor after the other: the held connection may be gone while the
+listener still lets us in.
+"""
+
 LONGEST_PAUSE = 10.0
 
 
@@ -80,4 +87,6 @@ class HeldConnection:
         return 0.0 if clock() - opened >= STEADY else self._longer_pause()
 
     def _longer_pause(self) -> float:
+        if not self._pause:
+            return SECOND_LOOK
         return min(max(STEADY, 2 * self._pause), LONGEST_PAUSE)

@@ -1,6 +1,7 @@
 """What the options of `simulate` mean; each that cannot be used is told in one line."""
 
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -105,6 +106,7 @@ def why(exc: OSError | ValueError) -> str:
     """Say what is wrong; asyncio's own texts are long and repeat the address."""
     if isinstance(exc, (socket.gaierror, UnicodeError)):
         return "host not found"
-    if isinstance(exc, OSError) and exc.errno:
-        return os.strerror(exc.errno).lower()
+    if isinstance(exc, OSError):
+        # From Python 3.13 on asyncio gives no number where no address is this machine's.
+        return os.strerror(exc.errno or errno.EADDRNOTAVAIL).lower()
     return str(exc)

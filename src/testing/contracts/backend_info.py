@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+from ipaddress import ip_address
 from typing import Any
 
 import jsonschema
@@ -17,6 +18,7 @@ __all__ = ["backend_info_schema", "check_answer", "check_sentence"]
 OK, UNAVAILABLE = 200, 503
 
 FIELDS = ["version", "topic", "pubkeys", "status", "metadata"]
+OPTIONAL_FIELDS = ["ip_address"]
 METADATA_FIELDS = ["gpu_count", "gpus", "allow_attach_all", "free_gpu_count"]
 GPU_FIELDS = ["slot", "product_id", "description", "is_free", "model"]
 
@@ -30,7 +32,7 @@ def backend_info_schema() -> dict[str, Any]:
     """Give the JSON Schema of BackendInfo; `$defs` also holds that of `Metadata`.
 
     It is the same on every Python: docstrings are cleaned, which Python 3.13 does by itself. A
-    field with a default is required too, as it is always sent.
+    field with a default is required too, as it is always sent; one that may be absent has none.
     """
     (info, _), defs = msgspec.json.schema_components(
         [BackendInfo, Metadata], ref_template="#/$defs/{name}"
@@ -38,7 +40,9 @@ def backend_info_schema() -> dict[str, Any]:
     for part in defs.values():
         part["description"] = inspect.cleandoc(part["description"])
         if "properties" in part:
-            part["required"] = list(part["properties"])
+            always = {name for name, field in part["properties"].items() if "default" in field}
+            always.update(part["required"])
+            part["required"] = [name for name in part["properties"] if name in always]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **info, "$defs": defs}
 
 
@@ -52,7 +56,10 @@ def check_answer(code: int, body: bytes) -> BackendInfo:
     info = json.loads(body.decode(), parse_constant=_no_constant)
     schema = backend_info_schema()
     _validate(info, schema)
-    assert list(info) == FIELDS, "fields in their order"
+    optional = [name for name in OPTIONAL_FIELDS if name in info]
+    assert list(info) == FIELDS + optional, "fields in their order"
+    if optional:
+        ip_address(info["ip_address"])  # it raises what is no address
     assert code == (OK if info["status"] == "available" else UNAVAILABLE), "code and status agree"
     if code == OK:
         _check_metadata(json.loads(info["metadata"], parse_constant=_no_constant), schema)

@@ -1,0 +1,159 @@
+"""The examination: each step after the other, as far as it makes sense."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from dstack_backend.adapters.httpx_dstack import Basic, Bearer, DStackAddress, TokenFile
+from dstack_backend.adapters.httpx_dstack.probe import connect, look_up, shake_hands
+from dstack_backend.app.container import Container
+from dstack_backend.app.doctor.answer import ANSWER_STEPS, Asked, judge_answer
+from dstack_backend.app.doctor.connection import judge_connection, judge_tls
+from dstack_backend.app.doctor.listen import examine_listen
+from dstack_backend.app.doctor.name import judge_name
+from dstack_backend.app.doctor.place import (
+    DOCKER_HOST,
+    Place,
+    find_place,
+    is_ourselves,
+    judge_place,
+)
+from dstack_backend.app.doctor.socket_file import judge_socket, look_at, who_we_are
+from dstack_backend.app.doctor.verdict import (
+    Examination,
+    Finding,
+    Step,
+    Verdict,
+    failed,
+    fine,
+    skipped,
+)
+from dstack_backend.app.doctor.worker import judge_worker
+from dstack_backend.app.identity import identity_of
+from dstack_backend.app.settings import SETTINGS, SettingError, Settings, load
+from dstack_backend.domain.failure import CheckFailure
+
+__all__ = ["examine"]
+
+MOST_ADDRESSES = 8
+"""Addresses of one name that are tried; a name server could send thousands."""
+
+ROOT = Path("/")
+
+
+async def examine(
+    environ: Mapping[str, str], options: Mapping[str, str], root: Path = ROOT
+) -> Examination:
+    """Go through all steps. DStack is asked at most once.
+
+    Args:
+        environ: The environment's variables.
+        options: The command line's options.
+        root: The root of the file system that tells where we run and who listens.
+    """
+    try:
+        settings = load(environ, options)
+        _try_identity(settings)
+    except SettingError as exc:
+        fault, _, cure = str(exc).partition("; for example ")
+        bad = failed(Step.SETTINGS, fault, (f"set it right, for example {cure}",))
+        rest = (Step.CONTAINER, Step.CONNECTION, *ANSWER_STEPS, Step.LISTEN, Step.WORKER)
+        return Examination(
+            dstack=None, findings=(bad, *(skipped(step, Step.SETTINGS) for step in rest))
+        )
+    place = find_place(root, environ)
+    findings = [
+        _judge_settings(environ, options),
+        judge_place(place, settings.dstack),
+        *await _reach(settings, place),
+        await examine_listen(settings.listen, root, settings.policy.timeout),
+        judge_worker(settings.listen, place),
+    ]
+    return Examination(dstack=settings.dstack.shown, findings=tuple(findings))
+
+
+def _try_identity(settings: Settings) -> None:
+    """See whether the start would take the key file; a doctor makes none.
+
+    Raises:
+        SettingError: It would not.
+    """
+    file = settings.nostr_key_file
+    if not (settings.nostr_key_create and file and not file.exists()):
+        identity_of(settings)
+
+
+def _judge_settings(environ: Mapping[str, str], options: Mapping[str, str]) -> Finding:
+    names = [each.variable for each in SETTINGS]
+    given = [name for name in names if options.get(name) or environ.get(name)]
+    shown = f"set: {', '.join(given)}; the others" if given else "none is set: all"
+    return fine(Step.SETTINGS, f"{shown} have their defaults")
+
+
+async def _reach(settings: Settings, place: Place) -> list[Finding]:
+    """Go towards DStack step by step; after the first that fails, skip the others."""
+    found = await _connect(settings, place)
+    last = found[-1]
+    if last.verdict is Verdict.FAILED:
+        order = list(Step)
+        rest = [Step.CONNECTION, *([Step.TLS] if settings.dstack.is_tls else []), *ANSWER_STEPS]
+        later = (step for step in rest if order.index(step) > order.index(last.step))
+        return [*found, *(skipped(step, last.step) for step in later)]
+    return [*found, *judge_answer(await _ask(settings))]
+
+
+async def _connect(settings: Settings, place: Place) -> list[Finding]:
+    address, timeout = settings.dstack, settings.policy.timeout
+    if address.socket:
+        file = judge_socket(look_at(Path(address.socket)), who_we_are(), place)
+        if file.verdict is Verdict.FAILED:
+            return [file]
+        tries = {address.socket: await connect(address, "", timeout)}
+        return [file, judge_connection(tries, address, place)]
+    addresses = await look_up(address, timeout)
+    name = judge_name(addresses, address, place)
+    if isinstance(addresses, CheckFailure):
+        return [name]
+    some = addresses[:MOST_ADDRESSES]
+    seconds = await asyncio.gather(*(connect(address, each, timeout) for each in some))
+    results = dict(zip(some, seconds, strict=True))
+    connection = judge_connection(results, address, place)
+    if connection.verdict is Verdict.FAILED or settings.tls is None:
+        return [name, connection]
+    opened = next(to for to, took in results.items() if not isinstance(took, CheckFailure))
+    handshake = await shake_hands(address, opened, settings.tls, timeout)
+    container = Container(settings=settings)
+    return [name, connection, judge_tls(handshake, address, container.clock().utc())]
+
+
+async def _ask(settings: Settings) -> Asked:
+    clock = asyncio.get_running_loop().time
+    dstack = Container(settings=settings).dstack()
+    started = clock()
+    result = await dstack.list_gpus()
+    return Asked(
+        address=settings.dstack,
+        proof=_proof(settings),
+        is_overheard=_is_overheard(settings.dstack),
+        timeout=settings.policy.timeout,
+        seconds=round(clock() - started, 6),
+        result=result,
+    )
+
+
+def _proof(settings: Settings) -> str | None:
+    """Name the setting that our token or password came from; never its value."""
+    match settings.credentials:
+        case Bearer():
+            return "DSTACK_TOKEN"
+        case TokenFile():
+            return "the token of DSTACK_TOKEN_FILE"
+        case Basic():
+            return "the user and password of DSTACK_URL"
+        case _:
+            return None
+
+
+def _is_overheard(address: DStackAddress) -> bool:
+    neighbour = is_ourselves(address.host) or address.host == DOCKER_HOST
+    return not (address.is_tls or address.socket or neighbour)

@@ -1,0 +1,91 @@
+"""Whether the address that we answer on is free, and who has it if not."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from dstack_backend.adapters.granian_server import ListenError, free_address
+from dstack_backend.app.doctor.holders import Holder, holders
+from dstack_backend.app.doctor.neighbour import Neighbour, ask_neighbour
+from dstack_backend.app.doctor.verdict import Finding, Step, failed, fine, plain
+from dstack_backend.app.settings import ListenAddress
+
+__all__ = ["examine_listen", "judge_listen"]
+
+
+async def examine_listen(listen: ListenAddress, root: Path, timeout: float) -> Finding:  # noqa: ASYNC109 - it becomes a finding
+    """Try the address; where it is taken, look who has it and whether it is our own service."""
+    try:
+        async with asyncio.timeout(timeout):
+            fault = await asyncio.to_thread(_try, listen)
+    except TimeoutError:
+        fault = OSError(errno.ETIMEDOUT, "the look-up of the name takes too long")
+    if fault is None or fault.errno != errno.EADDRINUSE:
+        return judge_listen(listen, fault)
+    try:
+        async with asyncio.timeout(timeout):
+            neighbour = await asyncio.to_thread(ask_neighbour, listen)
+    except TimeoutError:
+        neighbour = None
+    return judge_listen(listen, fault, holders(listen.port, root), neighbour)
+
+
+def _try(listen: ListenAddress) -> OSError | None:
+    try:
+        free_address(listen.host, listen.port)
+    except ListenError as exc:
+        return exc.__cause__ if isinstance(exc.__cause__, OSError) else OSError(str(exc))
+    return None
+
+
+def judge_listen(
+    listen: ListenAddress,
+    fault: OSError | None,
+    found: Sequence[Holder] = (),
+    neighbour: Neighbour | None = None,
+) -> Finding:
+    """Say whether the service can listen, or already does.
+
+    Args:
+        listen: Where it answers.
+        fault: Why we cannot listen there now; `None` where we can.
+        found: Who listens on the port.
+        neighbour: Our own service, if it is that.
+    """
+    if fault is None:
+        return fine(Step.LISTEN, f"{listen} is free; the service does not run there now")
+    if neighbour:
+        return fine(Step.LISTEN, f"our own service runs on {listen}: {_shown(neighbour)}")
+    if fault.errno == errno.EADDRINUSE:
+        who = "; ".join(map(str, found)) or "another process"
+        return failed(Step.LISTEN, f"{listen} is taken by {who}", _free_it(listen, found))
+    text = f"cannot listen on {listen}: {(fault.strerror or 'failed').lower()}"
+    return failed(Step.LISTEN, text, _cures(listen, fault))
+
+
+def _shown(neighbour: Neighbour) -> str:
+    reason = f" ({neighbour.reason})" if neighbour.reason else ""
+    return f"version {plain(neighbour.version)}, {neighbour.status}{reason}"
+
+
+def _free_it(listen: ListenAddress, found: Sequence[Holder]) -> tuple[str, ...]:
+    port = listen.port
+    other = f"end that program, or choose another port, as in LISTEN_ADDR=0.0.0.0:{port + 1}"
+    if found and all(each.pid for each in found):
+        return (other,)
+    return (f"see who it is, as root: ss -ltnp 'sport = :{port}'", other)
+
+
+def _cures(listen: ListenAddress, fault: OSError) -> tuple[str, ...]:
+    if isinstance(fault, PermissionError):
+        return ("a port below 1024 needs rights: choose a higher one, LISTEN_ADDR=0.0.0.0:8080",)
+    if isinstance(fault, socket.gaierror) or fault.errno == errno.ETIMEDOUT:
+        return (f"put an address in the place of the name: LISTEN_ADDR=0.0.0.0:{listen.port}",)
+    return (
+        (
+            "it must be an address of this machine (ip address), in a container one of its own:"
+            f" LISTEN_ADDR=0.0.0.0:{listen.port} is all of them"
+        ),
+    )

@@ -1,0 +1,135 @@
+"""DStack's unix socket: whether it is there, is one, and lets us in."""
+
+import os
+import stat
+from pathlib import Path
+
+from msgspec import Struct
+
+from dstack_backend.app.doctor.place import Place
+from dstack_backend.app.doctor.verdict import Finding, Step, failed, fine
+from dstack_backend.domain.failure import Reason
+
+__all__ = ["Identity", "SocketFile", "judge_socket", "look_at", "who_we_are"]
+
+
+class Identity(Struct, frozen=True):
+    """Whom the kernel takes us for.
+
+    Attributes:
+        uid: The effective user.
+        gids: The effective group and all others.
+    """
+
+    uid: int
+    gids: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"uid {self.uid}, gids {', '.join(map(str, self.gids))}"
+
+
+class SocketFile(Struct, frozen=True, kw_only=True):
+    """What is at the socket's path.
+
+    Attributes:
+        path: The path.
+        met: The first part of the path that is missing or closed to us, else the path itself.
+        mode: Type and rights as `stat` gives them; `None` where it is missing or closed.
+        owner: Its user and group.
+        is_missing: Nothing is at `met`.
+        is_open: We may connect, by rights, access lists and capabilities.
+    """
+
+    path: Path
+    met: Path
+    mode: int | None = None
+    owner: tuple[int, int] = (0, 0)
+    is_missing: bool = False
+    is_open: bool = False
+
+
+def who_we_are() -> Identity:
+    """Ask the kernel."""
+    return Identity(os.geteuid(), tuple(sorted({os.getegid(), *os.getgroups()})))
+
+
+def look_at(path: Path) -> SocketFile:
+    """Look at the path, part by part."""
+    met = Path("/")
+    found = met.stat()
+    try:
+        for met in [*reversed(path.parents), path]:
+            found = met.stat()
+    except PermissionError:
+        return SocketFile(path=path, met=met.parent)
+    except OSError:
+        return SocketFile(path=path, met=met, is_missing=True)
+    return SocketFile(
+        path=path,
+        met=path,
+        mode=found.st_mode,
+        owner=(found.st_uid, found.st_gid),
+        is_open=os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids),
+    )
+
+
+def judge_socket(file: SocketFile, us: Identity, place: Place) -> Finding:
+    """Say whether we can connect to what is there."""
+    if file.is_missing:
+        text = f"{file.met} does not exist"
+        return failed(Step.SOCKET, text, _where(file, place), Reason.SOCKET_NOT_FOUND)
+    if file.mode is None:
+        text = f"we ({us}) may not enter the folder {file.met}"
+        cures = (f"setfacl -m u:{us.uid}:x {file.met}", *_other_user(file, place))
+        return failed(Step.SOCKET, text, cures, Reason.PERMISSION_DENIED)
+    if not stat.S_ISSOCK(file.mode):
+        return _no_socket(file, file.mode, place)
+    rights = f"{stat.filemode(file.mode)}, owner {file.owner[0]}:{file.owner[1]}"
+    if file.is_open:
+        return fine(Step.SOCKET, f"{file.path} is a socket ({rights}); we ({us}) may open it")
+    text = f"{file.path} ({rights}) is closed to us ({us}): connecting needs write permission"
+    cures = (
+        (
+            f"setfacl -m u:{us.uid}:rw {file.path}, again after each start of DStack, which makes"
+            " the socket anew"
+        ),
+        *_other_user(file, place),
+    )
+    return failed(Step.SOCKET, text, cures, Reason.PERMISSION_DENIED)
+
+
+def _no_socket(file: SocketFile, mode: int, place: Place) -> Finding:
+    if stat.S_ISDIR(mode):
+        hint = (
+            (
+                (
+                    "Docker makes a folder where the file of a -v does not exist: remove it, start"
+                    " DStack, then the container"
+                ),
+            )
+            if place.container
+            else ()
+        )
+        text = f"{file.path} is a folder, not a socket"
+        return failed(Step.SOCKET, text, (*hint, "set DSTACK_URL to the socket in it"))
+    text = f"{file.path} is a file, but not a socket"
+    return failed(Step.SOCKET, text, ("set DSTACK_URL to DStack's socket",))
+
+
+def _where(file: SocketFile, place: Place) -> tuple[str, ...]:
+    running = "does DStack run? It makes the socket when it starts"
+    if place.container:
+        return (
+            (
+                "the path is the one inside the container: mount the folder of DStack's socket,"
+                f" as in -v /path:{file.path.parent}:ro"
+            ),
+            running,
+        )
+    return (running, "compare with `address` in DStack's vmm.toml")
+
+
+def _other_user(file: SocketFile, place: Place) -> tuple[str, ...]:
+    if place.container:
+        return ('or start the container with --user "$(stat -c %u:%g /path/vmm.sock)"',)
+    return (f"or run the service as the user of: stat -c %U {file.path}",)
