@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema build deploy-check clean
+.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema build deploy-check browser-tests clean
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -17,7 +17,7 @@ faults: $(STAMP) ## the whole fault suite, about 8 minutes
 	@$(BIN)/python -m pytest tests/faults
 
 fuzz: $(STAMP) ## Hypothesis with many examples, about 4 minutes; FACTOR=20 for longer
-	@FUZZ_FACTOR=$(or $(FACTOR),1) $(BIN)/python -m pytest tests/fuzz
+	@FUZZ_FACTOR=$(or $(FACTOR),1) $(BIN)/python -m pytest --timeout=0 tests/fuzz
 
 mutation: $(STAMP) ## changes the domain in hundreds of ways: do the unit tests see it? 10 minutes
 	@$(BIN)/python -m tools.mutation $(FILES)
@@ -25,8 +25,11 @@ mutation: $(STAMP) ## changes the domain in hundreds of ways: do the unit tests 
 deploy-check: $(STAMP) ## what deploy/ holds; needs Debian's prometheus, prometheus-alertmanager, systemd
 	@$(BIN)/python -m pytest tests/deploy
 
-check: static test ## everything that CI runs
-static: lint types imports lock-check build ## everything but the tests
+browser-tests: $(STAMP) ## the page in a real browser, 2 minutes; needs Debian's chromium
+	@$(BIN)/python -m pytest tests/browser
+
+check: static deploy-check browser-tests test ## everything that CI runs
+static: lint types imports lock-check build ## everything that runs nothing of ours
 
 format: $(STAMP) ## put the code in form
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""Fakes of the ports: scripted DStack and presence, virtual time, settable health, a memory."""
+"""Fakes of the ports: scripted DStack and presence, virtual time, settable health and past."""
 
 import asyncio
 import heapq
@@ -15,6 +15,7 @@ from dstack_backend.domain.moment import Moment
 from dstack_backend.domain.monitor import MonitorState, Policy, observe
 from dstack_backend.domain.report import StatusReport, report
 from dstack_backend.domain.status import assess
+from dstack_backend.testing.fake_past import FakeNews, FakePast
 
 __all__ = [
     "EPOCH",
@@ -22,6 +23,8 @@ __all__ = [
     "FakeClock",
     "FakeDStack",
     "FakeHealth",
+    "FakeNews",
+    "FakePast",
     "FakePresence",
     "RecordingObserver",
 ]

@@ -50,7 +50,7 @@ def _modules() -> set[str]:
     return {
         path.relative_to(ROOT / "src").as_posix()
         for path in files
-        if path.suffix == ".py" or path.name == "py.typed"
+        if path.suffix != ".pyc"
     }
 
 

@@ -56,6 +56,12 @@ def test_an_unavailable_node_byte_for_byte() -> None:
     assert encode(describe(assess(CheckFailure(Reason.CONNECTION_REFUSED)))) == UNAVAILABLE
 
 
+def test_what_a_source_does_not_say_is_not_promised() -> None:
+    """Without a word on it there are no GPUs, and nobody may have all of them at once."""
+    metadata = describe_inventory(GpuInventory())
+    assert (metadata.gpu_count, metadata.allow_attach_all) == (0, False)
+
+
 def test_an_embedding_backend_brings_its_own_identity() -> None:
     """Topic and public keys are the caller's, the contract's version is not."""
     info = describe(assess(TWO), Identity(topic="mine", pubkeys=("a", "b")))

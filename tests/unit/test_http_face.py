@@ -24,7 +24,10 @@ GPU = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=
 GOOD = GpuInventory(gpus=(GPU,), allow_attach_all=True, source_version="v0.5.11")
 BAD = CheckFailure(Reason.CONNECTION_REFUSED)
 
-GETS = ["/", "/health", "/livez", "/readyz", "/status", "/metrics"]
+GETS = [
+    *("/", "/health", "/livez", "/readyz", "/status", "/metrics"),
+    *("/history", "/uptime", "/events"),
+]
 
 
 def exposition(report: StatusReport) -> bytes:
@@ -214,11 +217,14 @@ def test_other_paths_are_not_there(face: Face, path: str) -> None:
 
 
 def test_the_openapi_document_names_every_path(face: Face) -> None:
-    """With the 503 of those that have one."""
+    """With the 503 of those that have one, and the page beside the JSON of `/`."""
     document = face.client.get("/schema/openapi.json").json()
     assert set(document["paths"]) == set(GETS)
-    for path in ("/health", "/readyz"):
+    for path in ("/health", "/readyz", "/uptime"):
         assert set(document["paths"][path]["get"]["responses"]) == {"200", "503"}
+    assert set(document["paths"]["/history"]["get"]["responses"]) == {"200", "400", "503"}
+    root = document["paths"]["/"]["get"]["responses"]["200"]["content"]
+    assert set(root) == {"application/json", "text/html"}
 
 
 def test_the_lifespan_is_as_long_as_the_application() -> None:

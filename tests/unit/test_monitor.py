@@ -149,10 +149,27 @@ def test_what_holds_after_each_event(policy: Policy, timeline: Timeline) -> None
         assert since_at(state, second, policy) == START + since, second
 
 
+def test_a_threshold_of_hundreds_is_counted_to_the_last_check() -> None:
+    """Short intervals with long patience are what such a threshold is for."""
+    policy = Policy(failure_threshold=300)
+    state = observe(MonitorState(since=START), finished_at(0, GOOD), policy)
+    seen: list[str] = []
+    for second in range(1, 301):
+        state = observe(state, finished_at(second, BAD), policy)
+        seen.append(told(state, second, policy))
+    assert seen == ["available"] * 299 + ["connection_refused"]
+
+
 def test_a_stale_status_says_how_old_its_evidence_is() -> None:
     """The sentence counts whole seconds since the last check finished."""
     state = observe(MonitorState(since=START), finished_at(5, GOOD), Policy())
     assert status_at(state, 42.9, Policy()).sentence == "Stale: the last check finished 37 s ago"
+
+
+def test_a_result_without_a_check_is_no_evidence() -> None:
+    """Nobody can tell how old it is: the node is still starting."""
+    state = MonitorState(since=START, standing=GOOD)
+    assert told(state, 0, Policy()) == "starting"
 
 
 def test_a_later_inventory_replaces_the_one_before() -> None:
@@ -231,5 +248,6 @@ def test_an_interval_shorter_than_the_first_retry_is_kept_after_a_failure() -> N
 def test_before_a_check_nothing_can_go_stale() -> None:
     """The last second up to which a check counts exists once there is one."""
     state = MonitorState(since=START)
+    assert (state.streak, state.consecutive_failures) == (0, 0)
     assert stale_from(state, Policy()) is None
     assert stale_from(observe(state, finished_at(5, GOOD), Policy()), Policy()) == 40

@@ -3,7 +3,9 @@
 import json
 
 import msgspec
+import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from dstack_backend.domain import (
     Check,
@@ -89,6 +91,27 @@ def test_after_a_failure_it_says_why_and_shows_no_inventory() -> None:
     assert told.consecutive_failures == 1
     assert told.dstack_version == "v0.5.11"
     assert told.inventory is None
+
+
+@pytest.mark.parametrize(
+    ("now", "age"),
+    [(100.5, 0.25), (100.2512345, 0.001), (100.25, 0.0), (99.0, 0.0)],
+    ids=["a part of a second", "to the millisecond", "none", "never less than none"],
+)
+def test_an_age_is_told_to_the_millisecond(now: float, age: float) -> None:
+    """A report that was asked for before the check had ended is not older than it."""
+    state = observe(MonitorState(since=START), GOOD, Policy())
+    told = report(state, now, Policy())
+    assert told.last_check is not None
+    assert told.last_check.age_seconds == age
+
+
+def test_a_duration_is_told_to_the_microsecond() -> None:
+    """A check on a unix socket takes less than a millisecond."""
+    check = replace(GOOD, started=GOOD.finished.monotonic - 0.0001234567)
+    told = report(observe(MonitorState(since=START), check, Policy()), 101.0, Policy())
+    assert told.last_check is not None
+    assert told.last_check.duration_seconds == 0.000123
 
 
 def test_a_failure_below_the_threshold_shows_in_the_last_check_only() -> None:

@@ -22,8 +22,9 @@ from litestar.types import (
 
 from dstack_backend.adapters.litestar_http import openapi
 from dstack_backend.adapters.litestar_http.handlers import Exposition, handlers
+from dstack_backend.adapters.litestar_http.live import ASKED_BY_HEAD
 from dstack_backend.adapters.litestar_http.quick_health import answer_health, asks_for_health
-from dstack_backend.domain.ports import Health
+from dstack_backend.domain.ports import Health, News, Past
 
 __all__ = ["HttpFace"]
 
@@ -43,6 +44,8 @@ class HttpFace(Litestar):
         health: Health,
         exposition: Exposition,
         lifespan: Callable[["Litestar"], AbstractAsyncContextManager[None]],
+        past: Past | None = None,
+        news: News | None = None,
     ) -> None:
         """Tie the paths to what is known.
 
@@ -50,10 +53,12 @@ class HttpFace(Litestar):
             health: What is known of the node.
             exposition: Renders the metrics.
             lifespan: What runs as long as the application does.
+            past: What is known of the past; by default nothing is.
+            news: Says when there is something new; by default a client has to come back for it.
         """
         self._health = health
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
-            handlers(health, exposition),
+            handlers(health, exposition, past, news),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
             lifespan=[lifespan],
             openapi_config=openapi.CONFIG,
@@ -76,7 +81,7 @@ class HttpFace(Litestar):
                 return
             if http["method"] == HttpMethod.HEAD:
                 # The server sees HEAD in its own scope and sends no body.
-                scope = cast("HTTPScope", {**http, "method": HttpMethod.GET})
+                scope = cast("HTTPScope", {**http, "method": HttpMethod.GET, ASKED_BY_HEAD: True})
         await super().__call__(scope, receive, send)
 
 

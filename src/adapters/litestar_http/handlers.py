@@ -1,4 +1,4 @@
-"""What each path answers. Everything comes from memory; nothing waits."""
+"""What each path answers. Nothing waits for DStack; only the past waits, for the disk."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -6,16 +6,15 @@ from http import HTTPStatus
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from dstack_backend import __version__
 from dstack_backend.adapters.litestar_http import openapi
-from dstack_backend.adapters.litestar_http.answers import (
-    LINKS,
-    Liveness,
-    Readiness,
-    ServiceInfo,
-)
+from dstack_backend.adapters.litestar_http.answers import Liveness, Readiness
+from dstack_backend.adapters.litestar_http.live import events_handler
+from dstack_backend.adapters.litestar_http.page import asset_handler
+from dstack_backend.adapters.litestar_http.past import past_handlers
+from dstack_backend.adapters.litestar_http.root import root_handler
+from dstack_backend.adapters.litestar_http.silence import NoNews, NoPast
 from dstack_backend.domain.backend_info import BackendInfo
-from dstack_backend.domain.ports import Health
+from dstack_backend.domain.ports import Health, News, Past
 from dstack_backend.domain.report import StatusReport
 
 __all__ = ["Exposition", "handlers"]
@@ -26,20 +25,32 @@ Exposition = Callable[[StatusReport], bytes]
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"  # Litestar adds the charset
 
 
-def handlers(health: Health, exposition: Exposition) -> list[HTTPRouteHandler]:
-    """Make the handlers of all paths."""
+def handlers(
+    health: Health,
+    exposition: Exposition,
+    past: Past | None = None,
+    news: News | None = None,
+) -> list[HTTPRouteHandler]:
+    """Make the handlers of all paths.
 
-    @get("/", responses=openapi.SERVICE_INFO, tags=["service"])
-    async def service_information() -> ServiceInfo:
-        """What this service is, how the node is, and where the rest can be read."""
-        report = health.report()
-        return ServiceInfo(
-            name="dstack-backend",
-            version=__version__,
-            status=report.status,
-            reason=report.reason,
-            links=LINKS,
-        )
+    Args:
+        health: What is known of the node.
+        exposition: Renders the metrics.
+        past: What is known of the past; by default nothing is.
+        news: Says when there is something new; by default a client has to come back for it.
+    """
+    past, news = past or NoPast(), news or NoNews()
+    return [
+        root_handler(health, past, news),
+        *_present(health, exposition),
+        *past_handlers(past),
+        events_handler(health, news),
+        asset_handler(),
+    ]
+
+
+def _present(health: Health, exposition: Exposition) -> list[HTTPRouteHandler]:
+    """Make the handlers of what comes from memory."""
 
     @get("/health", responses=openapi.HEALTH, tags=["worker"])
     async def backend_info() -> Response[BackendInfo]:
@@ -75,7 +86,7 @@ def handlers(health: Health, exposition: Exposition) -> list[HTTPRouteHandler]:
             media_type=PROMETHEUS_TEXT,
         )
 
-    return [service_information, backend_info, liveness, readiness, status, metrics]
+    return [backend_info, liveness, readiness, status, metrics]
 
 
 def _ok_if(condition: bool) -> int:  # noqa: FBT001 - a predicate is what it takes

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-import msgspec
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
@@ -17,6 +15,7 @@ from dstack_backend.adapters.litestar_http.answers import (
     Readiness,
     ServiceInfo,
 )
+from dstack_backend.adapters.litestar_http.examples import json_spec
 from dstack_backend.domain.backend_info import BackendInfo, describe
 from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
@@ -62,32 +61,9 @@ def _report(result: CheckResult) -> StatusReport:
     return report(observe(MonitorState(since=start), check, Policy()), 3.125, Policy())
 
 
-class _Exact(Example):
-    """An example that keeps its nulls; Litestar's own leaves out what is None, at any depth."""
-
-    def to_schema(self) -> dict[str, Any]:
-        return {"summary": self.summary, "value": self.value}
-
-
-def _examples(**values: object) -> list[Example]:
-    return [
-        _Exact(summary=name, value=msgspec.json.decode(msgspec.json.encode(value)))
-        for name, value in values.items()
-    ]
-
-
-def _json(of: Any, text: str, **examples: object) -> ResponseSpec:
-    return ResponseSpec(
-        data_container=of,
-        description=text,
-        generate_examples=False,
-        examples=_examples(**examples),
-    )
-
-
 HEALTH: Mapping[int, ResponseSpec] = {
-    200: _json(BackendInfo, "DStack is online.", available=describe(assess(_GOOD))),
-    503: _json(
+    200: json_spec(BackendInfo, "DStack is online.", available=describe(assess(_GOOD))),
+    503: json_spec(
         BackendInfo,
         "DStack is not online, or nothing recent is known.",
         unavailable=describe(assess(_BAD)),
@@ -95,7 +71,7 @@ HEALTH: Mapping[int, ResponseSpec] = {
     ),
 }
 STATUS: Mapping[int, ResponseSpec] = {
-    200: _json(
+    200: json_spec(
         StatusReport,
         "Everything that is known.",
         available=_report(_GOOD),
@@ -103,7 +79,7 @@ STATUS: Mapping[int, ResponseSpec] = {
     )
 }
 SERVICE_INFO: Mapping[int, ResponseSpec] = {
-    200: _json(
+    200: json_spec(
         ServiceInfo,
         "What this service is.",
         available=ServiceInfo(
@@ -116,11 +92,11 @@ SERVICE_INFO: Mapping[int, ResponseSpec] = {
     )
 }
 LIVENESS: Mapping[int, ResponseSpec] = {
-    200: _json(Liveness, "This process works.", alive=Liveness(alive=True))
+    200: json_spec(Liveness, "This process works.", alive=Liveness(alive=True))
 }
 READINESS: Mapping[int, ResponseSpec] = {
-    200: _json(Readiness, "A first check has finished.", ready=Readiness(ready=True)),
-    503: _json(Readiness, "No check has finished yet.", starting=Readiness(ready=False)),
+    200: json_spec(Readiness, "A first check has finished.", ready=Readiness(ready=True)),
+    503: json_spec(Readiness, "No check has finished yet.", starting=Readiness(ready=False)),
 }
 METRICS: Mapping[int, ResponseSpec] = {
     200: ResponseSpec(

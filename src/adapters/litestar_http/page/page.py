@@ -1,0 +1,78 @@
+"""Gathers what the page shows, and renders it once for all who look at the same moment."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from dstack_backend.adapters.litestar_http.page.render import render, template
+from dstack_backend.adapters.litestar_http.page.texts import texts_in
+from dstack_backend.adapters.litestar_http.page.view import MOST_CHANGES, TIMELINES, History, view
+from dstack_backend.adapters.litestar_http.shared import Shared
+from dstack_backend.domain.history import HistoryError, Uptime
+from dstack_backend.domain.ports import Health, News, Past
+
+__all__ = ["Page"]
+
+PAGE_HOLDS = 1.0
+"""Seconds for which a page is given to whoever asks, as long as there is nothing new."""
+
+TIMELINES_HOLD = 10.0
+"""Seconds for which the timelines are: reading 90 days of a flapping DStack is no small thing."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Page:
+    """The page in each language."""
+
+    def __init__(
+        self,
+        health: Health,
+        past: Past,
+        news: News,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        """Take what is known.
+
+        Args:
+            health: What is known of the node.
+            past: What is known of its past.
+            news: Says when there is something new.
+            now: The wall clock.
+        """
+        self._health = health
+        self._past = past
+        self._news = news
+        self._now = now
+        self._pages: dict[str, Shared[bytes]] = {}
+        self._timelines: Shared[dict[str, list[Uptime]]] = Shared(TIMELINES_HOLD)
+
+    async def html(self, language: str) -> bytes:
+        """Give the page's bytes in one of the languages."""
+        shared = self._pages.setdefault(language, Shared(PAGE_HOLDS))
+        return await shared.get(
+            (self._news.edition, self._health.answer().available), lambda: self._make(language)
+        )
+
+    async def _make(self, language: str) -> bytes:
+        await asyncio.to_thread(template)  # loading it the first time holds nobody up
+        history = await self._history()
+        return render(view(self._health.report(), history, self._now(), texts_in(language)))
+
+    async def _history(self) -> History | None:
+        report = self._health.report()
+        try:
+            timelines = await self._timelines.get(
+                (report.last_change, report.reason), self._read_timelines
+            )
+            return History(timelines, await self._past.latest(MOST_CHANGES))
+        except HistoryError:
+            return None
+
+    async def _read_timelines(self) -> dict[str, list[Uptime]]:
+        return {
+            name: await self._past.timeline(seconds, slots)
+            for name, (seconds, slots) in TIMELINES.items()
+        }

@@ -1,0 +1,32 @@
+"""How the last 24 hours, 7, 30 and 90 days divide: from one reading of the past."""
+
+from collections.abc import Sequence
+
+from dstack_backend.domain.history import Uptime
+from dstack_backend.domain.ports import Past
+
+__all__ = ["DAY", "WINDOWS", "last_days", "share"]
+
+DAY = 86_400
+WINDOWS = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
+"""Days of each window, by its name."""
+
+
+async def last_days(past: Past) -> list[Uptime]:
+    """Give the last 90 days, one by one, the oldest first.
+
+    Raises:
+        HistoryError: The past cannot be read now.
+    """
+    days = max(WINDOWS.values())
+    return await past.timeline(days * DAY, days)
+
+
+def share(days: Sequence[Uptime], window: str) -> Uptime:
+    """Add up the last days of a window."""
+    last = days[-WINDOWS[window] :]
+    return Uptime(
+        sum(day.up_seconds for day in last),
+        sum(day.down_seconds for day in last),
+        sum(day.unknown_seconds for day in last),
+    )

@@ -1,0 +1,271 @@
+"""The page as a person sees it, in a real browser."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from playwright.sync_api import Page, expect
+
+from dstack_backend.domain import Gpu
+from dstack_backend.testing.simulated_dstack import EIGHT_H200
+from tests.browser.axe import faults
+from tests.browser.stage import PATIENCE, Stage
+from tests.contract.service import wait_until
+
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+}
+
+HOSTILE = (
+    '<img src=x onerror="document.title=1"><script>document.title=2</script>{{ 7*7 }} \u202egnp'
+)
+
+
+@pytest.fixture(autouse=True)
+def innocent(staged: Stage) -> Iterator[None]:
+    """Whatever is shown, no script fails, the policy stops nothing, and nobody else is asked."""
+    yield
+    assert staged.complaints == []
+    assert staged.foreign == []
+
+
+def test_an_available_node_shows_itself_at_a_glance(page: Page) -> None:
+    """The verdict, the GPUs, the last check, the timelines, the changes, DStack's version."""
+    expect(page).to_have_title("Available · dstack-backend")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Available")
+    gpus = page.get_by_role("region", name="GPUs").get_by_role("listitem")
+    expect(gpus).to_have_count(8)
+    expect(gpus.first).to_contain_text("H200 SXM 141GB")
+    expect(gpus.first).to_contain_text("19:00.0")
+    expect(gpus.first).to_contain_text("In use")
+    expect(page.get_by_text("8 in all, 5 free, 3 in use")).to_be_visible()
+    expect(page.locator("#status")).to_contain_text("v0.5.11")
+    expect(page.get_by_role("img", name="Last 90 days: 99")).to_be_visible()
+    assert page.locator(".line").evaluate_all("all => all.map(one => one.children.length)") == [
+        48,
+        84,
+        90,
+    ]
+    expect(page.locator("#changes tbody tr")).to_have_count(12)
+
+
+def test_an_unavailable_node_says_why_and_what_to_do(staged: Stage) -> None:
+    """With the reason's code and sentence, and its cures."""
+    staged.dstack.crash()
+    staged.service.wait_for("connection_refused")
+    page = staged.open()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable")
+    expect(page.get_by_role("heading", name="Why: Connection refused")).to_be_visible()
+    expect(page.locator("#status")).to_contain_text("Connection error: connection refused")
+    expect(page.locator("#status")).to_contain_text("connection_refused")
+    expect(page.locator("#status li").first).to_contain_text("Does DStack run?")
+    expect(page.get_by_text("Nobody knows the GPUs")).to_be_visible()
+
+
+def test_hostile_text_stays_text(staged: Stage) -> None:
+    """Markup, templates and directions from DStack are shown as they are, and do nothing."""
+    card = Gpu(slot=HOSTILE, product_id="<b>", description="x" * 5000 + HOSTILE, is_free=True)
+    staged.dstack.dstack.gpus = [card, *EIGHT_H200]
+    staged.service.wait_for(None)
+    page = staged.open(viewport={"width": 390, "height": 844})
+    first = page.locator(".gpus li").first
+    expect(first).to_contain_text("<script>document.title=2</script>{{ 7*7 }}")
+    assert page.locator(".gpus img, .gpus script").count() == 0
+    expect(page).to_have_title("Available · dstack-backend")
+    assert _overflow(page) == 0
+
+
+def test_a_crash_shows_by_itself_and_so_does_the_recovery(page: Page, staged: Stage) -> None:
+    """Without a reload; a screen reader is told, politely and once."""
+    page.evaluate("window.same = true")
+    said = page.get_by_role("status")
+    expect(said).to_be_empty()
+    staged.dstack.crash()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable", timeout=PATIENCE)
+    expect(page).to_have_title("Unavailable: Connection refused · dstack-backend")
+    expect(said).to_have_text("Unavailable: Connection refused")
+    expect(page.locator("#changes tbody tr").first).to_contain_text("connection refused")
+    assert "unavailable.svg" in str(page.locator("#icon").get_attribute("href"))
+    staged.dstack.revive()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Available", timeout=PATIENCE)
+    expect(said).to_have_text("Available")
+    assert page.evaluate("window.same")
+
+
+def test_a_gpu_that_changes_hands_shows_by_itself(page: Page, staged: Stage) -> None:
+    """At the next check."""
+    first = page.locator(".gpus li").first
+    expect(first).to_contain_text("In use")
+    staged.dstack.dstack.gpus = [replace(EIGHT_H200[0], is_free=True), *EIGHT_H200[1:]]
+    expect(first).to_contain_text("Free", timeout=PATIENCE)
+
+
+def test_a_restart_of_the_service_is_told_and_overcome(staged: Stage) -> None:
+    """What is shown is marked as old while nobody answers; then the page goes on by itself."""
+    first = staged.service
+    first.wait_for(None)
+    page = staged.open()
+    page.evaluate("window.same = true")
+    lost = page.locator("#lost")
+    expect(lost).to_be_hidden()
+    assert first.end()[0] == 0
+    expect(lost).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("status")).to_contain_text("Connection to dstack-backend lost")
+    staged.dstack.dstack.gpus = EIGHT_H200[:2]
+    staged.start_again(first)
+    expect(lost).to_be_hidden(timeout=PATIENCE)
+    expect(page.locator(".gpus li")).to_have_count(2, timeout=PATIENCE)
+    staged.dstack.dstack.gpus = EIGHT_H200[:3]  # and it goes on listening
+    expect(page.locator(".gpus li")).to_have_count(3, timeout=PATIENCE)
+    assert page.evaluate("window.same")
+
+
+def test_an_upgrade_of_the_page_loads_it_anew(page: Page) -> None:
+    """A script of another version must not put together what does not fit."""
+    page.evaluate("window.same = true")
+    with page.expect_event("load"):
+        page.evaluate("document.documentElement.dataset.version = 'older'")
+    assert not page.evaluate("window.same")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Available")
+
+
+@pytest.mark.parametrize(
+    ("locale", "lang", "heading"),
+    [("en-GB", "en", "Available"), ("zh-CN", "zh-CN", "可用"), ("zh-TW", "zh-CN", "可用")],
+)
+def test_the_browser_s_language_is_spoken(
+    staged: Stage, locale: str, lang: str, heading: str
+) -> None:
+    """English or Chinese, and the page says which."""
+    staged.service.wait_for(None)
+    page = staged.open(locale=locale)
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    assert page.locator("html").get_attribute("lang") == lang
+
+
+def test_the_language_can_be_switched_and_stays(page: Page, staged: Stage) -> None:
+    """By a link; what comes in later is in that language too."""
+    page.get_by_role("link", name="中文").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("可用")
+    staged.dstack.crash()
+    expect(page.get_by_role("heading", level=1)).to_have_text("不可用", timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="连接被拒绝")).to_be_visible()
+
+
+def test_without_javascript_all_that_matters_is_there(staged: Stage) -> None:
+    """The verdict, the cure, the past; and it says that it stands still."""
+    staged.dstack.crash()
+    staged.service.wait_for("connection_refused")
+    page = staged.open(java_script_enabled=False)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable")
+    expect(page.locator("#status li")).to_have_count(3)
+    expect(page.locator("#changes tbody tr")).to_have_count(12)
+    expect(page.locator("#changes time").first).to_contain_text("UTC")
+    expect(page.locator("noscript p")).to_be_visible()
+
+
+def test_times_are_shown_in_the_reader_s_zone(page: Page) -> None:
+    """The server's UTC stays to be seen beside them."""
+    shown = page.locator("#changes time").first
+    expect(shown).not_to_contain_text("UTC")
+    assert str(shown.get_attribute("title")).endswith("UTC")
+    hours = shown.evaluate("one => new Date(one.dateTime).getHours()")
+    expect(shown).to_contain_text(f"{hours:02d}:")
+
+
+@pytest.mark.parametrize("reason", [None, "connection_refused"])
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_a_phone_needs_no_scrolling_sideways(
+    staged: Stage, reason: str | None, locale: str
+) -> None:
+    """390 pixels are enough, and so are 320."""
+    if reason:
+        staged.dstack.crash()
+    staged.service.wait_for(reason)
+    assert _overflow(staged.open(locale=locale, **PHONE)) == 0
+    small: dict[str, Any] = {**PHONE, "viewport": {"width": 320, "height": 700}}
+    assert _overflow(staged.open(locale=locale, **small)) == 0
+
+
+def test_more_gpus_than_a_page_can_hold_are_counted(staged: Stage) -> None:
+    """Of 20,000 some are shown, and how many there are more."""
+    many = [replace(EIGHT_H200[0], slot=f"{number:05x}:00.0") for number in range(20_000)]
+    staged.dstack.dstack.gpus = many
+    service = staged.serve(CHECK_INTERVAL="5", CHECK_TIMEOUT="30")
+    service.wait_for(None, 30)
+    page = staged.open(service=service)
+    expect(page.locator(".gpus li")).to_have_count(64)
+    expect(page.get_by_text("and 19936 more")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("reason", [None, "connection_refused"])
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_axe_finds_no_fault(staged: Stage, scheme: str, reason: str | None, locale: str) -> None:
+    """Every rule that axe has, on a desktop and on a phone."""
+    if reason:
+        staged.dstack.crash()
+    staged.service.wait_for(reason)
+    sizes: tuple[dict[str, Any], ...] = ({}, PHONE)
+    for size in sizes:
+        assert faults(staged.open(locale=locale, color_scheme=scheme, **size)) == []
+
+
+def test_a_lost_connection_is_told_without_a_fault_that_axe_finds(page: Page) -> None:
+    """The notice has enough contrast and stands where it may."""
+    page.locator("#lost").evaluate("one => { one.textContent = 'lost'; one.hidden = false; }")
+    assert faults(page) == []
+
+
+def test_the_keyboard_reaches_every_link_and_shows_where_it_is(page: Page) -> None:
+    """In the order of reading; and an update does not take the focus away."""
+    links = page.locator("a").count()
+    seen: list[str] = []
+    for _ in range(links):
+        page.keyboard.press("Tab")
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid"
+        seen.append(str(page.evaluate("document.activeElement.getAttribute('href')")))
+    assert seen == page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+
+
+def test_an_update_keeps_focus_and_place(page: Page, staged: Stage) -> None:
+    """A reader is not thrown back to the top, and the focused link is still the focused one."""
+    link = page.locator("#older")
+    link.focus()
+    place = page.evaluate("scrollY")
+    assert place > 0
+    before = page.locator("#changes tbody tr").first.inner_text()
+    staged.dstack.dstack.gpus = ()
+    staged.dstack.crash()
+    wait_until(lambda: page.locator("#changes tbody tr").first.inner_text() != before, 15)
+    assert page.evaluate("document.activeElement.id") == "older"
+    assert page.evaluate("scrollY") > 0
+
+
+def test_a_hidden_page_gives_its_connection_back(page: Page) -> None:
+    """A browser has but six for each address; the page listens again when it is looked at."""
+    hide = """hidden => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    with page.expect_event("requestfailed", lambda asked: asked.url.endswith("/events")):
+        page.evaluate(hide, arg=True)
+    with page.expect_request("**/events"):
+        page.evaluate(hide, arg=False)
+
+
+def test_little_motion_is_wanted(staged: Stage) -> None:
+    """Whoever asks for no motion gets none."""
+    staged.service.wait_for(None)
+    page = staged.open(reduced_motion="reduce")
+    moving = "all => all.filter(one => getComputedStyle(one).transitionDuration !== '0s').length"
+    assert page.locator("*").evaluate_all(moving) == 0
+
+
+def _overflow(page: Page) -> int:
+    root = "document.documentElement"
+    return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))

@@ -1,0 +1,1 @@
+"""Many examples for a bounded time: `make fuzz`, not part of `make test`."""

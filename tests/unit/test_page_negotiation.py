@@ -1,0 +1,75 @@
+"""Who gets the page, and in which language."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dstack_backend.adapters.litestar_http.negotiation import preferred_language, prefers_html
+
+FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+CHROME = (
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;"
+    "q=0.8,application/signed-exchange;v=b3;q=0.7"
+)
+OLD_FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
+INTERNET_EXPLORER = "text/html, application/xhtml+xml, image/jxr, */*"
+LYNX = "text/html, text/plain, text/sgml, text/css, application/xhtml+xml, */*;q=0.01"
+W3M = "text/html, text/*;q=0.5, image/*, application/*, audio/*"
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        *(FIREFOX, CHROME, OLD_FIREFOX, INTERNET_EXPLORER, LYNX, W3M),
+        *("text/html", "TEXT/HTML", "text/*", "application/json;q=0.5,text/html"),
+    ],
+)
+def test_a_browser_gets_the_page(accept: str) -> None:
+    """By what real ones send."""
+    assert prefers_html(accept)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        *("", "*/*", "application/json", "application/*", "image/avif,image/webp,*/*;q=0.8"),
+        "application/json, text/plain, */*",  # axios
+        "application/json, text/html",
+        "text/html;q=0.4, application/json",
+        "text/html;q=0",
+        *("text/plain", ";;;", ",,,", "q=1", "text/html;q=0.9, */*", "text/css,*/*;q=0.1"),
+    ],
+)
+def test_a_program_gets_json(accept: str) -> None:
+    """So does whoever says nothing, anything, or nonsense."""
+    assert not prefers_html(accept)
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("zh-TW", "zh"),
+        ("zh-Hans-CN", "zh"),
+        ("ZH", "zh"),
+        ("en-GB,en;q=0.9,zh;q=0.8", "en"),
+        ("en;q=0.3, zh;q=0.7", "zh"),
+        ("de-DE,de;q=0.9,zh;q=0.5", "zh"),
+        ("zh;q=0, en;q=0.1", "en"),
+        ("de, fr;q=0.5", None),
+        ("zhx", None),
+        ("*", None),
+        ("", None),
+        ("zh;q=x", "zh"),
+    ],
+)
+def test_the_language_that_is_liked_best_is_taken(header: str, language: str | None) -> None:
+    """Of those that there are."""
+    assert preferred_language(header, ("en", "zh")) == language
+
+
+@given(st.text(alphabet="texhml/*;q=01.,- \tzn", max_size=60) | st.text(max_size=60))
+def test_whatever_a_header_holds_there_is_an_answer(header: str) -> None:
+    """Yes or no, a language or none, and nothing else happens."""
+    assert prefers_html(header) in (True, False)
+    assert preferred_language(header, ("en", "zh")) in (None, "en", "zh")
