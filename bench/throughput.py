@@ -62,7 +62,7 @@ def wrk(url: str, connections: int, seconds: int = SECONDS) -> Load:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency"]
     out = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
-    p50, p99 = (re.search(rf"{p}%\s+(\S+)", out) for p in (50, 99))
+    p50, p99 = (re.search(rf"^ +{p}% +(\S+)", out, re.MULTILINE) for p in (50, 99))
     if not (rate and p50 and p99):
         raise RuntimeError("wrk says nothing")
     return Load(float(rate[1]), p50[1], p99[1])
