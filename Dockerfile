@@ -41,7 +41,8 @@ ENV PATH=/opt/dstack-backend/bin:${PATH} \
 
 # The standard library comes without bytecode; importing what the service imports writes it, for
 # that part only. pip has done its work.
-RUN python -c "from dstack_backend.app import cli, demo, healthcheck" \
+RUN python -c "from dstack_backend.app import cli, demo, healthcheck; \
+from dstack_backend.adapters.litestar_http.page.render import template; template()" \
     && pip uninstall --yes --quiet --root-user-action=ignore pip
 ENV PYTHONDONTWRITEBYTECODE=1
 

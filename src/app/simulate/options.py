@@ -106,7 +106,8 @@ def why(exc: OSError | ValueError) -> str:
     """Say what is wrong; asyncio's own texts are long and repeat the address."""
     if isinstance(exc, (socket.gaierror, UnicodeError)):
         return "host not found"
-    if isinstance(exc, OSError):
-        # From Python 3.13 on asyncio gives no number where no address is this machine's.
-        return os.strerror(exc.errno or errno.EADDRNOTAVAIL).lower()
+    if isinstance(exc, OSError) and exc.errno:
+        return os.strerror(exc.errno).lower()
+    if str(exc).startswith("could not bind"):  # asyncio's, without a number, from Python 3.13 on
+        return os.strerror(errno.EADDRNOTAVAIL).lower()
     return str(exc)

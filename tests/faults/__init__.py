@@ -1,0 +1,1 @@
+"""The whole fault suite: `make faults`. What of it is quick stands in tests/contract as well."""

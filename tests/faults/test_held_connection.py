@@ -1,0 +1,117 @@
+"""What the other side may do with the held connection, without a cost or an alarm.
+
+Default settings throughout: one check in 10 s, of which each test lasts less.
+"""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from dstack_backend.testing.simulated_dstack import Remote
+from tests.contract.service import Service, wait_until
+from tests.faults.crashes import seconds_until
+from tests.faults.front import Treatment, before, closes, forwards, hangs, idle, resets, says
+from tests.faults.process import processor_seconds
+
+Serve = Callable[..., Service]
+
+WATCHED = 6.0
+"""Seconds; less than the interval."""
+
+MOST_WORK = 0.6
+"""Seconds of the processor in that time: a busy loop would take all of them."""
+
+
+def _watch(service: Service, seconds: float = WATCHED) -> float:
+    """See that the service stays available; give the processor time that it used."""
+    used = processor_seconds(service.process.pid)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert service.ask("/health").code == 200
+        time.sleep(0.1)
+    return processor_seconds(service.process.pid) - used
+
+
+def test_an_idle_connection_that_dstack_closes_is_no_alarm_and_costs_no_check(
+    dstack: Remote, serve: Serve
+) -> None:
+    """Closed every 1.5 s it is opened again each time, and nobody asks anything."""
+    dstack.dstack.idle_timeout = 1.5
+    with before(_port(dstack), forwards) as front:
+        service = serve(DSTACK_URL=front.url)
+        service.wait_for(None)
+        assert _watch(service) < MOST_WORK
+        assert front.connections in range(4, 8), "a check, and one for each 1.5 s"
+    assert dstack.dstack.calls == 1
+
+
+STRANGE: dict[str, Treatment] = {
+    "closes-at-once": closes,
+    "resets-at-once": resets,
+    "speaks-unasked": says(b"220 ready\r\n"),
+    "speaks-http-unasked": says(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"),
+    "floods": says(b"x" * 1_000_000),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_side_that_is_rude_to_idle_connections_is_left_alone_ever_longer(
+    dstack: Remote, serve: Serve, name: str
+) -> None:
+    """No busy loop, no alarm, no check more than the clock asks for."""
+    with before(_port(dstack), idle(STRANGE[name])) as front:
+        service = serve(DSTACK_URL=front.url)
+        service.wait_for(None)
+        assert _watch(service) < MOST_WORK
+        assert front.connections <= 6, "a check, then one at once, after 1 s, 2 s and 4 s"
+    assert dstack.dstack.calls == 1
+
+
+def test_a_side_that_closes_every_connection_at_once_makes_no_busy_loop(
+    dstack: Remote, serve: Serve
+) -> None:
+    """Checks fail and come at 1 s, 2 s, 4 s; the held connection is as patient."""
+    with before(_port(dstack), closes) as front:
+        service = serve(DSTACK_URL=front.url)
+        service.wait_for("connection_closed")
+        used = processor_seconds(service.process.pid)
+        time.sleep(WATCHED)
+        assert processor_seconds(service.process.pid) - used < MOST_WORK
+        assert front.connections <= 10
+
+
+def test_a_side_that_drops_in_silence_leaves_polling_as_it_was(
+    dstack: Remote, serve: Serve
+) -> None:
+    """The held connection stays open whatever becomes of DStack; the clock finds out."""
+    with before(_port(dstack), idle(hangs)) as front:
+        service = serve(DSTACK_URL=front.url, CHECK_INTERVAL="3", CHECK_TIMEOUT="1")
+        service.wait_for(None)
+        assert _watch(service, 7) < MOST_WORK
+        assert dstack.dstack.calls in (2, 3)
+        assert front.connections == dstack.dstack.calls + 1, "one is held all the time"
+        dstack.crash()
+        assert seconds_until(service, 503) < 3 + 1 + 0.5
+
+
+def test_a_dstack_that_returns_and_goes_again_and_again_is_not_asked_in_a_storm(
+    dstack: Remote, serve: Serve
+) -> None:
+    """However often it flaps, there is at most about one check in a second."""
+    service = serve(DSTACK_URL=dstack.url)
+    service.wait_for(None)
+    started = time.monotonic()
+    for _ in range(20):
+        dstack.crash()
+        time.sleep(0.15)
+        dstack.revive()
+        time.sleep(0.15)
+    seconds = time.monotonic() - started
+    checks = service.ask("/metrics").body.decode().split("dstack_backend_checks_total{")[1:]
+    assert sum(float(line.split()[1]) for line in checks) <= 2 + seconds
+    wait_until(lambda: service.status()["reason"] is None, seconds=5)
+
+
+def _port(dstack: Remote) -> int:
+    return int(dstack.url.rpartition(":")[2])
