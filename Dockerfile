@@ -37,6 +37,7 @@ LABEL org.opencontainers.image.title="dstack-backend" \
 COPY --from=build /opt/dstack-backend /opt/dstack-backend
 ENV PATH=/opt/dstack-backend/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
+    DATA_DIR=/data \
     LOG_FORMAT=json
 
 # The standard library comes without bytecode; importing what the service imports writes it, for
@@ -46,8 +47,11 @@ from dstack_backend.adapters.litestar_http.page.render import template; template
     && pip uninstall --yes --quiet --root-user-action=ignore pip
 ENV PYTHONDONTWRITEBYTECODE=1
 
+# The history. A new volume takes over the folder's owner.
+RUN mkdir /data && chown 10001:10001 /data
 # A number, so that Kubernetes' runAsNonRoot can see that it is not root.
 USER 10001:10001
+VOLUME /data
 EXPOSE 8080
 # /livez: an outage of DStack is no reason to restart this container.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \

@@ -91,7 +91,15 @@ def _parser() -> argparse.ArgumentParser:
         if name == "identity":
             shown = "print one JSON object"
             command.add_argument("--json", dest="json", action="store_true", help=shown)
+        if name == "history":
+            _add_history_options(command)
     return parser
+
+
+def _add_history_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", dest="json", action="store_true", help="print one JSON object")
+    for name, (shown, text) in _HISTORY.items():
+        command.add_argument(f"--{name}", dest=name, metavar=shown, help=text)
 
 
 def _simulation() -> _Parser:
@@ -157,6 +165,16 @@ def _doctor(options: dict[str, str]) -> int:
     run(os.environ, options, json="json" in options)
 
 
+def _history(options: dict[str, str]) -> int:
+    from dstack_backend.app.history import HistoryOptionError, run  # noqa: PLC0415
+
+    try:
+        return run(os.environ, options)
+    except HistoryOptionError as exc:
+        print(f"dstack-backend: {exc}", file=sys.stderr)  # noqa: T201
+        return BAD_SETTING
+
+
 def _demo(options: dict[str, str]) -> int:
     _end_at_once_on_sigterm()
     from dstack_backend.app.demo import run  # noqa: PLC0415
@@ -190,6 +208,7 @@ _COMMANDS = {
     "check": _check,
     "identity": _identity,
     "doctor": _doctor,
+    "history": _history,
     "demo": _demo,
     "simulate": _simulate,
     "healthcheck": _healthcheck,
@@ -199,9 +218,15 @@ _TEXTS = {
     "check": "check once, print the BackendInfo; exit 0 available, 1 unavailable",
     "identity": "print public keys and node type, for registration; exit codes are those of check",
     "doctor": "look for what is wrong, step by step, and say what to do; exit 1 if a step failed",
+    "history": "print the latest changes and the uptime; exit 1 if there is no history",
     "demo": "serve against a simulated DStack with eight H200s that come and go",
     "simulate": "be a DStack for tests: any number of GPUs, any fault, by a script if you like",
     "healthcheck": "ask the running service's /livez; exit 0 if it answers, else 1",
+}
+_HISTORY = {
+    "limit": ("N", "how many changes at most (default: 20)"),
+    "since": ("TIME", "only changes from then on, ISO 8601; without a zone it is UTC"),
+    "until": ("TIME", "only changes before"),
 }
 _SIMULATION = {
     "listen": (

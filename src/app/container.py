@@ -13,12 +13,15 @@ from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.adapters.stdlib_logging import LogObserver
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.broadcast import Broadcast
+from dstack_backend.app.history_writer import HistoryWriter
 from dstack_backend.app.identity import identity_of
 from dstack_backend.app.lifespan import checking
 from dstack_backend.app.monitor import Monitor
-from dstack_backend.app.past import opener
+from dstack_backend.app.open_history import opener
+from dstack_backend.app.past import RecordedPast
 from dstack_backend.app.recorder import Recorder
 from dstack_backend.app.settings import Settings
+from dstack_backend.app.unwritten import Unwritten
 
 __all__ = ["Container"]
 
@@ -42,9 +45,12 @@ class Container(containers.DeclarativeContainer):
     log = providers.Singleton(LogObserver)
     metrics = providers.Singleton(PrometheusMetrics)
     open_history = providers.Singleton(opener, settings.provided.history_folder)
-    recorder = providers.Singleton(
-        Recorder, open_history, clock=clock, retention=settings.provided.history_retention
+    unwritten = providers.Singleton(Unwritten)
+    history_writer = providers.Singleton(
+        HistoryWriter, open_history, unwritten, settings.provided.history_retention
     )
+    recorder = providers.Singleton(Recorder, history_writer, unwritten, clock)
+    past = providers.Singleton(RecordedPast, history_writer, unwritten, clock)
     news = providers.Singleton(Broadcast)
     monitor = providers.Singleton(
         Monitor,
@@ -61,6 +67,6 @@ class Container(containers.DeclarativeContainer):
         health=monitor,
         exposition=metrics.provided.render,
         lifespan=lifespan,
-        past=recorder,
+        past=past,
         news=news,
     )

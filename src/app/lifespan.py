@@ -34,5 +34,7 @@ def checking(
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=LAST_WORDS)
+            for task in tasks:
+                task.cancel()
 
     return lifespan

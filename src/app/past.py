@@ -1,37 +1,116 @@
-"""Opens the past: a file where it can be kept, memory where it cannot or shall not."""
+"""Reads the past for whoever asks, while it goes on being written."""
 
-import logging
-from collections.abc import Callable
-from pathlib import Path
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from dstack_backend.adapters.memory_history import MemoryHistory
-from dstack_backend.adapters.sqlite_history import SqliteHistory
-from dstack_backend.domain.history import HistoryError
-from dstack_backend.domain.ports import History
+from dstack_backend.app.clock import Clock
+from dstack_backend.app.history_writer import HistoryWriter
+from dstack_backend.app.unwritten import Unwritten
+from dstack_backend.domain.history import HistoryEntry, HistoryError, Uptime, spans, timeline
 
-__all__ = ["opener"]
+__all__ = ["RecordedPast"]
 
-_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PATIENCE = 2.0
+"""Seconds that an answer waits for the disk."""
+
+MOST_READS = 64
+"""Reads under way; they pile up while the disk hangs."""
 
 
-def opener(folder: Path | None) -> Callable[[], History]:
-    """Make what opens the past in a folder; `None` keeps it in memory only.
+class RecordedPast:
+    """Implements the port `Past`: what is written, and then what still waits for the disk."""
 
-    A folder that cannot be used is no reason not to serve: it is said in the log, and the past is
-    then kept in memory.
-    """
+    def __init__(self, writer: HistoryWriter, unwritten: Unwritten, clock: Clock) -> None:
+        """Take what there is to read.
 
-    def open_history() -> History:
-        if folder is None:
-            return MemoryHistory()
-        try:
-            return SqliteHistory(folder)
-        except HistoryError as exc:
-            _log.warning(
-                "no history is kept on disk: DATA_DIR cannot be used (%s); name a folder that this"
-                " user can write to, or set HISTORY=off",
-                exc,
-            )
-            return MemoryHistory()
+        Args:
+            writer: Has opened the history, or will.
+            unwritten: What waits for the disk.
+            clock: Time.
+        """
+        self._writer = writer
+        self._unwritten = unwritten
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(2, "history-reader")
+        self._reads = 0
 
-    return open_history
+    async def latest(
+        self,
+        limit: int,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+    ) -> list[HistoryEntry]:
+        """Give entries, the last written first.
+
+        Raises:
+            HistoryError: The past cannot be read now.
+        """
+        pending, history = self._unwritten.all(), self._writer.history
+
+        def find() -> list[HistoryEntry]:
+            written = history.latest(len(pending) + 1) if history else []
+            top = written[0].number if written else 0
+            waiting = _waiting(pending, written, self._clock.utc())
+            found = waiting.latest(limit, since=since, until=until, before=before)
+            if history:
+                below = top + 1 if before is None else min(before, top + 1)
+                found += history.latest(limit, since=since, until=until, before=below)
+            return found[:limit]
+
+        return await self._read(find)
+
+    async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
+        """Divide the last so many seconds into slots, the oldest first.
+
+        Raises:
+            HistoryError: The past cannot be read now.
+        """
+        until = self._clock.utc()
+        since = until - timedelta(seconds=seconds)
+        # What is written from here on is then there twice, which changes nothing.
+        pending, history = self._unwritten.all(), self._writer.history
+
+        def divide() -> list[Uptime]:
+            stored: list[HistoryEntry] = []
+            if history:
+                stored = history.between(since, until) + self._writer.owed_gap(history)
+            parts = spans([*stored, *pending], since, until, until)
+            return timeline(parts, since, until, slots)
+
+        return await self._read(divide)
+
+    async def _read(self, work: Callable[[], T]) -> T:
+        if self._reads >= MOST_READS:
+            raise HistoryError("the disk does not answer")
+        self._reads += 1
+        reading = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        reading.add_done_callback(self._end)
+        await asyncio.wait({reading}, timeout=PATIENCE)
+        if not reading.done():
+            raise HistoryError("the disk does not answer")
+        return reading.result()
+
+    def _end(self, reading: asyncio.Future[T]) -> None:
+        self._reads -= 1
+        if not reading.cancelled():
+            reading.exception()  # nobody may be waiting for it any more
+
+
+def _waiting(
+    pending: Sequence[HistoryEntry], written: Sequence[HistoryEntry], now: datetime
+) -> MemoryHistory:
+    """Give what is really not written, with the numbers that it will have."""
+    known = {replace(entry, number=0) for entry in written}
+    waiting = MemoryHistory(written[0].number if written else 0)
+    waiting.append([entry for entry in pending if entry not in known], now)
+    return waiting

@@ -3,15 +3,24 @@
 An option beats its variable; a variable that is empty counts as not set.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
+from dstack_backend.app.setting_values import (
+    ListenAddress,
+    days,
+    folder,
+    listen_address,
+    one_of,
+    optional,
+    seconds,
+    switch,
+    threshold,
+)
 from dstack_backend.domain.monitor import Policy
 
 if TYPE_CHECKING:
@@ -26,16 +35,11 @@ __all__ = [
     "SettingError",
     "Settings",
     "load",
+    "load_history_folder",
     "load_listen",
 ]
 
 T = TypeVar("T")
-
-HIGHEST_PORT = 65535
-SHORTEST_INTERVAL = 0.1
-LONGEST_INTERVAL = 86400.0
-HIGHEST_THRESHOLD = 1000
-LONGEST_RETENTION = 3650
 
 
 class Setting(Struct, frozen=True):
@@ -140,22 +144,6 @@ class SettingError(Exception):
         super().__init__(f"{variable} ({setting.option}): {fault}; for example {right}")
 
 
-class ListenAddress(Struct, frozen=True):
-    """Where the service answers.
-
-    Attributes:
-        host: An address or a name, an IPv6 address without brackets.
-        port: The TCP port.
-    """
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings, read and checked.
 
@@ -206,28 +194,26 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
 
     given = _Given(environ, options)
     dstack = given.read("DSTACK_URL", parse_address)
-    ca_file = given.read("DSTACK_CA_FILE", _optional(lambda text: trust(Path(text))))
+    ca_file = given.read("DSTACK_CA_FILE", optional(lambda text: trust(Path(text))))
     return Settings(
-        listen=given.read("LISTEN_ADDR", _listen_address),
+        listen=given.read("LISTEN_ADDR", listen_address),
         dstack=dstack,
         credentials=_credentials(given, dstack),
         tls=(ca_file or trust()) if dstack.is_tls else None,
         policy=Policy(
-            interval=given.read("CHECK_INTERVAL", _seconds),
-            timeout=given.read("CHECK_TIMEOUT", _seconds),
-            failure_threshold=given.read("FAILURE_THRESHOLD", _threshold),
-            recovery_threshold=given.read("RECOVERY_THRESHOLD", _threshold),
+            interval=given.read("CHECK_INTERVAL", seconds),
+            timeout=given.read("CHECK_TIMEOUT", seconds),
+            failure_threshold=given.read("FAILURE_THRESHOLD", threshold),
+            recovery_threshold=given.read("RECOVERY_THRESHOLD", threshold),
         ),
-        history_folder=Path(given.read("DATA_DIR", str))
-        if given.read("HISTORY", _one_of("on", "off")) == "on"
-        else None,
-        history_retention=timedelta(days=given.read("HISTORY_RETENTION", _days)),
-        log_level=given.read("LOG_LEVEL", _one_of("debug", "info", "warning", "error")),
-        log_format=given.read("LOG_FORMAT", _one_of("text", "json")),
+        history_folder=_history_folder(given),
+        history_retention=given.read("HISTORY_RETENTION", days),
+        log_level=given.read("LOG_LEVEL", one_of("debug", "info", "warning", "error")),
+        log_format=given.read("LOG_FORMAT", one_of("text", "json")),
         pubkeys=given.read("PUBKEYS", public_keys),
-        nostr_key_file=given.read("NOSTR_KEY_FILE", _optional(Path)),
-        nostr_key_create=given.read("NOSTR_KEY_CREATE", _one_of("0", "1")) == "1",
-        advertised_ip=given.read("ADVERTISED_IP", _optional(advertised_address)),
+        nostr_key_file=given.read("NOSTR_KEY_FILE", optional(Path)),
+        nostr_key_create=given.read("NOSTR_KEY_CREATE", switch("1", "0")),
+        advertised_ip=given.read("ADVERTISED_IP", optional(advertised_address)),
     )
 
 
@@ -237,7 +223,16 @@ def load_listen(environ: Mapping[str, str], options: Mapping[str, str]) -> Liste
     Raises:
         SettingError: It cannot be used.
     """
-    return _Given(environ, options).read("LISTEN_ADDR", _listen_address)
+    return _Given(environ, options).read("LISTEN_ADDR", listen_address)
+
+
+def load_history_folder(environ: Mapping[str, str], options: Mapping[str, str]) -> Path | None:
+    """Read only where the history is kept; `None`: in memory only.
+
+    Raises:
+        SettingError: It cannot be used.
+    """
+    return _history_folder(_Given(environ, options))
 
 
 class _Given:
@@ -255,6 +250,11 @@ class _Given:
             raise SettingError(variable, str(exc)) from None
 
 
+def _history_folder(given: _Given) -> Path | None:
+    folder_given = given.read("DATA_DIR", folder)
+    return folder_given if given.read("HISTORY", switch("on", "off")) else None
+
+
 def _credentials(given: _Given, dstack: "DStackAddress") -> "Credentials | None":
     from dstack_backend.adapters.httpx_dstack import (  # noqa: PLC0415 - slow
         Bearer,
@@ -262,8 +262,8 @@ def _credentials(given: _Given, dstack: "DStackAddress") -> "Credentials | None"
         usable_token,
     )
 
-    token = given.read("DSTACK_TOKEN", _optional(lambda text: Bearer(usable_token(text))))
-    token_file = given.read("DSTACK_TOKEN_FILE", _optional(lambda text: TokenFile(Path(text))))
+    token = given.read("DSTACK_TOKEN", optional(lambda text: Bearer(usable_token(text))))
+    token_file = given.read("DSTACK_TOKEN_FILE", optional(lambda text: TokenFile(Path(text))))
     if token and token_file:
         raise SettingError("DSTACK_TOKEN_FILE", "DSTACK_TOKEN is set as well; keep one of the two")
     if dstack.login and (token or token_file):
@@ -271,75 +271,3 @@ def _credentials(given: _Given, dstack: "DStackAddress") -> "Credentials | None"
             "DSTACK_URL", "it holds a user, and a token is set as well; keep one of the two"
         )
     return token or token_file or dstack.login
-
-
-def _optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
-    return lambda text: parse(text) if text else None
-
-
-_HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
-
-
-def _listen_address(text: str) -> ListenAddress:
-    match = _HOST_PORT.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{_shown(text)} is not host:port")
-    host = match["v6"] or match["host"]
-    if not host:
-        raise ValueError(f"{_shown(text)} names no host; 0.0.0.0 is all of them")
-    if match["v6"] and not _is_ipv6(host):
-        raise ValueError(f"{_shown(text)} has no IPv6 address in its brackets")
-    if not match["v6"] and not re.fullmatch(r"[A-Za-z0-9_.-]+", host):
-        raise ValueError(f"{_shown(text)} has a character that no host name has")
-    port = int(match["port"])
-    if not 0 < port <= HIGHEST_PORT:
-        raise ValueError(f"{_shown(text)} has a port that is not between 1 and {HIGHEST_PORT}")
-    return ListenAddress(host, port)
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return ip_address(text).version == 6  # noqa: PLR2004 - its name
-    except ValueError:
-        return False
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text):
-        raise ValueError(f"{_shown(text)} is not a number of seconds")
-    seconds = float(text)
-    if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
-        raise ValueError(
-            f"{_shown(text)} is not between {SHORTEST_INTERVAL:g} and {LONGEST_INTERVAL:g} seconds"
-        )
-    return seconds
-
-
-def _threshold(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= HIGHEST_THRESHOLD:
-        raise ValueError(f"{_shown(text)} is not a whole number from 1 to {HIGHEST_THRESHOLD}")
-    return int(text)
-
-
-def _days(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= LONGEST_RETENTION:
-        raise ValueError(
-            f"{_shown(text)} is not a whole number of days from 1 to {LONGEST_RETENTION}"
-        )
-    return int(text)
-
-
-def _one_of(*values: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in values:
-            raise ValueError(f"{_shown(text)} is not one of {', '.join(values)}")
-        return text.lower()
-
-    return parse
-
-
-def _shown(text: str) -> str:
-    """Give a value that is no secret as a person can read it: printable, on one line, not long."""
-    longest = 40
-    short = text if len(text) <= longest else text[:longest] + "..."
-    return ascii(short)

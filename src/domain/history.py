@@ -16,8 +16,10 @@ time: no second counts twice.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dstack_backend.domain.change import Change
 from dstack_backend.domain.failure import Reason
@@ -25,11 +27,13 @@ from dstack_backend.domain.status import Status
 
 __all__ = [
     "NOT_RUNNING",
+    "WINDOWS",
     "HistoryEntry",
     "HistoryError",
     "Known",
     "Span",
     "Uptime",
+    "absence",
     "entry_of",
     "gap_entry",
     "spans",
@@ -38,6 +42,17 @@ __all__ = [
 ]
 
 NOT_RUNNING = "Not running: this service was stopped or its machine was off"
+
+LONGEST_SENTENCE = 500
+"""Characters. Ours are shorter; another source of GPUs may say more."""
+
+WINDOWS = {
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+}
+"""The times over which uptime is told, by their names."""
 
 
 class HistoryError(Exception):
@@ -130,7 +145,7 @@ def entry_of(change: Change) -> HistoryEntry | None:
         before=None if before.reason is Reason.STARTING else before.status,
         after=after.status,
         reason=after.reason,
-        sentence=after.sentence,
+        sentence=after.sentence[:LONGEST_SENTENCE],
     )
 
 
@@ -146,13 +161,24 @@ def gap_entry(last: HistoryEntry | None, alive_at: datetime | None) -> HistoryEn
     """
     if last is None or last.after is None:
         return None
-    return HistoryEntry(
-        at=max(last.at, alive_at or last.at),
-        before=last.after,
-        after=None,
-        reason=None,
-        sentence=NOT_RUNNING,
-    )
+    return _stop(last, max(last.at, alive_at or last.at))
+
+
+def absence(holds: HistoryEntry | None, since: datetime, until: datetime) -> list[HistoryEntry]:
+    """Give the entries for a time in which we stood still, as a machine does that is suspended.
+
+    Args:
+        holds: The last entry, which holds on afterwards; `None` where nothing is known yet.
+        since: When we were last known to run.
+        until: From when on we run again.
+    """
+    if holds is None:
+        return []
+    return [_stop(holds, since), replace(holds, at=until, before=None)]
+
+
+def _stop(last: HistoryEntry, at: datetime) -> HistoryEntry:
+    return HistoryEntry(at=at, before=last.after, after=None, reason=None, sentence=NOT_RUNNING)
 
 
 def spans(
@@ -206,11 +232,10 @@ def timeline(parts: Sequence[Span], since: datetime, until: datetime, count: int
         until: The first moment after.
         count: How many slots.
     """
-    step: timedelta = (until - since) / count
+    edges = [since + (until - since) * number / count for number in range(count + 1)]
     slots: list[Uptime] = []
     position = 0
-    for number in range(count):
-        start, end = since + number * step, since + (number + 1) * step
+    for start, end in pairwise(edges):
         inside: list[Span] = []
         while position < len(parts) and parts[position].start < end:
             part = parts[position]

@@ -65,10 +65,11 @@ class Observer(Protocol):
 
 
 class History(Protocol):
-    """Keeps entries. Its calls may wait for a disk: they are for a thread of their own.
+    """Keeps entries. Its calls may wait for a disk: they are for threads of their own.
 
-    Each raises `HistoryError` where the past cannot be written or read now; what was to be written
-    is then not written in part, and may be tried again.
+    One thread writes: `append`, `prune`, `close`. Any thread may read meanwhile. Each call raises
+    `HistoryError` where the past cannot be written or read now; what was to be written is then not
+    written in part, and may be tried again.
     """
 
     def append(self, entries: Sequence[HistoryEntry], alive_at: datetime) -> None:
@@ -80,7 +81,11 @@ class History(Protocol):
         ...
 
     def between(self, since: datetime, until: datetime) -> list[HistoryEntry]:
-        """Give the entries of a time in the order of writing, and the last one before it."""
+        """Give the entries of a time in the order of writing, and the last one before it.
+
+        It begins with the last entry before the first that is not older than `since`, and ends
+        before the first that is not older than `until`: see the rule for a clock that was set back.
+        """
         ...
 
     def latest(

@@ -13,6 +13,7 @@ from dstack_backend.domain.failure import CheckFailure, Reason
 from dstack_backend.domain.inventory import Gpu, GpuInventory
 from dstack_backend.domain.moment import Moment
 from dstack_backend.domain.monitor import MonitorState, Policy, observe
+from dstack_backend.testing.past_strategies import history_entries, pasts
 
 __all__ = [
     "CHECK_REASONS",
@@ -21,12 +22,14 @@ __all__ = [
     "failures",
     "gpus",
     "histories",
+    "history_entries",
     "hostile_bodies",
     "inventories",
     "json_values",
     "listing_bodies",
     "moments",
     "nasty_texts",
+    "pasts",
     "policies",
     "setting_texts",
 ]

@@ -13,15 +13,20 @@ from litestar.testing import TestClient
 from dstack_backend.adapters.httpx_dstack import HeldConnection, HttpxDStack
 from dstack_backend.adapters.httpx_dstack.listing import decode_listing
 from dstack_backend.adapters.litestar_http import HttpFace
+from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.app.container import Container
 from dstack_backend.app.monitor import Monitor
 from dstack_backend.app.settings import load
+from dstack_backend.app.unwritten import Unwritten
 from dstack_backend.domain import CheckResult, GpuInventory, Identity
 from dstack_backend.testing.fakes import (
+    EPOCH,
     FakeClock,
     FakeDStack,
     FakeHealth,
+    FakeNews,
+    FakePast,
     FakePresence,
     RecordingObserver,
 )
@@ -30,7 +35,7 @@ from dstack_backend.testing.strategies import check_results, hostile_bodies, lis
 
 def container_of(**others: object) -> Container:
     """A container with other objects in the place of some providers'."""
-    container = Container(settings=load({}, {}))
+    container = Container(settings=load({"HISTORY": "off"}, {}))
     for name, other in others.items():
         provider: Any = container.providers[name]  # its type leaves open what it provides
         provider.override(providers.Object(other))
@@ -45,6 +50,12 @@ REPLACEMENTS: dict[str, object] = {
     "presence": FakePresence(),
     "log": RecordingObserver(),
     "metrics": PrometheusMetrics(),
+    "open_history": MemoryHistory,
+    "unwritten": Unwritten(),
+    "history_writer": None,
+    "recorder": RecordingObserver(),
+    "past": FakePast([], EPOCH),
+    "news": FakeNews(),
     "monitor": FakeHealth(),
     "lifespan": None,
     "http_face": None,
@@ -106,6 +117,17 @@ def test_the_application_checks_as_long_as_it_lives() -> None:
         assert client.get("/health").json()["metadata"] == "Starting: no check has finished yet"
         assert (dstack.calls, dstack.under_way) == (1, 1)
     assert (dstack.cancelled, dstack.under_way) == (1, 0)
+
+
+def test_what_a_check_brings_becomes_the_past() -> None:
+    """The application writes its changes while it lives, and answers them."""
+    clock = FakeClock()
+    face = container_of(dstack=FakeDStack(), presence=FakePresence(), clock=clock).http_face()
+    with TestClient(face) as client:
+        entries: list[dict[str, object]] = []
+        while not entries:
+            entries = client.get("/history").json()["entries"]
+    assert [(entry["before"], entry["after"]) for entry in entries] == [(None, "available")]
 
 
 class Stack:

@@ -1,6 +1,7 @@
 """Settings: what is accepted, and how each bad value is refused."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from dstack_backend.app.settings import (
     SettingError,
     Settings,
     load,
+    load_history_folder,
     load_listen,
 )
 from dstack_backend.domain import Policy
@@ -49,6 +51,9 @@ def test_the_settings_are_those_of_the_contract() -> None:
         "CHECK_TIMEOUT": "5",
         "FAILURE_THRESHOLD": "1",
         "RECOVERY_THRESHOLD": "1",
+        "DATA_DIR": "./data",
+        "HISTORY": "on",
+        "HISTORY_RETENTION": "400",
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "text",
         "PUBKEYS": "",
@@ -65,6 +70,10 @@ def test_without_any_setting_the_defaults_hold() -> None:
     assert settings.dstack.url == "http://localhost:19060/prpc/ListGpus?json"
     assert settings.policy == Policy()
     assert (settings.credentials, settings.tls) == (None, None)
+    assert (settings.history_folder, settings.history_retention) == (
+        Path("data"),
+        timedelta(days=400),
+    )
     assert (settings.log_level, settings.log_format) == ("info", "text")
 
 
@@ -109,6 +118,9 @@ def test_where_to_listen(text: str, listen: ListenAddress) -> None:
         *(("CHECK_TIMEOUT", text) for text in ("0.1", "2.5", "86400")),
         *(("FAILURE_THRESHOLD", text) for text in ("1", "1000")),
         *(("RECOVERY_THRESHOLD", text) for text in ("1", "1000")),
+        *(("HISTORY", text) for text in ("on", "OFF")),
+        *(("HISTORY_RETENTION", text) for text in ("1", "3650")),
+        ("DATA_DIR", "/nowhere/yet"),
         *(("LOG_LEVEL", text) for text in ("debug", "INFO", "Warning", "error")),
         *(("LOG_FORMAT", text) for text in ("text", "JSON")),
         *(("DSTACK_URL", text) for text in ("unix:/run/vmm.sock", "http://u:p@h/a")),
@@ -149,6 +161,9 @@ BAD = [
     *(("CHECK_TIMEOUT", text) for text in ("0", "-1", "five", "86401")),
     *(("FAILURE_THRESHOLD", text) for text in ("0", "-1", "1.5", "1001", "one", "٣", "9" * 5000)),
     *(("RECOVERY_THRESHOLD", text) for text in ("0", "-1", "1.5", "1001", "one")),
+    *(("HISTORY", text) for text in ("no", "1", "on ")),
+    *(("HISTORY_RETENTION", text) for text in ("0", "-1", "1.5", "3651", "forever", "9" * 5000)),
+    ("DATA_DIR", "\0"),
     *(("LOG_LEVEL", text) for text in ("loud", "10", "info ", "trace\n")),
     *(("LOG_FORMAT", text) for text in ("xml", "yes", "\x1b[31m")),
 ]
@@ -258,3 +273,11 @@ def test_the_health_check_refuses_a_bad_address_alike(text: str) -> None:
     """It reads only where the service answers, by the same rule."""
     with pytest.raises(SettingError, match=r"^LISTEN_ADDR \(--listen-addr\): "):
         load_listen({"LISTEN_ADDR": text, "DSTACK_URL": "bad"}, {})
+
+
+def test_where_the_history_is_needs_no_other_setting() -> None:
+    """The past can be read whatever is wrong with the settings that serving needs."""
+    environ = {"DATA_DIR": "/data", "DSTACK_URL": "bad"}
+    assert load_history_folder(environ, {}) == Path("/data")
+    assert load_history_folder(environ, {"DATA_DIR": "/other"}) == Path("/other")
+    assert load_history_folder({**environ, "HISTORY": "off"}, {}) is None

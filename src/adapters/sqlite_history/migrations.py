@@ -4,35 +4,54 @@
 """
 
 import sqlite3
+from collections.abc import Sequence
 
-__all__ = ["MIGRATIONS", "migrate"]
+__all__ = ["MIGRATIONS", "NewerFileError", "migrate"]
 
 MIGRATIONS = (
-    """
-    CREATE TABLE entry (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        at REAL NOT NULL,       -- seconds since 1970, UTC
-        before TEXT,            -- a status, or NULL: nobody looked
-        after TEXT,             -- a status, or NULL: we were not running
-        reason TEXT,
-        sentence TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX entry_at ON entry (at);
-    CREATE TABLE alive (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), at REAL NOT NULL) STRICT;
-    """,
+    (
+        # `at`: seconds since 1970. A status is NULL where nobody looked, or where we did not run.
+        """
+        CREATE TABLE entry (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            at REAL NOT NULL,
+            before TEXT,
+            after TEXT,
+            reason TEXT,
+            sentence TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX entry_at ON entry (at)",
+        "CREATE TABLE alive (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), at REAL NOT NULL)",
+    ),
 )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file up to date, each step whole or not at all.
+class NewerFileError(sqlite3.NotSupportedError):
+    """The file has steps behind it that nobody knows here."""
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Bring a file up to date: all of the way, or it stays as it was.
 
     Raises:
         sqlite3.Error: It cannot be.
     """
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for step in steps[version_of(connection, steps) :]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+
+
+def version_of(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIGRATIONS) -> int:
+    """Give how many steps a file has behind it.
+
+    Raises:
+        NewerFileError: More than there are here.
+    """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise sqlite3.NotSupportedError("the file is from a newer version")
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
-        )
+    if version > len(steps):
+        raise NewerFileError("the file is from a newer version of dstack-backend")
+    return int(version)

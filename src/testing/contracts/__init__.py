@@ -6,7 +6,8 @@
 
 `DStackContract` holds for any source of GPUs. `FaithfulContract` and `HangingContract` add what can
 be seen where a test decides what the source has, or that it does not answer. `HealthContract` takes
-the address of any running `/health`. All methods are plain functions: no plugin is needed.
+the address of any running `/health`, `HistoryContract` any store of the past. All methods are plain
+functions: no plugin is needed.
 """
 
 from dstack_backend.testing.contracts.backend_info import backend_info_schema, check_answer
@@ -17,12 +18,14 @@ from dstack_backend.testing.contracts.dstack import (
     check_result,
 )
 from dstack_backend.testing.contracts.health import HealthContract
+from dstack_backend.testing.contracts.history import HistoryContract
 
 __all__ = [
     "DStackContract",
     "FaithfulContract",
     "HangingContract",
     "HealthContract",
+    "HistoryContract",
     "backend_info_schema",
     "check_answer",
     "check_result",

@@ -1,0 +1,311 @@
+"""The history's file through all that can happen to a file."""
+
+import logging
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, SqliteReader
+from dstack_backend.adapters.sqlite_history.migrations import MIGRATIONS, migrate
+from dstack_backend.domain import Reason, Status
+from dstack_backend.domain.history import HistoryEntry, HistoryError
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def entry(second: float = 0, sentence: str = "8 GPUs, 5 free") -> HistoryEntry:
+    """An entry."""
+    at = NOW + timedelta(seconds=second)
+    return HistoryEntry(at=at, before=None, after=Status.AVAILABLE, reason=None, sentence=sentence)
+
+
+def write(folder: Path, *entries: HistoryEntry) -> None:
+    """Be a service that ran for a moment."""
+    history = SqliteHistory(folder)
+    history.append(entries, NOW)
+    history.close()
+
+
+def sentences(folder: Path) -> list[str]:
+    """What is there, in the order of writing."""
+    return [entry.sentence for entry in SqliteReader(folder).latest(100_000)][::-1]
+
+
+def aside(folder: Path) -> list[str]:
+    """The names of what was set aside."""
+    return sorted(path.name for path in folder.glob(f"{FILE}.corrupt-*"))
+
+
+def garbage(path: Path) -> None:
+    """Another program's file."""
+    path.write_bytes(b"This is no database. " * 500)
+
+
+def torn_header(path: Path) -> None:
+    """The first sector is lost."""
+    path.write_bytes(b"\0" * 512 + path.read_bytes()[512:])
+
+
+def truncated(path: Path) -> None:
+    """The end is lost."""
+    os.truncate(path, path.stat().st_size // 2 + 100)
+
+
+def torn_pages(path: Path) -> None:
+    """All but the header is noise."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes(range(256)) * ((len(whole) - 100) // 256))
+
+
+def folder_in_its_place(path: Path) -> None:
+    """Docker makes a folder where a file that it is to mount is missing."""
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("harm", [garbage, torn_header, truncated, torn_pages, folder_in_its_place])
+def test_a_corrupt_file_is_set_aside_and_a_new_one_begun(
+    harm: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the start; nothing of it is deleted, and the log has its name."""
+    write(tmp_path, *(entry(n, str(n)) for n in range(500)))
+    harm(tmp_path / FILE)
+    write(tmp_path, entry(sentence="new"))
+    assert sentences(tmp_path) == ["new"]
+    (name,) = aside(tmp_path)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert name in caplog.text
+
+
+def test_an_empty_file_is_a_new_one(tmp_path: Path) -> None:
+    """There is nothing to set aside."""
+    (tmp_path / FILE).touch()
+    write(tmp_path, entry(sentence="new"))
+    assert (sentences(tmp_path), aside(tmp_path)) == (["new"], [])
+
+
+@pytest.mark.parametrize("by", ["writing", "reading"])
+def test_a_file_that_becomes_corrupt_is_set_aside_while_we_run(by: str, tmp_path: Path) -> None:
+    """Whoever sees it first is told so, and the next call has a new file, whole in itself."""
+    history = SqliteHistory(tmp_path)
+    history.append([entry(n, "x" * 400) for n in range(500)], NOW)
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    torn_pages(tmp_path / FILE)
+    calls: dict[str, Callable[[], object]] = {
+        "writing": lambda: history.append([entry(n, "x" * 400) for n in range(500)], NOW),
+        "reading": lambda: history.latest(500),
+    }
+    with pytest.raises(HistoryError):
+        calls[by]()
+    assert history.latest(10) == []
+    history.append([entry(sentence="new")], NOW)
+    assert sentences(tmp_path) == ["new"]
+    assert aside(tmp_path)
+    history.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["history.lock", FILE, *aside(tmp_path)]
+    )
+
+
+def test_a_broken_disk_does_not_fill_up_with_corrupt_files(tmp_path: Path) -> None:
+    """After ten of them no more are begun."""
+    for _ in range(10):
+        write(tmp_path)
+        garbage(tmp_path / FILE)
+    write(tmp_path)
+    assert len(aside(tmp_path)) == 10
+    garbage(tmp_path / FILE)
+    with pytest.raises(HistoryError, match="10 corrupt files are set aside there"):
+        SqliteHistory(tmp_path)
+    assert len(aside(tmp_path)) == 10
+
+
+def test_a_file_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
+    """Neither written nor set aside: going back to the newer version finds it as it was."""
+    write(tmp_path, entry())
+    with closing(sqlite3.connect(tmp_path / FILE)) as newer:
+        newer.execute("ALTER TABLE entry ADD COLUMN more TEXT")
+        newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(HistoryError, match="newer version"):
+        SqliteHistory(tmp_path)
+    with pytest.raises(HistoryError, match="newer version"):
+        SqliteReader(tmp_path).latest(1)
+    assert (tmp_path / FILE).read_bytes() == before
+    assert aside(tmp_path) == []
+
+
+def test_what_only_a_newer_version_knows_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    """A reason that came later, of a version that was taken back, makes nothing unreadable."""
+    write(tmp_path, entry())
+    with closing(sqlite3.connect(tmp_path / FILE)) as newer, newer:
+        newer.execute("UPDATE entry SET after = 'unavailable', reason = 'new', sentence = 'New'")
+    (read,) = SqliteReader(tmp_path).latest(1)
+    assert (read.after, read.reason, read.sentence) == (Status.UNAVAILABLE, None, "New")
+
+
+def test_a_time_that_is_none_is_told_as_an_error_of_the_history(tmp_path: Path) -> None:
+    """No other exception comes out of the port."""
+    write(tmp_path, entry())
+    with closing(sqlite3.connect(tmp_path / FILE)) as other, other:
+        other.execute("UPDATE entry SET at = 1e300")
+    with pytest.raises(HistoryError, match="makes no sense"):
+        SqliteReader(tmp_path).latest(1)
+
+
+FIRST_VERSION = """
+CREATE TABLE entry (number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, before TEXT,
+    after TEXT, reason TEXT, sentence TEXT NOT NULL);
+CREATE INDEX entry_at ON entry (at);
+CREATE TABLE alive (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), at REAL NOT NULL);
+INSERT INTO entry VALUES (7, 1795480000.25, 'available', 'unavailable', 'timed_out', 'Old');
+INSERT INTO alive VALUES (1, 1795480010.5);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_that_version_1_made_is_read_by_every_later_one(tmp_path: Path) -> None:
+    """Entries, numbers and the sign of life are still there."""
+    with closing(sqlite3.connect(tmp_path / FILE)) as first:
+        first.executescript(FIRST_VERSION)
+    history = SqliteHistory(tmp_path)
+    assert history.latest(10) == [
+        HistoryEntry(
+            at=datetime.fromtimestamp(1795480000.25, UTC),
+            before=Status.AVAILABLE,
+            after=Status.UNAVAILABLE,
+            reason=Reason.TIMED_OUT,
+            sentence="Old",
+            number=7,
+        )
+    ]
+    assert history.alive_at() == datetime.fromtimestamp(1795480010.5, UTC)
+    history.close()
+
+
+STEPS = (("CREATE TABLE a (x)",), ("ALTER TABLE a ADD COLUMN y", "CREATE TABLE b (z)"))
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    """An empty one."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        yield connection
+
+
+def tables(database: sqlite3.Connection) -> set[str]:
+    """The names of its tables."""
+    return {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
+
+
+@pytest.mark.parametrize("behind", [0, 1, 2])
+def test_each_step_is_made_once_from_wherever_a_file_stands(
+    behind: int, database: sqlite3.Connection
+) -> None:
+    """A second time nothing is left to do."""
+    migrate(database, STEPS[:behind])
+    for _ in range(2):
+        migrate(database, STEPS)
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert tables(database) == {"a", "b"}
+        assert database.execute("SELECT x, y FROM a").fetchall() == []
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(database: sqlite3.Connection) -> None:
+    """Also the steps that went well before it."""
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(database, (*STEPS, ("CREATE TABLE c (x)", "CREATE TABLE c (x)")))
+    assert database.execute("PRAGMA user_version").fetchone() == (0,)
+    assert tables(database) == set()
+
+
+def test_one_service_writes_at_a_time(tmp_path: Path) -> None:
+    """A second one on the same folder is told so; it may write when the first has ended."""
+    first = SqliteHistory(tmp_path)
+    with pytest.raises(HistoryError, match="another dstack-backend writes there"):
+        SqliteHistory(tmp_path)
+    first.close()
+    SqliteHistory(tmp_path).close()
+
+
+def test_whoever_reads_waits_for_no_writer(tmp_path: Path) -> None:
+    """What is committed is read while somebody holds the file, by the service and the command."""
+    history = SqliteHistory(tmp_path)
+    history.append([entry(sentence="written")], NOW)
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(HistoryError, match="locked"):
+            history.append([entry(sentence="late")], NOW)
+        assert sentences(tmp_path) == ["written"]
+        assert [each.sentence for each in history.latest(10)] == ["written"]
+    history.append([entry(sentence="late")], NOW)
+    assert sentences(tmp_path) == ["written", "late"]
+    history.close()
+
+
+def test_a_folder_that_cannot_be_made_is_told_without_its_path(tmp_path: Path) -> None:
+    """The reason comes from the operating system."""
+    (tmp_path / "file").touch()
+    with pytest.raises(HistoryError) as told:
+        SqliteHistory(tmp_path / "file" / "data")
+    assert str(told.value) == "not a directory"
+
+
+@pytest.fixture
+def other_user() -> Iterator[None]:
+    """Root may write everywhere; be somebody else."""
+    uid = os.geteuid()
+    os.seteuid(uid or 65534)
+    yield
+    os.seteuid(uid)
+
+
+@pytest.fixture
+def backup() -> Iterator[Path]:
+    """A folder with a copy, to which nobody may write."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder, entry(sentence="copied"))
+        folder.chmod(0o555)
+        (folder / FILE).chmod(0o444)
+        yield folder
+        folder.chmod(0o700)
+
+
+@pytest.mark.usefixtures("backup", "other_user")
+def test_a_copy_in_a_folder_without_write_permission_can_be_read(backup: Path) -> None:
+    """A backup, or the folder of another user's service that is stopped."""
+    assert sentences(backup) == ["copied"]
+    assert sorted(path.name for path in backup.iterdir()) == ["history.lock", FILE]
+    with pytest.raises(HistoryError, match="permission denied"):
+        SqliteHistory(backup)
+
+
+def test_the_file_of_a_dstack_that_flaps_for_ever_stays_small(tmp_path: Path) -> None:
+    """The room of what was forgotten is used again; the log beside it is bounded, too."""
+    history = SqliteHistory(tmp_path)
+    sizes: list[int] = []
+    for _ in range(12):
+        history.append([entry(n, "Connection error: connection refused") for n in range(500)], NOW)
+        history.prune(NOW - timedelta(days=1), 1000)
+        sizes.append((tmp_path / FILE).stat().st_size)
+    assert len(history.latest(10_000)) == 1000
+    assert max(sizes[6:]) <= 1.1 * max(sizes[:6])
+    history.close()
+    assert (tmp_path / FILE).stat().st_size < 500_000
+
+
+def test_the_log_of_sqlite_holds_no_text_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A history that works says nothing."""
+    with caplog.at_level(logging.DEBUG):
+        write(tmp_path, entry())
+    assert caplog.text == ""

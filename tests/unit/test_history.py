@@ -1,0 +1,252 @@
+"""The arithmetic of the past, against a model that looks at each second by itself."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dstack_backend.domain import BackendStatus, CheckFailure, GpuInventory, Moment, Reason, Status
+from dstack_backend.domain.change import Change
+from dstack_backend.domain.history import (
+    NOT_RUNNING,
+    WINDOWS,
+    HistoryEntry,
+    Known,
+    Span,
+    Uptime,
+    absence,
+    entry_of,
+    gap_entry,
+    spans,
+    timeline,
+    uptime,
+)
+from dstack_backend.domain.status import assess
+from dstack_backend.testing.past_strategies import PAST_BEGINS
+from dstack_backend.testing.strategies import history_entries, pasts
+
+SECONDS = st.integers(-30, 150)
+
+
+def at(second: float) -> datetime:
+    """A moment of the past."""
+    return PAST_BEGINS + timedelta(seconds=second)
+
+
+def up(second: float) -> HistoryEntry:
+    """Available from a second on."""
+    return HistoryEntry(
+        at=at(second), before=None, after=Status.AVAILABLE, reason=None, sentence="8 GPUs, 5 free"
+    )
+
+
+def known_in(second: int, entries: list[HistoryEntry], alive_until: int) -> Known:
+    """The model: what is known of one second, from the words of the module alone."""
+    held = None
+    latest = None
+    for entry in entries:
+        latest = entry.at if latest is None or entry.at > latest else latest
+        if latest <= at(second):
+            held = entry
+    if held is None or latest is None:
+        return Known.UNKNOWN
+    if at(second) >= max(latest, at(alive_until)):
+        return Known.UNKNOWN
+    if held.after is Status.AVAILABLE:
+        return Known.UP
+    if held.after is None or held.reason in {Reason.STARTING, Reason.STALE}:
+        return Known.UNKNOWN
+    return Known.DOWN
+
+
+@given(pasts(), SECONDS, SECONDS, SECONDS)
+def test_each_second_counts_as_what_was_known_of_it(
+    entries: list[HistoryEntry], one: int, other: int, alive_until: int
+) -> None:
+    """Whatever the order of times, the window and the last sign of life."""
+    since, until = sorted((one, other))
+    total = uptime(spans(entries, at(since), at(until), at(alive_until)))
+    seconds = [known_in(second, entries, alive_until) for second in range(since, until)]
+    assert total == Uptime(*(float(seconds.count(known)) for known in Known))
+
+
+@given(pasts(), SECONDS, SECONDS, SECONDS)
+def test_spans_divide_the_time_without_hole_or_overlap(
+    entries: list[HistoryEntry], one: int, other: int, alive_until: int
+) -> None:
+    """They begin and end with it, each begins where the one before ends, and none is empty."""
+    since, until = sorted((one, other))
+    parts = spans(entries, at(since), at(until), at(alive_until))
+    edges = [at(since), *(part.end for part in parts)]
+    assert [part.start for part in parts] == edges[:-1]
+    assert edges[-1] == at(until)
+    assert all(start < end for start, end in pairwise(edges))
+
+
+@given(pasts(), SECONDS, SECONDS)
+def test_after_the_last_sign_of_life_nothing_is_up(
+    entries: list[HistoryEntry], since: int, alive_until: int
+) -> None:
+    """After a `kill -9` nobody looked, however long the window goes on."""
+    end = max([at(alive_until), *(entry.at for entry in entries)])
+    total = uptime(spans(entries, end, end + timedelta(days=1), at(alive_until)))
+    assert total == Uptime(0.0, 0.0, 86_400.0)
+    begin = min([at(since), *(entry.at for entry in entries)])
+    assert uptime(spans(entries, begin - timedelta(days=1), begin, end)).up_seconds == 0
+
+
+@given(pasts(), SECONDS, st.integers(1, 180), st.integers(1, 60))
+def test_the_slots_of_a_timeline_add_up_to_the_whole(
+    entries: list[HistoryEntry], since: int, length: int, count: int
+) -> None:
+    """Each slot is as long as the others, and no second is lost or counted twice between them."""
+    begin, end = at(since), at(since + length)
+    parts = spans(entries, begin, end, end)
+    slots = timeline(parts, begin, end, count)
+    assert len(slots) == count
+    for slot in slots:
+        whole = slot.up_seconds + slot.down_seconds + slot.unknown_seconds
+        assert whole == pytest.approx(length / count, abs=1e-5)
+    total = uptime(parts)
+    assert sum(slot.up_seconds for slot in slots) == pytest.approx(total.up_seconds)
+    assert sum(slot.down_seconds for slot in slots) == pytest.approx(total.down_seconds)
+
+
+@given(pasts(), st.integers(1, 6), st.integers(1, 30))
+def test_a_slot_is_the_uptime_of_its_own_time(
+    entries: list[HistoryEntry], count: int, length: int
+) -> None:
+    """It says what the same time says when it is asked for alone."""
+    end = at(count * length)
+    slots = timeline(spans(entries, at(0), end, end), at(0), end, count)
+    for number, slot in enumerate(slots):
+        alone = spans(entries, at(number * length), at((number + 1) * length), end)
+        assert slot == uptime(alone)
+
+
+@given(pasts(), st.lists(history_entries(), max_size=3))
+def test_what_is_read_twice_counts_once(
+    entries: list[HistoryEntry], pending: list[HistoryEntry]
+) -> None:
+    """A change that is written while the past is read may come from the disk and from memory."""
+    once, twice = [*entries, *pending], [*entries, *pending, *pending]
+    assert spans(once, at(0), at(130), at(130)) == spans(twice, at(0), at(130), at(130))
+
+
+def test_an_empty_window_has_no_spans() -> None:
+    """Nor one that ends before it begins."""
+    assert spans([up(0)], at(5), at(5), at(9)) == []
+    assert spans([up(0)], at(5), at(3), at(9)) == []
+    assert timeline([], at(5), at(5), 2) == [Uptime(0.0, 0.0, 0.0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("total", "up_percent", "unknown_percent"),
+    [
+        (Uptime(0.0, 0.0, 0.0), None, 100.0),
+        (Uptime(0.0, 0.0, 9.0), None, 100.0),
+        (Uptime(9.0, 0.0, 0.0), 100.0, 0.0),
+        (Uptime(0.0, 9.0, 0.0), 0.0, 0.0),
+        (Uptime(3.0, 1.0, 12.0), 75.0, 75.0),
+    ],
+)
+def test_shares_leave_the_unknown_out_of_the_uptime(
+    total: Uptime, up_percent: float | None, unknown_percent: float
+) -> None:
+    """Up is a share of the known time, unknown one of the whole."""
+    assert (total.up_percent, total.unknown_percent) == (up_percent, unknown_percent)
+
+
+GOOD = assess(GpuInventory())
+REFUSED = assess(CheckFailure(Reason.CONNECTION_REFUSED))
+SLOW = assess(CheckFailure(Reason.TIMED_OUT))
+STARTING = assess(CheckFailure(Reason.STARTING))
+NOW = Moment(7.0, datetime(2026, 11, 24, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "statuses"),
+    [
+        (STARTING, GOOD, (None, Status.AVAILABLE)),
+        (STARTING, REFUSED, (None, Status.UNAVAILABLE)),
+        (GOOD, REFUSED, (Status.AVAILABLE, Status.UNAVAILABLE)),
+        (REFUSED, SLOW, (Status.UNAVAILABLE, Status.UNAVAILABLE)),
+        (REFUSED, GOOD, (Status.UNAVAILABLE, Status.AVAILABLE)),
+    ],
+)
+def test_a_change_becomes_an_entry(
+    before: BackendStatus, after: BackendStatus, statuses: tuple[Status | None, Status]
+) -> None:
+    """When, from, to, reason and sentence; before the first check nobody looked."""
+    assert entry_of(Change(NOW, before, after)) == HistoryEntry(
+        at=NOW.utc,
+        before=statuses[0],
+        after=statuses[1],
+        reason=after.reason,
+        sentence=after.sentence,
+    )
+
+
+def test_gpus_that_come_and_go_are_no_entry() -> None:
+    """The node is as available as before."""
+    assert entry_of(Change(NOW, GOOD, GOOD)) is None
+
+
+def test_a_sentence_without_end_is_cut() -> None:
+    """Another source of GPUs decides what its sentences are; the file stays small."""
+    endless = assess(CheckFailure(Reason.TIMED_OUT, "x" * 10_000))
+    entry = entry_of(Change(NOW, GOOD, endless))
+    assert entry is not None
+    assert len(entry.sentence) == 500
+
+
+@given(pasts(), SECONDS, SECONDS)
+def test_after_a_restart_the_time_in_between_is_unknown(
+    entries: list[HistoryEntry], alive: int, pause: int
+) -> None:
+    """From the last sign of life, or the last entry, until the first check afterwards."""
+    gap = gap_entry(entries[-1] if entries else None, at(alive))
+    if gap is None:
+        assert not entries or entries[-1].after is None
+        return
+    stopped = max([at(alive), *(entry.at for entry in entries)])
+    again = stopped + timedelta(seconds=abs(pause))
+    whole = [*entries, gap, up((again - at(0)).total_seconds())]
+    total = uptime(spans(whole, stopped, again, again))
+    assert (total.up_seconds, total.down_seconds) == (0, 0)
+    assert (gap.before, gap.sentence, gap.known) == (
+        entries[-1].after,
+        NOT_RUNNING,
+        Known.UNKNOWN,
+    )
+
+
+def test_a_past_without_a_sign_of_life_ends_with_its_last_entry() -> None:
+    """Nothing says that we ran for longer."""
+    gap = gap_entry(up(5), None)
+    assert gap is not None
+    assert gap.at == at(5)
+
+
+def test_a_time_asleep_is_unknown_and_what_held_holds_on() -> None:
+    """A machine that was suspended looked at nothing, and did not restart."""
+    entries = [up(0), *absence(up(0), at(10), at(70))]
+    assert spans(entries, at(0), at(100), at(100)) == [
+        Span(at(0), at(10), Known.UP),
+        Span(at(10), at(70), Known.UNKNOWN),
+        Span(at(70), at(100), Known.UP),
+    ]
+    assert [entry.before for entry in entries] == [None, Status.AVAILABLE, None]
+    assert absence(None, at(10), at(70)) == []
+
+
+def test_the_windows_are_those_of_the_contract() -> None:
+    """A day, a week, a month, a quarter."""
+    assert {name: length.days for name, length in WINDOWS.items()} == {
+        "24h": 1,
+        "7d": 7,
+        "30d": 30,
+        "90d": 90,
+    }
