@@ -47,8 +47,8 @@ from dstack_backend.adapters.litestar_http.page.render import template; template
     && pip uninstall --yes --quiet --root-user-action=ignore pip
 ENV PYTHONDONTWRITEBYTECODE=1
 
-# The history. A new volume takes over the folder's owner.
-RUN mkdir /data && chown 10001:10001 /data
+# The history. A new volume takes over owner and mode; 1777 lets any user of `--user` write there.
+RUN install -d -o 10001 -g 10001 -m 1777 /data
 # A number, so that Kubernetes' runAsNonRoot can see that it is not root.
 USER 10001:10001
 VOLUME /data

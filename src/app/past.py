@@ -28,14 +28,22 @@ MOST_READS = 64
 class RecordedPast:
     """Implements the port `Past`: what is written, and then what still waits for the disk."""
 
-    def __init__(self, writer: HistoryWriter, unwritten: Unwritten, clock: Clock) -> None:
+    def __init__(
+        self,
+        writer: HistoryWriter,
+        unwritten: Unwritten,
+        clock: Clock,
+        patience: float = PATIENCE,
+    ) -> None:
         """Take what there is to read.
 
         Args:
             writer: Has opened the history, or will.
             unwritten: What waits for the disk.
             clock: Time.
+            patience: Seconds that an answer waits for the disk.
         """
+        self._patience = patience
         self._writer = writer
         self._unwritten = unwritten
         self._clock = clock
@@ -95,7 +103,7 @@ class RecordedPast:
         self._reads += 1
         reading = asyncio.get_running_loop().run_in_executor(self._threads, work)
         reading.add_done_callback(self._end)
-        await asyncio.wait({reading}, timeout=PATIENCE)
+        await asyncio.wait({reading}, timeout=self._patience)
         if not reading.done():
             raise HistoryError("the disk does not answer")
         return reading.result()

@@ -47,11 +47,7 @@ def wheel(built: Path) -> Path:
 
 def _modules() -> set[str]:
     files = (path for path in (ROOT / "src").rglob("*") if path.is_file())
-    return {
-        path.relative_to(ROOT / "src").as_posix()
-        for path in files
-        if path.suffix != ".pyc"
-    }
+    return {path.relative_to(ROOT / "src").as_posix() for path in files if path.suffix != ".pyc"}
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:

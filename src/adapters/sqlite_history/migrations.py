@@ -37,6 +37,8 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIG
     Raises:
         sqlite3.Error: It cannot be.
     """
+    if version_of(connection, steps) == len(steps):
+        return  # without a write, which a full disk would refuse
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         for step in steps[version_of(connection, steps) :]:
