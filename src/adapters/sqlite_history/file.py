@@ -27,8 +27,11 @@ LOCK = "history.lock"
 WAIT_FOR_LOCK = 0.2
 """Seconds. What cannot be written now is tried again anyway."""
 
-LARGEST_LOG = 1_000_000
-"""Bytes that the write-ahead log keeps after its content has gone into the file."""
+LOG_PAGES = 100
+"""Pages (of 4 KB) of the write-ahead log after which its content goes into the file."""
+
+LARGEST_LOG = 500_000
+"""Bytes that the write-ahead log keeps after that."""
 
 MOST_SET_ASIDE = 10
 """Corrupt files that are kept. More of them mean a broken disk, which shall not fill up as well."""
@@ -69,6 +72,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         version_of(connection)  # before anything is done to a file of a newer version
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG}")
         _check(connection)
         migrate(connection)
