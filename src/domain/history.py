@@ -13,7 +13,7 @@ Where the wall clock was set back between two of them, the later one counts from
 time: no second counts twice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -192,27 +192,17 @@ def spans(
         until: The first moment after.
         alive_until: Until when the last entry holds: from then on nobody looked.
     """
-    marks = [*_marks(entries, alive_until), (max(until, since), Known.UNKNOWN)]
+    marks = [(entry.at, entry.known) for entry in entries]
+    marks += [(alive_until, Known.UNKNOWN), (until, Known.UNKNOWN)]
     found: list[Span] = []
     start, known = since, Known.UNKNOWN
     for at, next_known in marks:
-        end = min(max(at, start), until)
-        if end > start:
+        end = min(at, until)
+        if end > start:  # else the clock was set back: it counts from `start` on
             found.append(Span(start, end, known))
             start = end
         known = next_known
     return found
-
-
-def _marks(
-    entries: Sequence[HistoryEntry], alive_until: datetime
-) -> Iterator[tuple[datetime, Known]]:
-    latest: datetime | None = None
-    for entry in entries:
-        latest = entry.at if latest is None else max(latest, entry.at)
-        yield latest, entry.known
-    if latest is not None:
-        yield max(latest, alive_until), Known.UNKNOWN
 
 
 def uptime(parts: Iterable[Span]) -> Uptime:
