@@ -56,7 +56,8 @@ class Running:
 def service(design: str, dstack_url: str, **settings: str) -> Generator[Running, None, None]:
     """Run one of the two designs against a DStack, and end it."""
     port = _free_port()
-    environ = {"DSTACK_URL": dstack_url, "LISTEN_ADDR": f"127.0.0.1:{port}", **settings}
+    listen = f"127.0.0.1:{port}"
+    environ = {"DSTACK_URL": dstack_url, "LISTEN_ADDR": listen, "HISTORY": "off", **settings}
     with _process([sys.executable, "-m", DESIGNS[design]], {**os.environ, **environ}) as process:
         yield Running(process, port)
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from dstack_backend.domain import history
 from dstack_backend.domain.history import Uptime
 from dstack_backend.domain.ports import Past
 
 __all__ = ["DAY", "WINDOWS", "last_days", "share"]
 
 DAY = 86_400
-WINDOWS = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
+WINDOWS = {name: time.days for name, time in history.WINDOWS.items()}
 """Days of each window, by its name."""
 
 
