@@ -134,7 +134,13 @@ class SimulatedDStack:
     async def crash(self) -> None:
         """Stop listening and cut all connections, as a process that dies does."""
         if self._server:
+            # asyncio loses a connection that it has accepted but not yet given to a closed server.
+            loop = asyncio.get_running_loop()
+            for listener in self._server.sockets:
+                loop.remove_reader(listener)
+            await asyncio.sleep(0)
             self._server.close()
+            self._server = None
         for writer in list(self._connections):
             writer.transport.abort()
         await asyncio.sleep(0)
@@ -147,6 +153,8 @@ class SimulatedDStack:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
+        if self._server is None:
+            writer.transport.abort()  # it was accepted while the DStack crashed
         try:
             while request := await self._read(reader):
                 await _until_gone(self._answer(request, writer), reader, writer)
@@ -263,8 +271,9 @@ def in_thread(
 
     async def finish() -> None:
         await dstack.crash()
-        if others := asyncio.all_tasks() - {asyncio.current_task()}:
-            # Without their connections they end by themselves; cancelling them would be logged.
+        # Without their connections all tasks end by themselves; cancelling them would be logged.
+        # A connection that was just accepted is a task that begins another.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
             _, late = await asyncio.wait(others, timeout=LONGEST_END)
             for task in late:
                 task.cancel()
