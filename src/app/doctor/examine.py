@@ -9,6 +9,7 @@ from dstack_backend.adapters.httpx_dstack.probe import connect, look_up, shake_h
 from dstack_backend.app.container import Container
 from dstack_backend.app.doctor.answer import ANSWER_STEPS, Asked, judge_answer
 from dstack_backend.app.doctor.connection import judge_connection, judge_tls
+from dstack_backend.app.doctor.history import examine_history
 from dstack_backend.app.doctor.listen import examine_listen
 from dstack_backend.app.doctor.name import judge_name
 from dstack_backend.app.doctor.place import (
@@ -57,7 +58,14 @@ async def examine(
     except SettingError as exc:
         fault, _, cure = str(exc).partition("; for example ")
         bad = failed(Step.SETTINGS, fault, (f"set it right, for example {cure}",))
-        rest = (Step.CONTAINER, Step.CONNECTION, *ANSWER_STEPS, Step.LISTEN, Step.WORKER)
+        rest = (
+            Step.CONTAINER,
+            Step.CONNECTION,
+            *ANSWER_STEPS,
+            Step.LISTEN,
+            Step.HISTORY,
+            Step.WORKER,
+        )
         return Examination(
             dstack=None, findings=(bad, *(skipped(step, Step.SETTINGS) for step in rest))
         )
@@ -67,6 +75,7 @@ async def examine(
         judge_place(place, settings.dstack),
         *await _reach(settings, place),
         await examine_listen(settings.listen, root, settings.policy.timeout),
+        await examine_history(settings.history_folder, place, settings.policy.timeout),
         judge_worker(settings.listen, place),
     ]
     return Examination(dstack=settings.dstack.shown, findings=tuple(findings))

@@ -42,6 +42,7 @@ class Step(StrEnum):
     TIME = "time"
     VERSION = "version"
     LISTEN = "listen"
+    HISTORY = "history"
     WORKER = "worker"
 
 
