@@ -9,14 +9,15 @@ RUN python -m venv --without-pip /opt/dstack-backend
 
 # The dependencies come first: they change seldom, and their layer stays in the builder's cache. They
 # hold the extra `nostr` (12 MB): who runs the image cannot add it, and needs it for NOSTR_KEY_FILE.
+# --no-deps: the lock is complete, and pip would look at what was released after it all the same.
 COPY requirements/service.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/dstack-backend/bin/python install --no-compile \
-        --require-hashes -r requirements/service.txt
+        --require-hashes --no-deps -r requirements/service.txt
 
 COPY requirements/build.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --require-hashes -r requirements/build.txt
+    pip install --require-hashes --no-deps -r requirements/build.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY src src

@@ -61,10 +61,12 @@ build: $(STAMP) ## wheel and sdist, into dist/
 clean: ## remove all that make made
 	@rm -rf .venv dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
+# --no-deps: the lock is complete, and pip would look at what was released after it all the same.
 $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -m tools.python_version
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv (about a minute, the first time) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@touch $@
