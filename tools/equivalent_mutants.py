@@ -8,6 +8,8 @@ __all__ = ["reason_of"]
 
 SHORT = "no interval is longer than a day, so that any bound from 17 on has the same effect"
 TURNS = "what contradicts is counted one by one, and turns the status once it is enough"
+INSIDE = "the place never passes the number of spans"
+ADJOINING = "spans adjoin: the next begins where a slot ends at the latest, and adds nothing there"
 MEMORY = "a matter of memory: msgspec does not track what can be in no cycle either way"
 
 EQUIVALENT = {
@@ -29,6 +31,24 @@ EQUIVALENT = {
         "status.py",
         """return f"{count} {'GPU' if count <= 1 else 'GPUs'}, {inventory.free_count} free\"""",
     ): "a count of none was answered above",
+    (
+        "history.py",
+        "while position != len(parts) and parts[position].start < end:",
+    ): INSIDE,
+    (
+        "history.py",
+        "while position < len(parts) and parts[position].start <= end:",
+    ): ADJOINING,
+    (
+        "history.py",
+        "while position < len(parts) and parts[position].start != end:",
+    ): ADJOINING,
+    (
+        "history.py",
+        "while position < len(parts) and parts[position].start is not end:",
+    ): ADJOINING,
+    ("history.py", "if part.end >= end:"): ADJOINING,
+    ("node_type.py", "if len(names) != 1:"): "a set of none was answered above",
     ("moment.py", "class Moment(Struct, frozen=True, gc=True):"): MEMORY,
     ("inventory.py", "class Gpu(Struct, frozen=True, kw_only=True, gc=True):"): MEMORY,
     ("backend_info.py", "class GpuMetadata(Struct, frozen=True, kw_only=True, gc=True):"): MEMORY,

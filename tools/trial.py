@@ -1,6 +1,7 @@
 """One run of the unit tests over a copy of the tree, each in a process that was forked for it."""
 
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -17,7 +18,10 @@ __all__ = ["copy_tree", "pass_unchanged", "survives"]
 LOADED = (httpx, hypothesis, msgspec, pytest)
 """What each trial finds loaded. Nothing of ours may be here: each trial loads the mutant."""
 
-OURS = ("monitor", "gpu_model", "backend_info", "change", "status", "report", "failure", "values")
+OURS = (
+    *("monitor", "gpu_model", "backend_info", "change", "status", "report", "failure", "values"),
+    *("history", "identity_domain"),
+)
 LONGER = ("monitor_machine", "monitor_properties")
 FIRST = [f"tests/unit/test_{name}.py" for name in (*OURS, *LONGER)]
 """The domain's own tests: most mutants fall to them within a second."""
@@ -31,6 +35,9 @@ OPTIONS = (
 
 LONGEST = 180.0
 """Seconds after which a mutant that keeps the tests busy counts as killed."""
+
+MOST_MEMORY = 2 * 1024**3
+"""Bytes that a trial may have: a loop that never ends can fill a list."""
 
 
 def copy_tree(folder: Path) -> None:
@@ -76,6 +83,7 @@ def _become_trial(folder: Path, tests: list[str], *, output: bool) -> None:
     """Never returns."""
     try:
         os.setpgrp()
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         os.chdir(folder)
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         sys.path[:] = [str(folder), *(each for each in sys.path if Path(each) != Path.cwd())]

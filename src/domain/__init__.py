@@ -1,7 +1,8 @@
 """The domain: what is true of a node, as values and pure functions.
 
 `assess` turns the result of a check into a status, `describe` turns the status into BackendInfo,
-`encode` gives its bytes; `observe` and `status_at` add what time does to it.
+`encode` gives its bytes; `observe` and `status_at` add what time does to it. `spans` and `uptime`
+reckon with its past.
 """
 
 from dstack_backend.domain.backend_info import (
@@ -19,6 +20,19 @@ from dstack_backend.domain.change import Change, change_between
 from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
 from dstack_backend.domain.gpu_model import KNOWN_MODELS, model_of
+from dstack_backend.domain.history import (
+    HistoryEntry,
+    HistoryError,
+    Known,
+    Span,
+    Uptime,
+    absence,
+    entry_of,
+    gap_entry,
+    spans,
+    timeline,
+    uptime,
+)
 from dstack_backend.domain.inventory import Gpu, GpuInventory
 from dstack_backend.domain.moment import Moment
 from dstack_backend.domain.monitor import (
@@ -33,7 +47,15 @@ from dstack_backend.domain.monitor import (
     status_at,
 )
 from dstack_backend.domain.node_type import NoNodeType, node_type
-from dstack_backend.domain.ports import DStack, Health, Observer, Presence
+from dstack_backend.domain.ports import (
+    DStack,
+    Health,
+    History,
+    News,
+    Observer,
+    Past,
+    Presence,
+)
 from dstack_backend.domain.report import LastCheck, StatusReport, report
 from dstack_backend.domain.status import BackendStatus, Status, assess
 
@@ -51,24 +73,35 @@ __all__ = [
     "GpuMetadata",
     "Health",
     "HealthAnswer",
+    "History",
+    "HistoryEntry",
+    "HistoryError",
     "Identity",
+    "Known",
     "LastCheck",
     "Metadata",
     "Moment",
     "MonitorState",
+    "News",
     "NoNodeType",
     "Observer",
+    "Past",
     "Policy",
     "Presence",
     "Reason",
+    "Span",
     "Status",
     "StatusReport",
+    "Uptime",
+    "absence",
     "answer_with",
     "assess",
     "change_between",
     "describe",
     "describe_inventory",
     "encode",
+    "entry_of",
+    "gap_entry",
     "hinted_check_at",
     "model_of",
     "next_check_at",
@@ -77,6 +110,9 @@ __all__ = [
     "report",
     "result_at",
     "since_at",
+    "spans",
     "stale_from",
     "status_at",
+    "timeline",
+    "uptime",
 ]

@@ -244,9 +244,12 @@ def test_a_time_asleep_is_unknown_and_what_held_holds_on() -> None:
 
 def test_the_windows_are_those_of_the_contract() -> None:
     """A day, a week, a month, a quarter."""
-    assert {name: length.days for name, length in WINDOWS.items()} == {
-        "24h": 1,
-        "7d": 7,
-        "30d": 30,
-        "90d": 90,
-    }
+    days = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
+    assert {name: timedelta(days=count) for name, count in days.items()} == WINDOWS
+
+
+def test_a_long_past_is_divided_to_its_end() -> None:
+    """A thousand changes, one a second: each slot has its own."""
+    parts = [Span(at(n), at(n + 1), Known.DOWN if n % 2 else Known.UP) for n in range(1000)]
+    slots = timeline(parts, at(0), at(1000), 10)
+    assert slots == [Uptime(50.0, 50.0, 0.0)] * 10
