@@ -26,7 +26,7 @@ class MissingLibraryError(ValueError):
     """What was asked needs the extra `nostr`."""
 
     def __init__(self) -> None:
-        super().__init__("needs the extra nostr: pip install 'dstack-backend[nostr]'")
+        super().__init__("needs the extra nostr: pip install 'dstack_backend-VERSION.whl[nostr]'")
 
 
 class FileKey(NamedTuple):
@@ -34,7 +34,7 @@ class FileKey(NamedTuple):
 
     Attributes:
         public_key: The public key of it, in hexadecimal.
-        is_private: Nobody but its owner can read the file.
+        is_private: Not everybody can read the file; its group may, as a service's user needs it.
     """
 
     public_key: str
@@ -91,7 +91,7 @@ def read_key(file: Path) -> FileKey:
         key = str(library.Keys.parse(text).public_key().to_hex())
     except library.NostrSdkError:
         raise ValueError("holds no secret key: neither 64 hexadecimal digits nor an nsec") from None
-    return FileKey(key, not mode & (stat.S_IRWXG | stat.S_IRWXO))
+    return FileKey(key, not mode & stat.S_IRWXO)
 
 
 def create_key(file: Path) -> bool:

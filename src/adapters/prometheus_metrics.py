@@ -26,7 +26,7 @@ from dstack_backend.domain.status import Status
 
 __all__ = ["PrometheusMetrics"]
 
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds: lspci takes tens to hundreds of milliseconds, the default timeout is 5 s."""
 
 OTHER_MODEL = "other"

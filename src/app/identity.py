@@ -103,7 +103,7 @@ def _key_in(file: Path, *, create: bool) -> str:
     if made:
         _log.info("a Nostr key was made in NOSTR_KEY_FILE; its public key is %s", key.public_key)
     if not key.is_private:
-        _log.warning("others than its owner may read NOSTR_KEY_FILE; chmod 600 ends that")
+        _log.warning("everybody on this machine may read NOSTR_KEY_FILE; chmod o= ends that")
     return key.public_key
 
 

@@ -63,7 +63,7 @@ def test_a_service_tells_keys_and_address_that_are_set(
     answer = service.ask("/health")
     info = check_answer(answer.code, answer.body)
     assert (info.pubkeys, info.ip_address) == ((KEY,), "203.0.113.7")
-    assert "WARNING others than its owner may read NOSTR_KEY_FILE" in service.log
+    assert "WARNING everybody on this machine may read NOSTR_KEY_FILE" in service.log
     assert SECRET not in service.log
 
 
@@ -120,7 +120,7 @@ def test_without_the_extra_the_line_says_how_to_install_it(option: str, key_file
     done = _without_extra("check", option.replace("KEY", str(key_file)))
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
-    assert "pip install 'dstack-backend[nostr]'" in done.stderr
+    assert "pip install 'dstack_backend-VERSION.whl[nostr]'" in done.stderr
 
 
 def test_without_the_extra_a_hexadecimal_key_is_told_all_the_same(dstack: Remote) -> None:

@@ -84,11 +84,11 @@ def test_a_key_is_not_made_without_a_file_to_keep_it() -> None:
         identity_of(load({"NOSTR_KEY_CREATE": "1"}, {}))
 
 
-@pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o400, 0), (0o640, 1), (0o604, 1)])
-def test_a_key_that_others_can_read_is_warned_of(
+@pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o440, 0), (0o640, 0), (0o604, 1), (0o644, 1)])
+def test_a_key_that_everybody_can_read_is_warned_of(
     key_file: Path, mode: int, warnings: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is served all the same: a file of Kubernetes has the rights that it has."""
+    """It is served all the same. A group may read it: systemd and Kubernetes hand files over so."""
     key_file.chmod(mode)
     assert identity_of(load({"NOSTR_KEY_FILE": str(key_file)}, {})).pubkeys == (KEY,)
     said = [record for record in caplog.records if record.levelno == logging.WARNING]
