@@ -11,10 +11,9 @@ import os
 from pathlib import Path
 
 from dstack_backend.adapters.litestar_http import HttpFace
-from dstack_backend.app.container import Container
+from dstack_backend.app.embed import embed
 from dstack_backend.app.settings import load
-from dstack_backend.app.wakeup import Silence
-from dstack_backend.domain import CheckFailure, CheckResult, Gpu, GpuInventory, Identity, Reason
+from dstack_backend.domain import CheckFailure, CheckResult, Gpu, GpuInventory, Reason
 
 NVIDIA, DISPLAY = "0x10de", "0x03"
 
@@ -54,6 +53,5 @@ def _text(file: Path) -> str:
 def create_app() -> HttpFace:
     """Make the service; the folder can be set for a trial."""
     gpus = SysfsGpus(Path(os.environ.get("PCI_DEVICES", "/sys/bus/pci/devices")))
-    topic, settings = Identity(topic="sysfs-gpu-monitor"), load(os.environ, {})
-    container = Container(settings=settings, dstack=gpus, presence=Silence(), identity=topic)
-    return container.http_face()
+    settings = load({"DATA_DIR": "./sysfs-data", **os.environ}, {})
+    return embed(gpus, settings, topic="sysfs-gpu-monitor", name="sysfs").http_face()

@@ -125,7 +125,7 @@ class _Scrape(Collector):
         if report.inventory:
             yield GaugeMetricFamily(
                 "dstack_backend_gpu_count",
-                "GPUs in all; 0 where DStack is online and lists none.",
+                "GPUs in all; 0 where their source is online and lists none.",
                 value=report.inventory.gpu_count,
             )
             yield _gpus(report.inventory)

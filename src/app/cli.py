@@ -242,8 +242,8 @@ _SIMULATION = {
     "script": (
         "FILE",
         (
-            "lines to follow, - for standard input: ok, fault NAME, crash, revive, gpus N, free N, "
-            "product-id ID, latency S, token TEXT, wait S, end"
+            "lines to follow, - for standard input: ok, fault NAME, crash, revive, gpus N, "
+            "free N, free all, product-id ID, latency S, token TEXT, wait S, end"
         ),
     ),
 }

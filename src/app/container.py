@@ -1,9 +1,11 @@
 """The composition root: the only place where adapters are built and tied to the app.
 
-A test, or another backend, brings its own in the place of any provider:
+A test brings its own in the place of any provider; for another backend `embed` does it:
 
-    Container(settings=settings, dstack=MyGpus(), presence=Silence(), identity=Identity(topic="t"))
+    Container(settings=settings, dstack=FakeDStack(), presence=FakePresence(), clock=FakeClock())
 """
+
+from collections.abc import Sequence
 
 from dependency_injector import containers, providers
 
@@ -22,8 +24,13 @@ from dstack_backend.app.past import RecordedPast
 from dstack_backend.app.recorder import Recorder
 from dstack_backend.app.settings import Settings
 from dstack_backend.app.unwritten import Unwritten
+from dstack_backend.domain.ports import Observer
 
 __all__ = ["Container"]
+
+
+def _all(*ours: Observer, more: Sequence[Observer]) -> list[Observer]:
+    return [*ours, *more]
 
 
 class Container(containers.DeclarativeContainer):
@@ -52,13 +59,15 @@ class Container(containers.DeclarativeContainer):
     recorder = providers.Singleton(Recorder, history_writer, unwritten, clock)
     past = providers.Singleton(RecordedPast, history_writer, unwritten, clock)
     news = providers.Singleton(Broadcast)
+    more_observers = providers.Object[Sequence[Observer]](())
+    observers = providers.Callable(_all, log, metrics, recorder, news, more=more_observers)
     monitor = providers.Singleton(
         Monitor,
         dstack=dstack,
         clock=clock,
         policy=settings.provided.policy,
         identity=identity,
-        observers=providers.List(log, metrics, recorder, news),
+        observers=observers,
         presence=presence,
     )
     lifespan = providers.Singleton(checking, monitor=monitor, clock=clock, recorder=recorder)
@@ -69,4 +78,5 @@ class Container(containers.DeclarativeContainer):
         lifespan=lifespan,
         past=past,
         news=news,
+        source=identity.provided.source,
     )

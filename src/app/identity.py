@@ -9,7 +9,7 @@ from msgspec.json import encode
 from dstack_backend.adapters.ip_address import AUTO, outgoing_address
 from dstack_backend.adapters.nostr_keys import MissingLibraryError, create_key, npub, read_key
 from dstack_backend.app.settings import SettingError, Settings
-from dstack_backend.domain.backend_info import Identity
+from dstack_backend.domain.backend_info import DSTACK, DSTACK_TOPIC, Identity
 from dstack_backend.domain.check import CheckResult
 from dstack_backend.domain.failure import CheckFailure
 from dstack_backend.domain.inventory import GpuInventory
@@ -43,14 +43,21 @@ class IdentityReport(Struct, frozen=True, kw_only=True):
     ip_address: str | UnsetType = UNSET
 
 
-def identity_of(settings: Settings) -> Identity:
+def identity_of(settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = DSTACK) -> Identity:
     """Build the identity; of a secret key nothing but its public key is kept.
+
+    Args:
+        settings: What the operator says of the node.
+        topic: What the backend reports on.
+        source: What people call the source of GPUs.
 
     Raises:
         SettingError: There is no usable key in the file, or it cannot be made.
     """
     derived = _derived_keys(settings)
     return Identity(
+        topic=topic,
+        source=source,
         pubkeys=tuple(dict.fromkeys((*settings.pubkeys, *derived))),
         ip_address=_ip_address(settings.advertised_ip),
     )

@@ -6,6 +6,8 @@ reckon with its past.
 """
 
 from dstack_backend.domain.backend_info import (
+    DSTACK,
+    DSTACK_TOPIC,
     BackendInfo,
     GpuMetadata,
     HealthAnswer,
@@ -60,6 +62,8 @@ from dstack_backend.domain.report import LastCheck, StatusReport, report
 from dstack_backend.domain.status import BackendStatus, Status, assess
 
 __all__ = [
+    "DSTACK",
+    "DSTACK_TOPIC",
     "KNOWN_MODELS",
     "BackendInfo",
     "BackendStatus",

@@ -14,6 +14,8 @@ from dstack_backend.domain.inventory import Gpu, GpuInventory
 from dstack_backend.domain.status import BackendStatus, Status
 
 __all__ = [
+    "DSTACK",
+    "DSTACK_TOPIC",
     "BackendInfo",
     "GpuMetadata",
     "HealthAnswer",
@@ -26,16 +28,22 @@ __all__ = [
 ]
 
 
+DSTACK = "DStack"
+DSTACK_TOPIC = "dstack-gpu-monitor"
+
+
 class Identity(Struct, frozen=True, kw_only=True):
     """Who the backend is to the network.
 
     Attributes:
         topic: What the backend reports on. A backend that embeds this library brings its own.
+        source: What people call the source of GPUs. It is shown on the page and not sent.
         pubkeys: Public keys of the node, if it has any.
         ip_address: Where the node is reached, if that is told.
     """
 
-    topic: str = "dstack-gpu-monitor"
+    topic: str = DSTACK_TOPIC
+    source: str = DSTACK
     pubkeys: tuple[str, ...] = ()
     ip_address: str | UnsetType = UNSET
 

@@ -1,6 +1,7 @@
 """The rule that turns the result of a check into the node's status.
 
-An inventory, be it empty, means that DStack is online: available. A failure means unavailable.
+An inventory, be it empty, means that the source of GPUs is online: available. A failure means
+unavailable.
 """
 
 from enum import StrEnum
@@ -14,7 +15,7 @@ from dstack_backend.domain.inventory import GpuInventory
 __all__ = ["BackendStatus", "Status", "assess"]
 
 EMPTY_INVENTORY = (
-    "no GPUs: DStack is online and lists none, so its listing may match no card or its lspci fails"
+    "no GPUs: none is listed; with DStack, its listing may match no card or its lspci may fail"
 )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from dstack_backend.adapters.memory_history import MemoryHistory
+from dstack_backend.domain.change import Change
+from dstack_backend.domain.check import Check
 from dstack_backend.domain.history import (
     HistoryEntry,
     HistoryError,
@@ -64,7 +66,7 @@ class FakePast:
 
 
 class FakeNews:
-    """News that are made when a test says so.
+    """News that are made when a test says so, or by a monitor that it observes.
 
     Attributes:
         edition: The number of the last edition.
@@ -82,6 +84,14 @@ class FakeNews:
         """Make an edition."""
         self.edition += 1
         self._wake()
+
+    def checked(self, check: Check) -> None:  # noqa: ARG002 - the port's
+        """Make an edition of a finished check, as an observer."""
+        self.publish()
+
+    def changed(self, change: Change) -> None:  # noqa: ARG002 - the port's
+        """Make an edition of a change, as an observer."""
+        self.publish()
 
     def close(self) -> None:
         """Let all listeners go; there will be no news any more."""

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from dstack_backend.adapters.memory_history import MemoryHistory as FakeHistory
 from dstack_backend.domain.backend_info import HealthAnswer, Identity, answer_with
 from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check, CheckResult
@@ -23,6 +24,7 @@ __all__ = [
     "FakeClock",
     "FakeDStack",
     "FakeHealth",
+    "FakeHistory",
     "FakeNews",
     "FakePast",
     "FakePresence",

@@ -2,35 +2,45 @@
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from dependency_injector import providers
 from hypothesis import given
 from hypothesis import strategies as st
+from litestar import Litestar
 from litestar.testing import TestClient
 
 from dstack_backend.adapters.httpx_dstack import HeldConnection, HttpxDStack
 from dstack_backend.adapters.httpx_dstack.listing import decode_listing
 from dstack_backend.adapters.litestar_http import HttpFace
-from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.app.container import Container
+from dstack_backend.app.embed import embed
+from dstack_backend.app.history_writer import HistoryWriter
 from dstack_backend.app.monitor import Monitor
+from dstack_backend.app.recorder import Recorder
 from dstack_backend.app.settings import load
 from dstack_backend.app.unwritten import Unwritten
+from dstack_backend.app.wakeup import Silence
 from dstack_backend.domain import CheckResult, GpuInventory, Identity
 from dstack_backend.testing.fakes import (
     EPOCH,
     FakeClock,
     FakeDStack,
     FakeHealth,
+    FakeHistory,
     FakeNews,
     FakePast,
     FakePresence,
     RecordingObserver,
 )
 from dstack_backend.testing.strategies import check_results, hostile_bodies, listing_bodies
+
+KEY = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
 
 
 def container_of(**others: object) -> Container:
@@ -42,36 +52,83 @@ def container_of(**others: object) -> Container:
     return container
 
 
-REPLACEMENTS: dict[str, object] = {
-    "settings": load({"CHECK_INTERVAL": "7"}, {}),
-    "identity": Identity(topic="mine"),
-    "clock": FakeClock(),
-    "dstack": FakeDStack(),
-    "presence": FakePresence(),
-    "log": RecordingObserver(),
-    "metrics": PrometheusMetrics(),
-    "open_history": MemoryHistory,
-    "unwritten": Unwritten(),
-    "history_writer": None,
-    "recorder": RecordingObserver(),
-    "past": FakePast([], EPOCH),
-    "news": FakeNews(),
-    "monitor": FakeHealth(),
-    "lifespan": None,
-    "http_face": None,
+def recorder() -> Recorder:
+    """One that writes nowhere but into memory."""
+    unwritten = Unwritten()
+    writer = HistoryWriter(FakeHistory, unwritten, timedelta(days=1))
+    return Recorder(writer, unwritten, FakeClock())
+
+
+@asynccontextmanager
+async def no_lifespan(_: Litestar) -> AsyncGenerator[None, None]:
+    """Nothing lives while the application does."""
+    yield
+
+
+def face(health: FakeHealth) -> HttpFace:
+    """One that knows what somebody says."""
+    return HttpFace(health, PrometheusMetrics().render, no_lifespan)
+
+
+MADE: dict[str, Callable[[], object]] = {
+    "settings": lambda: load({"CHECK_INTERVAL": "7", "HISTORY": "off"}, {}),
+    "identity": lambda: Identity(topic="mine"),
+    "clock": FakeClock,
+    "dstack": FakeDStack,
+    "presence": FakePresence,
+    "log": RecordingObserver,
+    "metrics": PrometheusMetrics,
+    "open_history": lambda: FakeHistory,
+    "unwritten": Unwritten,
+    "history_writer": lambda: HistoryWriter(FakeHistory, Unwritten(), timedelta(days=1)),
+    "recorder": recorder,
+    "past": lambda: FakePast([], EPOCH),
+    "news": FakeNews,
+    "more_observers": lambda: (RecordingObserver(),),
+    "observers": lambda: [RecordingObserver()],
+    "monitor": FakeHealth,
+    "lifespan": lambda: no_lifespan,
+    "http_face": lambda: face(FakeHealth()),
 }
+"""What a test puts in the place of each provider."""
 
 
 def test_every_provider_has_a_replacement_here() -> None:
     """One that is added is tried below as well."""
-    assert set(Container.providers) == set(REPLACEMENTS)
+    assert set(Container.providers) == set(MADE)
 
 
-@pytest.mark.parametrize("name", REPLACEMENTS)
-def test_each_provider_can_be_overridden(name: str) -> None:
-    """What is put in its place is what everybody gets."""
-    container = container_of(**{name: REPLACEMENTS[name]})
-    assert container.providers[name]() is REPLACEMENTS[name]
+@pytest.mark.parametrize("name", MADE)
+def test_each_provider_can_be_overridden(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What is put in its place is what everybody gets, and the whole answers with it."""
+    replacement = MADE[name]()
+    others = {"dstack": FakeDStack(), "presence": FakePresence()} | {name: replacement}
+    if name == "monitor":  # who brings his own knowledge of the node checks by himself
+        others["lifespan"] = no_lifespan
+    container = container_of(**others)
+    assert container.providers[name]() is replacement
+    with TestClient(container.http_face()) as client:
+        for path in ("/health", "/status", "/metrics", "/history", "/uptime", "/"):
+            assert client.get(path).status_code in {200, 503}
+        assert "version" in client.get("/health").json()
+    assert [each.message for each in caplog.records if each.levelname == "ERROR"] == []
+
+
+def test_another_source_keeps_what_the_operator_says_of_the_node() -> None:
+    """Topic and name are the backend's; keys and address are the settings'; observers are told."""
+    seen = RecordingObserver()
+    settings = load({"HISTORY": "off", "PUBKEYS": KEY, "ADVERTISED_IP": "203.0.113.7"}, {})
+    container = embed(FakeDStack(), settings, topic="mine", name="sysfs", observers=[seen])
+    with TestClient(container.http_face()) as client:
+        while not client.get("/readyz").json()["ready"]:
+            pass
+        info = client.get("/health").json()
+        page = client.get("/", headers={"Accept": "text/html"}).text
+    assert (info["topic"], info["pubkeys"], info["ip_address"]) == ("mine", [KEY], "203.0.113.7")
+    assert "sysfs is online and lists no GPUs." in page
+    assert "cvm.gpu" not in page, "what to do is known of DStack only"
+    assert len(seen.changes) == 1
+    assert isinstance(container.presence(), Silence)
 
 
 def test_without_overrides_it_builds_the_real_ones_and_each_only_once() -> None:

@@ -84,7 +84,9 @@ def test_a_key_is_not_made_without_a_file_to_keep_it() -> None:
         identity_of(load({"NOSTR_KEY_CREATE": "1"}, {}))
 
 
-@pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o440, 0), (0o640, 0), (0o604, 1), (0o644, 1)])
+@pytest.mark.parametrize(
+    ("mode", "warnings"), [(0o600, 0), (0o440, 0), (0o640, 0), (0o604, 1), (0o644, 1)]
+)
 def test_a_key_that_everybody_can_read_is_warned_of(
     key_file: Path, mode: int, warnings: int, caplog: pytest.LogCaptureFixture
 ) -> None:

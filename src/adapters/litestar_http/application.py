@@ -24,6 +24,7 @@ from dstack_backend.adapters.litestar_http import openapi
 from dstack_backend.adapters.litestar_http.handlers import Exposition, handlers
 from dstack_backend.adapters.litestar_http.live import ASKED_BY_HEAD
 from dstack_backend.adapters.litestar_http.quick_health import answer_health, asks_for_health
+from dstack_backend.domain.backend_info import DSTACK
 from dstack_backend.domain.ports import Health, News, Past
 
 __all__ = ["HttpFace"]
@@ -46,6 +47,7 @@ class HttpFace(Litestar):
         lifespan: Callable[["Litestar"], AbstractAsyncContextManager[None]],
         past: Past | None = None,
         news: News | None = None,
+        source: str = DSTACK,
     ) -> None:
         """Tie the paths to what is known.
 
@@ -55,10 +57,11 @@ class HttpFace(Litestar):
             lifespan: What runs as long as the application does.
             past: What is known of the past; by default nothing is.
             news: Says when there is something new; by default a client has to come back for it.
+            source: What people call the source of GPUs.
         """
         self._health = health
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
-            handlers(health, exposition, past, news),
+            handlers(health, exposition, past, news, source),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
             lifespan=[lifespan],
             openapi_config=openapi.CONFIG,

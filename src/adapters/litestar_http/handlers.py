@@ -13,7 +13,7 @@ from dstack_backend.adapters.litestar_http.page import asset_handler
 from dstack_backend.adapters.litestar_http.past import past_handlers
 from dstack_backend.adapters.litestar_http.root import root_handler
 from dstack_backend.adapters.litestar_http.silence import NoNews, NoPast
-from dstack_backend.domain.backend_info import BackendInfo
+from dstack_backend.domain.backend_info import DSTACK, BackendInfo
 from dstack_backend.domain.ports import Health, News, Past
 from dstack_backend.domain.report import StatusReport
 
@@ -30,6 +30,7 @@ def handlers(
     exposition: Exposition,
     past: Past | None = None,
     news: News | None = None,
+    source: str = DSTACK,
 ) -> list[HTTPRouteHandler]:
     """Make the handlers of all paths.
 
@@ -38,10 +39,11 @@ def handlers(
         exposition: Renders the metrics.
         past: What is known of the past; by default nothing is.
         news: Says when there is something new; by default a client has to come back for it.
+        source: What people call the source of GPUs.
     """
     past, news = past or NoPast(), news or NoNews()
     return [
-        root_handler(health, past, news),
+        root_handler(health, past, news, source),
         *_present(health, exposition),
         *past_handlers(past),
         events_handler(health, news),

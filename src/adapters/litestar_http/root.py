@@ -18,9 +18,9 @@ HTML = "text/html"
 VARY = {"Vary": "Accept, Accept-Language"}
 
 
-def root_handler(health: Health, past: Past, news: News) -> HTTPRouteHandler:
+def root_handler(health: Health, past: Past, news: News, source: str) -> HTTPRouteHandler:
     """Make the handler."""
-    page = Page(health, past, news)
+    page = Page(health, past, news, source=source)
 
     @get(
         "/",

@@ -60,7 +60,7 @@ def parse(line: str) -> Direction | None:
     if not verb or verb.startswith("#"):
         return None
     if verb not in _VERBS:
-        raise ValueError(f"{shown(verb)} is none of {', '.join(_VERBS)}")
+        raise ValueError(f"it begins with none of {', '.join(_VERBS)}")
     return _VERBS[verb](argument.strip())
 
 
@@ -97,8 +97,10 @@ def _with(
 
 
 def _behaviour(name: str) -> Behaviour:
+    if not name:
+        raise ValueError("it names no fault; --list-faults lists all")
     if name not in _BEHAVIOURS:
-        near = [each for each in _BEHAVIOURS if name and each.startswith(name)]
+        near = [each for each in _BEHAVIOURS if each.startswith(name)]
         near = near or difflib.get_close_matches(name, _BEHAVIOURS)
         hint = f"perhaps {' or '.join(near[:3])}; " if near else ""
         raise ValueError(f"no fault is called {shown(name)}; {hint}--list-faults lists all")

@@ -8,6 +8,7 @@ from dstack_backend.adapters.litestar_http.page.render import render, template
 from dstack_backend.adapters.litestar_http.page.texts import texts_in
 from dstack_backend.adapters.litestar_http.page.view import MOST_CHANGES, TIMELINES, History, view
 from dstack_backend.adapters.litestar_http.shared import Shared
+from dstack_backend.domain.backend_info import DSTACK
 from dstack_backend.domain.history import HistoryError, Uptime
 from dstack_backend.domain.ports import Health, News, Past
 
@@ -33,6 +34,7 @@ class Page:
         past: Past,
         news: News,
         now: Callable[[], datetime] = _utc_now,
+        source: str = DSTACK,
     ) -> None:
         """Take what is known.
 
@@ -41,7 +43,9 @@ class Page:
             past: What is known of its past.
             news: Says when there is something new.
             now: The wall clock.
+            source: What people call the source of GPUs.
         """
+        self._source = source
         self._health = health
         self._past = past
         self._news = news
@@ -59,7 +63,8 @@ class Page:
     async def _make(self, language: str) -> bytes:
         await asyncio.to_thread(template)  # loading it the first time holds nobody up
         history = await self._history()
-        return render(view(self._health.report(), history, self._now(), texts_in(language)))
+        report, texts = self._health.report(), texts_in(language)
+        return render(view(report, history, self._now(), texts, self._source))
 
     async def _history(self) -> History | None:
         report = self._health.report()

@@ -11,7 +11,7 @@ from dstack_backend.adapters.litestar_http.page.bars import bars
 from dstack_backend.adapters.litestar_http.page.texts import Advice, Texts
 from dstack_backend.adapters.litestar_http.page.words import duration, percent
 from dstack_backend.adapters.litestar_http.shares import DAY, WINDOWS, share
-from dstack_backend.domain.backend_info import GpuMetadata, Metadata
+from dstack_backend.domain.backend_info import DSTACK, GpuMetadata, Metadata
 from dstack_backend.domain.failure import Reason
 from dstack_backend.domain.history import HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
@@ -41,7 +41,11 @@ class History(Struct, frozen=True):
 
 
 def view(
-    report: StatusReport, history: History | None, now: datetime, texts: Texts
+    report: StatusReport,
+    history: History | None,
+    now: datetime,
+    texts: Texts,
+    source: str = DSTACK,
 ) -> dict[str, Any]:
     """Give all that the template needs.
 
@@ -50,14 +54,16 @@ def view(
         history: What is known of its past; `None` where it cannot be read.
         now: The wall clock's time.
         texts: What the page says.
+        source: What people call the source of GPUs. What to do is known of DStack only.
     """
     words = texts.words
     return {
         "texts": texts,
         "words": words,
+        "source": source,
         "now": now,
         "service_version": __version__,
-        "status": _status(report, now, texts),
+        "status": _status(report, now, texts, source),
         "check": _check(report, words),
         "gpus": _gpus(report.inventory),
         "history": history and _history(history, words),
@@ -65,8 +71,10 @@ def view(
     }
 
 
-def _status(report: StatusReport, now: datetime, texts: Texts) -> dict[str, Any]:
+def _status(report: StatusReport, now: datetime, texts: Texts, source: str) -> dict[str, Any]:
     advice = _advice(report, texts)
+    if advice and source != DSTACK:
+        advice = Advice(advice.name, "", ())
     word = texts.words[report.status.value]
     seconds = int((now - report.last_change).total_seconds())
     return {
