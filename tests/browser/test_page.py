@@ -95,6 +95,38 @@ def test_a_crash_shows_by_itself_and_so_does_the_recovery(page: Page, staged: St
     assert page.evaluate("window.same")
 
 
+def test_what_a_reader_has_selected_stays_selected(page: Page, staged: Stage) -> None:
+    """Checks come and go; a command that is being copied is not taken away."""
+    selected = """() => {
+        getSelection().selectAllChildren(document.querySelector(".gpus .model"));
+        return String(getSelection());
+    }"""
+    assert page.evaluate(selected) == "H200 SXM 141GB"
+    age = page.locator("#status [data-age]").last
+    before = age.get_attribute("data-age")
+    staged.dstack.dstack.gpus = [*EIGHT_H200[:7], replace(EIGHT_H200[7], is_free=False)]
+    expect(page.locator(".gpus li").last).to_contain_text("In use", timeout=PATIENCE)
+    assert age.get_attribute("data-age") != before
+    assert page.evaluate("String(getSelection())") == "H200 SXM 141GB"
+
+
+def test_a_page_looks_anew_when_its_machine_has_slept(page: Page, staged: Stage) -> None:
+    """A stream can be dead without a word."""
+    staged.service.wait_for(None)
+    with page.expect_request("**/events"):
+        page.evaluate("const now = Date.now; Date.now = () => now() + 60000")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Available")
+
+
+def test_a_printed_page_keeps_its_timelines_and_its_dark_text(staged: Stage) -> None:
+    """Browsers leave out backgrounds, and paper is white also where the screen is dark."""
+    page = staged.open(color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    style = "one => [getComputedStyle(one).printColorAdjust, getComputedStyle(one).color]"
+    assert page.locator(".line i").first.evaluate(style)[0] == "exact"
+    assert page.locator("#changes h2").evaluate(style)[1] == "rgb(23, 27, 34)"
+
+
 def test_a_gpu_that_changes_hands_shows_by_itself(page: Page, staged: Stage) -> None:
     """At the next check."""
     first = page.locator(".gpus li").first

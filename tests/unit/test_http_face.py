@@ -245,3 +245,28 @@ def test_health_is_the_same_with_and_without_the_short_cut(face: Face, result: C
     assert by_handler.content == by_face.content
     assert by_handler.status_code == by_face.status_code
     assert dict(by_handler.headers).items() <= dict(by_face.headers).items()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/history?limit=0", 400),
+        ("GET", "/history?since=x", 400),
+        ("POST", "/health", 405),
+    ],
+)
+def test_an_error_is_kept_by_no_cache_and_taken_for_nothing_else(
+    served: Face, method: str, path: str, code: int
+) -> None:
+    """It has the headers of every answer, and HEAD gives the same as GET."""
+    answer = served.client.request(method, path)
+    assert answer.status_code == code
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    if method == "GET":
+        head = served.client.head(path)
+        assert head.status_code == code
+        assert head.headers["content-length"] == answer.headers["content-length"]
+    else:
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS"

@@ -15,7 +15,19 @@ from dstack_backend.adapters.litestar_http import HttpFace
 from dstack_backend.adapters.litestar_http.page.render import render
 from dstack_backend.adapters.litestar_http.page.texts import LANGUAGES, texts_in
 from dstack_backend.adapters.litestar_http.page.view import view
-from dstack_backend.domain import CheckFailure, CheckResult, Gpu, GpuInventory, Reason
+from dstack_backend.domain import (
+    Check,
+    CheckFailure,
+    CheckResult,
+    Gpu,
+    GpuInventory,
+    Moment,
+    MonitorState,
+    Policy,
+    Reason,
+    observe,
+    report,
+)
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
 from tests.unit.page_stage import FakePast
 
@@ -73,8 +85,7 @@ class _Parsed(HTMLParser):
 
 def _page_of(result: CheckResult, language: str = "en") -> str:
     """Render a page without a server."""
-    report = FakeHealth(result).report()
-    return render(view(report, None, EPOCH, texts_in(language))).decode()
+    return render(view(FakeHealth(result).report(), None, EPOCH, texts_in(language))).decode()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -102,6 +113,48 @@ def test_the_languages_have_the_same_texts() -> None:
         assert len(ours.cures) == len(theirs.cures)
         for one, other in zip(ours.cures, theirs.cures, strict=True):
             assert set(one.split("`")[1::2]) == set(other.split("`")[1::2])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_checks_that_fail_behind_a_threshold_are_told_with_their_cure(language: str) -> None:
+    """The node counts as available, but nobody may read that DStack answers."""
+    policy, start = Policy(failure_threshold=9), Moment(0.0, EPOCH)
+    state = MonitorState(since=start)
+    results: tuple[CheckResult, ...] = (GOOD, CheckFailure(Reason.UNAUTHORIZED))
+    for second, result in enumerate(results):
+        check = Check(result=result, started=float(second), finished=start + second)
+        state = observe(state, check, policy)
+    texts = texts_in(language)
+    page = _Parsed(render(view(report(state, 1.0, policy), None, EPOCH, texts)).decode())
+    assert texts.words["available_failing"] in page.text
+    assert texts.words["available_text"].format("DStack") not in page.text
+    assert "HTTP error: 401 Unauthorized" in page.text
+    assert texts.advice[Reason.UNAUTHORIZED].cures[0].replace("`", "") in page.text
+    assert texts.words["note_named"].format(texts.advice[Reason.UNAUTHORIZED].name) in page.text
+
+
+def test_of_another_source_nothing_is_said_that_only_holds_of_dstack() -> None:
+    """Its name stands in the place of DStack's; what to do is the other backend's business."""
+    texts = texts_in("en")
+    failed = FakeHealth(CheckFailure(Reason.TIMED_OUT)).report()
+    page = _Parsed(render(view(failed, None, EPOCH, texts, "nvidia-smi")).decode())
+    assert "Why: " + texts.advice[Reason.TIMED_OUT].name in page.text
+    assert "Connection error: no answer in time" in page.text
+    assert texts.words["what_to_do"] not in page.text
+    assert "DStack" not in page.text
+    good = _Parsed(render(view(FakeHealth(GOOD).report(), None, EPOCH, texts, "sysfs")).decode())
+    assert "sysfs answers, and the network is told" in good.text
+
+
+@pytest.mark.parametrize(
+    ("day", "told"), [((0.01, 0.0, 0.99), "99 % unknown"), ((0.75, 0.0, 0.25), "100 % up")]
+)
+def test_what_is_mostly_unknown_is_not_shown_as_up(
+    looker: Looker, day: tuple[float, float, float], told: str
+) -> None:
+    """A service of an hour says nothing of 90 days."""
+    looker.past.day = day
+    assert f"<strong>{told}</strong>" in looker.look()
 
 
 def test_an_empty_list_of_gpus_is_available_with_a_cure(looker: Looker) -> None:

@@ -1,6 +1,6 @@
 """The bodies that only the HTTP face knows. The others are the domain's."""
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from dstack_backend.domain.failure import Reason
 from dstack_backend.domain.history import HistoryEntry
@@ -11,6 +11,7 @@ __all__ = [
     "Event",
     "HistoryPage",
     "Liveness",
+    "ParameterFault",
     "Problem",
     "Readiness",
     "ServiceInfo",
@@ -110,13 +111,29 @@ class Event(Struct, frozen=True):
     reason: Reason | None
 
 
+class ParameterFault(Struct, frozen=True, kw_only=True):
+    """What is wrong with one parameter.
+
+    Attributes:
+        message: The fault.
+        key: The parameter's name.
+        source: Where it stood.
+    """
+
+    message: str
+    key: str
+    source: str
+
+
 class Problem(Struct, frozen=True):
     """Why a request was not answered.
 
     Attributes:
         status_code: The answer's status.
         detail: One sentence.
+        extra: The parameters that are at fault, where it is those.
     """
 
     status_code: int
     detail: str
+    extra: list[ParameterFault] | UnsetType = UNSET

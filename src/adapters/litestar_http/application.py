@@ -3,13 +3,16 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import cast
+from typing import Any, cast
 
-from litestar import Litestar
+from litestar import Litestar, Request, Response
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import ResponseHeader
 from litestar.enums import HttpMethod, ScopeType
 from litestar.exceptions import HTTPException
+from litestar.exceptions.responses import (
+    create_exception_response,  # pyright: ignore[reportUnknownVariableType] - its generics are open
+)
 from litestar.types import (
     HTTPScope,
     LifeSpanReceive,
@@ -68,6 +71,7 @@ class HttpFace(Litestar):
             response_headers=_HEADERS,
             logging_config=None,
             after_exception=[_report_unexpected],
+            exception_handlers={Exception: _problem},
         )
 
     async def __call__(
@@ -84,8 +88,19 @@ class HttpFace(Litestar):
                 return
             if http["method"] == HttpMethod.HEAD:
                 # The server sees HEAD in its own scope and sends no body.
-                scope = cast("HTTPScope", {**http, "method": HttpMethod.GET, ASKED_BY_HEAD: True})
+                scope = cast(
+                    "HTTPScope", {**http, "method": HttpMethod.GET.value, ASKED_BY_HEAD: True}
+                )
         await super().__call__(scope, receive, send)
+
+
+def _problem(request: Request[Any, Any, Any], exc: Exception) -> Response[object]:
+    """Answer as Litestar does, with the headers of every answer, and name HEAD as well."""
+    answer = cast("Response[object]", create_exception_response(request, exc))
+    answer.headers.update({header.name: str(header.value) for header in _HEADERS})
+    if "allow" in answer.headers:
+        answer.headers["allow"] = "GET, HEAD, OPTIONS"
+    return answer
 
 
 def _report_unexpected(exc: Exception, _: Scope) -> None:

@@ -9,6 +9,7 @@ from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operat
 
 from dstack_backend.adapters.litestar_http.answers import (
     HistoryPage,
+    ParameterFault,
     Problem,
     UptimeShares,
     WindowShare,
@@ -66,6 +67,16 @@ _UNREADABLE = json_spec(
 
 HISTORY: Mapping[int, ResponseSpec] = {
     200: json_spec(HistoryPage, "Some changes, the last written first.", some=_PAGE),
+    400: json_spec(
+        Problem,
+        "A parameter cannot be used.",
+        limit=Problem(
+            400,
+            "Validation failed for GET /history?limit=0",
+            [ParameterFault(message="Expected `int` >= 1", key="limit", source="query")],
+        ),
+        since=Problem(400, "since is not a time in ISO 8601, like 2026-11-24T02:53:25Z"),
+    ),
     503: _UNREADABLE,
 }
 UPTIME: Mapping[int, ResponseSpec] = {

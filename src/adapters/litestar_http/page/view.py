@@ -72,17 +72,19 @@ def view(
 
 
 def _status(report: StatusReport, now: datetime, texts: Texts, source: str) -> dict[str, Any]:
-    advice = _advice(report, texts)
+    reason, sentence = _trouble(report)
+    advice = _advice(report, reason, texts)
     if advice and source != DSTACK:
         advice = Advice(advice.name, "", ())
     word = texts.words[report.status.value]
+    headline = f"{word}: {advice.name}" if advice and not _is_failing(report) else word
     seconds = int((now - report.last_change).total_seconds())
     return {
         "look": "unknown" if report.reason in _UNKNOWN else report.status.value,
         "word": word,
-        "spoken": f"{word}: {advice.name}" if advice else word,
-        "reason": report.reason,
-        "sentence": report.detail,
+        "spoken": headline,
+        "reason": reason,
+        "sentence": sentence,
         "advice": advice,
         "since": report.last_change,
         "seconds": seconds,
@@ -90,9 +92,21 @@ def _status(report: StatusReport, now: datetime, texts: Texts, source: str) -> d
     }
 
 
-def _advice(report: StatusReport, texts: Texts) -> Advice | None:
-    if report.reason:
-        return texts.advice[report.reason]
+def _is_failing(report: StatusReport) -> bool:
+    """Say whether checks fail, too few in a row to turn the status."""
+    last = report.last_check
+    return report.status is Status.AVAILABLE and last is not None and last.reason is not None
+
+
+def _trouble(report: StatusReport) -> tuple[Reason | None, str]:
+    if report.last_check and _is_failing(report):
+        return report.last_check.reason, report.last_check.detail or ""
+    return report.reason, report.detail
+
+
+def _advice(report: StatusReport, reason: Reason | None, texts: Texts) -> Advice | None:
+    if reason:
+        return texts.advice[reason]
     no_gpus = report.inventory is not None and not report.inventory.gpus
     return texts.no_gpus if no_gpus else None
 
@@ -103,7 +117,7 @@ def _check(report: StatusReport, words: Mapping[str, str]) -> dict[str, Any]:
         "age": last and last.age_seconds,
         "age_text": last and words["ago"].format(duration(int(last.age_seconds), words)),
         "took": last and duration(last.duration_seconds, words),
-        "failure": last and last.detail if report.status is Status.AVAILABLE else None,
+        "failing": _is_failing(report),
         "failures": report.consecutive_failures,
         "last_success": report.last_success,
         "dstack_version": _short(report.dstack_version or ""),
@@ -150,8 +164,9 @@ def _history(history: History, words: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _shares(total: Uptime) -> dict[str, str | None]:
+def _shares(total: Uptime) -> dict[str, str | bool | None]:
     return {
+        "mostly_unknown": total.unknown_percent > 50,  # noqa: PLR2004 - per cent: the half
         "up": percent(total.up_percent),
         "unknown": percent(total.unknown_percent) if total.unknown_seconds else None,
     }

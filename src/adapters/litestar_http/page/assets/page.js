@@ -3,8 +3,10 @@
 
 (() => {
   const LEAST_PAUSE = 1000; // between two looks at the page, however much happens
-  const PATIENCE = 2500; // before a break is told: a stream that ends comes back sooner
+  const PATIENCE = 6000; // before a break is told: a stream that ends comes back sooner
+  const REOPEN = 2500; // where the browser itself does not try again
   const SILENCE = 60000; // after which the page is fetched without an event
+  const WAKING = 5000; // between two ticks: the machine slept
   const root = document.documentElement;
   const main = document.querySelector("main");
   const lost = document.getElementById("lost");
@@ -12,6 +14,9 @@
   const raw = new Map(); // the sections as the server sent them, to see what has changed
   const locale = navigator.languages.find((each) => each.slice(0, 2) === root.lang.slice(0, 2)) || root.lang;
   const when = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+  const zoned = new Intl.DateTimeFormat(locale, {
+    year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+  });
   const short = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   let stream = null;
   let breaking = 0;
@@ -19,13 +24,14 @@
   let running = false;
   let again = false;
   let fetchedAt = performance.now();
+  let tickedAt = Date.now(); // unlike the other clock, it runs while a machine sleeps
 
   // --- what the server wrote, in the reader's own time ------------------------------------------
 
   function localize(part) {
     for (const each of part.querySelectorAll("time[datetime]")) {
       each.title = each.textContent;
-      each.textContent = when.format(new Date(each.dateTime));
+      each.textContent = (each.closest("footer") ? zoned : when).format(new Date(each.dateTime));
     }
     for (const line of part.querySelectorAll(".line")) {
       const start = Date.parse(line.dataset.now) - 1000 * line.dataset.seconds;
@@ -50,6 +56,9 @@
   }
 
   function tick() {
+    const slept = Date.now() - tickedAt > WAKING;
+    tickedAt = Date.now();
+    if (slept && !document.hidden) start();
     const passed = (performance.now() - fetchedAt) / 1000;
     for (const each of document.querySelectorAll("[data-age]")) {
       const text = each.dataset.text.replace("{}", duration(Number(each.dataset.age) + passed));
@@ -58,6 +67,19 @@
   }
 
   // --- the page anew ----------------------------------------------------------------------------
+
+  // Only what differs is touched: a selection, a bar that is pointed at, a reader's place stay.
+  function renew(old, fresh) {
+    if (old.isEqualNode(fresh)) return;
+    if (old.nodeName !== fresh.nodeName || !fresh.childElementCount || old.childNodes.length !== fresh.childNodes.length) {
+      old.replaceWith(fresh);
+      return;
+    }
+    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    const parts = [...fresh.childNodes];
+    [...old.childNodes].forEach((part, place) => renew(part, parts[place]));
+  }
 
   function put(page) {
     if (page.documentElement.dataset.version !== root.dataset.version) {
@@ -70,9 +92,8 @@
       const source = section.outerHTML;
       if (raw.get(section.id) === source) continue;
       raw.set(section.id, source);
-      const adopted = document.adoptNode(section);
-      localize(adopted);
-      document.getElementById(section.id).replaceWith(adopted);
+      localize(section);
+      renew(document.getElementById(section.id), document.adoptNode(section));
     }
     const footer = document.adoptNode(page.querySelector("footer time"));
     document.querySelector("footer time").replaceWith(footer);
@@ -151,8 +172,13 @@
     stream.onerror = () => {
       if (!breaking) breaking = setTimeout(miss, PATIENCE);
       // An answer that is no stream ends a browser's own attempts.
-      if (stream.readyState === EventSource.CLOSED) setTimeout(() => !document.hidden && listen(), PATIENCE);
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => !document.hidden && listen(), REOPEN);
     };
+  }
+
+  function start() {
+    listen();
+    refresh();
   }
 
   // A page that nobody sees gives its connection back: a browser has but six for each address.
@@ -172,5 +198,9 @@
   window.addEventListener("pageshow", (event) => event.persisted && look());
   window.addEventListener("pagehide", () => stream.close());
   setInterval(tick, 1000);
-  setInterval(() => performance.now() - fetchedAt > SILENCE && refresh(), SILENCE / 6);
+  setInterval(() => {
+    if (performance.now() - fetchedAt <= SILENCE) return;
+    if (document.hidden) refresh();
+    else start(); // a stream may be dead without a word, after a sleep or on another network
+  }, SILENCE / 6);
 })();
