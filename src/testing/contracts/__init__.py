@@ -10,7 +10,11 @@ the address of any running `/health`, `HistoryContract` any store of the past. A
 functions: no plugin is needed.
 """
 
-from dstack_backend.testing.contracts.backend_info import backend_info_schema, check_answer
+from dstack_backend.testing.contracts.backend_info import (
+    backend_info_schema,
+    check_answer,
+    check_backend_info,
+)
 from dstack_backend.testing.contracts.dstack import (
     DStackContract,
     FaithfulContract,
@@ -28,5 +32,6 @@ __all__ = [
     "HistoryContract",
     "backend_info_schema",
     "check_answer",
+    "check_backend_info",
     "check_result",
 ]

@@ -13,12 +13,8 @@ from dstack_backend.domain.failure import CheckFailure, Reason
 from dstack_backend.domain.inventory import Gpu, GpuInventory
 from dstack_backend.domain.ports import DStack
 from dstack_backend.domain.status import assess
-from dstack_backend.testing.contracts.backend_info import (
-    OK,
-    UNAVAILABLE,
-    check_answer,
-    check_sentence,
-)
+from dstack_backend.testing.contracts.backend_info import OK, UNAVAILABLE, check_answer
+from dstack_backend.testing.contracts.sentence import check_sentence
 
 __all__ = ["DStackContract", "FaithfulContract", "HangingContract", "check_result"]
 
