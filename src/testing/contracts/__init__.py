@@ -21,12 +21,13 @@ from dstack_backend.testing.contracts.dstack import (
     HangingContract,
     check_result,
 )
-from dstack_backend.testing.contracts.health import HealthContract
+from dstack_backend.testing.contracts.health import GpuHealthContract, HealthContract
 from dstack_backend.testing.contracts.history import HistoryContract
 
 __all__ = [
     "DStackContract",
     "FaithfulContract",
+    "GpuHealthContract",
     "HangingContract",
     "HealthContract",
     "HistoryContract",
