@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dstack_backend.domain import BackendInfo, CheckFailure, DStack, Gpu, GpuInventory, Status
-from dstack_backend.testing.contracts import DStackContract, HealthContract, check_answer
+from dstack_backend.testing.contracts import DStackContract, GpuHealthContract, check_answer
 from examples.sysfs_gpus import SysfsGpus
 from tests.contract.service import free_port, wait_until
 
@@ -147,7 +147,7 @@ class TestSysfsGpusWithoutSysfs(DStackContract):
         return SysfsGpus(Path("/nowhere/devices"))
 
 
-class TestRunningSysfsBackend(HealthContract):
+class TestRunningSysfsBackend(GpuHealthContract):
     """The backend of sysfs under granian, with one card."""
 
     @pytest.fixture(autouse=True, scope="class")
@@ -166,7 +166,7 @@ class TestRunningSysfsBackend(HealthContract):
         return self.running
 
 
-class TestRunningWerkzeugBackend(HealthContract):
+class TestRunningWerkzeugBackend(GpuHealthContract):
     """The domain in werkzeug, with one GPU in its file."""
 
     running: str
@@ -185,7 +185,7 @@ class TestRunningWerkzeugBackend(HealthContract):
         return self.running
 
 
-class TestRunningWerkzeugBackendWithoutFile(HealthContract):
+class TestRunningWerkzeugBackendWithoutFile(GpuHealthContract):
     """The domain in werkzeug, with nothing to read."""
 
     running: str

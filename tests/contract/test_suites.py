@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import json
 import os
+import pkgutil
+import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,35 +17,14 @@ from dstack_backend.domain import (
     CheckFailure,
     CheckResult,
     DStack,
-    Gpu,
     GpuInventory,
     Reason,
     answer_with,
     assess,
 )
-from dstack_backend.testing.contracts import (
-    DStackContract,
-    FaithfulContract,
-    HangingContract,
-    check_answer,
-)
-
-GOOD = GpuInventory(
-    gpus=(Gpu(slot="3b:00.0", product_id="10de:2335", description="", is_free=True),),
-    allow_attach_all=True,
-)
-
-
-class Source:
-    """A source of GPUs whose call does what a test says."""
-
-    def __init__(self, call: Callable[[], Awaitable[CheckResult]]) -> None:
-        """Keep what a call does."""
-        self._call = call
-
-    async def list_gpus(self) -> CheckResult:
-        """Do it."""
-        return await self._call()
+from dstack_backend.testing import contracts
+from dstack_backend.testing.contracts import DStackContract, check_answer
+from tests.contract.sources import GOOD, Call, Source, Suite
 
 
 async def _raises() -> CheckResult:
@@ -117,20 +98,20 @@ async def _leaves_a_task() -> CheckResult:
 PUBLISHED = "test_a_call_brings_an_inventory_or_a_failure_that_can_be_published"
 CANCELLED = "test_a_cancelled_call_is_cancelled_and_releases_everything"
 
-BREACHES: list[tuple[Callable[[], Awaitable[CheckResult]], str]] = [
-    (_raises, PUBLISHED),
-    (_gives_something_else, PUBLISHED),
-    (_gives_wrong_types, PUBLISHED),
-    (_shows_an_address, PUBLISHED),
-    (_shows_a_path, PUBLISHED),
-    (_says_two_lines, PUBLISHED),
-    (_takes_a_reason_of_the_monitor, PUBLISHED),
-    (_takes_too_long, "test_a_call_ends_by_its_deadline"),
-    (_blocks_the_loop, "test_a_call_lets_others_work"),
-    (_leaks, "test_repeated_calls_leak_no_descriptors"),
-    (_leaks, CANCELLED),
-    (_swallows_cancellation, CANCELLED),
-    (_leaves_a_task, CANCELLED),
+BREACHES: list[tuple[Call, str, str]] = [
+    (_raises, PUBLISHED, r"a call raised OSError.*a failure is a value"),
+    (_gives_something_else, PUBLISHED, r"and not \{'gpus': \[\]\}"),
+    (_gives_wrong_types, PUBLISHED, r"Expected `bool`, got `str`"),
+    (_shows_an_address, PUBLISHED, r"an address, '10\.0\.0\.1', is in 'Connection error: no route"),
+    (_shows_a_path, PUBLISHED, r"a path, '/var/run/vmm\.sock', is in"),
+    (_says_two_lines, PUBLISHED, r"<what is wrong>`: 'HTTP error: 500\\nCaused"),
+    (_takes_a_reason_of_the_monitor, PUBLISHED, r"the reason stale is the monitor's"),
+    (_takes_too_long, "test_a_call_ends_by_its_deadline", r"no result within 0\.2 s"),
+    (_blocks_the_loop, "test_a_call_lets_others_work", r"the event loop stood still for 0\.\d s"),
+    (_leaks, "test_repeated_calls_leak_no_descriptors", r"20 descriptors are left open"),
+    (_leaks, CANCELLED, r"\d+ descriptors are left open"),
+    (_swallows_cancellation, CANCELLED, r"a cancelled call ended with GpuInventory"),
+    (_leaves_a_task, CANCELLED, r"a task is left"),
 ]
 
 
@@ -138,49 +119,50 @@ def _name(value: object) -> str:
     return str(getattr(value, "__name__", "by")).strip("_")
 
 
-class _Suite(FaithfulContract, HangingContract):
-    deadline = 0.2
-
-    def __init__(self, source: DStack) -> None:
-        self._source = source
-
-    def source(self) -> DStack:
-        return self._source
-
-    def source_of(self, inventory: GpuInventory) -> DStack:  # noqa: ARG002 - it ignores it
-        return self._source
-
-    def hanging_source(self) -> DStack:
-        return self._source
-
-
-@pytest.mark.parametrize(("call", "test"), BREACHES, ids=_name)
-def test_a_source_that_breaks_its_promise_is_found(
-    call: Callable[[], Awaitable[CheckResult]], test: str
-) -> None:
-    """Each breach fails the test that is there for it."""
-    with pytest.raises((AssertionError, OSError, TypeError, ValueError)):
-        getattr(_Suite(Source(call)), test)()
+@pytest.mark.parametrize(("call", "test", "message"), BREACHES, ids=_name)
+def test_a_source_that_breaks_its_promise_is_found(call: Call, test: str, message: str) -> None:
+    """Each breach fails the test that is there for it, with a sentence that says what is wrong."""
+    with pytest.raises((AssertionError, ValueError), match=message):
+        getattr(Suite(call), test)()
 
 
 def test_a_source_that_reports_something_else_is_found() -> None:
-    """An inventory that is not the one it was given."""
+    """An inventory that is not the one it was given; both are shown."""
 
     async def always_the_same() -> CheckResult:
         return GOOD
 
-    suite = _Suite(Source(always_the_same))
-    with pytest.raises(AssertionError):
+    suite = Suite(always_the_same)
+    with pytest.raises(AssertionError, match=r"what it was given\s+assert GpuInventory\("):
         suite.test_an_inventory_comes_as_it_is()
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=r"what it was given\s+assert GpuInventory\("):
         suite.test_an_empty_inventory_is_an_inventory()
 
 
 def test_a_source_that_hangs_beyond_its_deadline_is_found() -> None:
     """A call that does not time out by itself."""
-    suite = _Suite(Source(_takes_too_long))
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=r"no result within 0\.2 s"):
+        Suite(_takes_too_long).test_a_call_that_gets_no_answer_times_out_by_its_deadline()
+
+
+def test_a_source_that_hangs_with_another_reason_is_found() -> None:
+    """Silence has a reason of its own."""
+
+    async def gives_up() -> CheckResult:
+        return CheckFailure(Reason.CONNECTION_FAILED)
+
+    suite = Suite(gives_up)
+    with pytest.raises(AssertionError, match="the reason is timed_out, not connection_failed"):
         suite.test_a_call_that_gets_no_answer_times_out_by_its_deadline()
+    with pytest.raises(AssertionError, match="ended long before its deadline"):
+        suite.test_a_call_that_waits_is_cancelled_at_once()
+
+
+def test_a_bare_assert_of_any_suite_shows_what_it_compared() -> None:
+    """Pytest rewrites the modules of the suites, which it does not do for a library by itself."""
+    for module in pkgutil.iter_modules(contracts.__path__):
+        loaded = sys.modules[f"{contracts.__name__}.{module.name}"]
+        assert "@pytest_ar" in vars(loaded), module.name
 
 
 class TestASourceWithoutDStack(DStackContract):

@@ -28,7 +28,7 @@ from dstack_backend.domain import (
     Reason,
     Status,
 )
-from dstack_backend.testing.contracts import HealthContract, backend_info_schema, check_answer
+from dstack_backend.testing.contracts import GpuHealthContract, check_answer
 from dstack_backend.testing.fakes import FakeClock, FakeDStack
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Remote
@@ -79,7 +79,7 @@ def test_the_committed_schema_is_the_one_of_the_code() -> None:
 
 def test_the_contract_s_version_is_a_constant_that_is_always_there() -> None:
     """It is not the package's version, no other value is allowed, and it cannot be left out."""
-    info = backend_info_schema()["$defs"]["BackendInfo"]
+    info = json.loads(schema())["$defs"]["BackendInfo"]
     assert info["properties"]["version"]["enum"] == ["1.0.0"]
     assert "version" in info["required"]
 
@@ -137,7 +137,7 @@ def test_what_dstack_answers_reaches_the_worker_in_good_form(dstack: Remote, nam
     assert available == (name in HOSTILE_ANSWERS)
 
 
-class TestRunningAndAvailable(HealthContract):
+class TestRunningAndAvailable(GpuHealthContract):
     """The real process, DStack online."""
 
     running: Service
@@ -153,7 +153,7 @@ class TestRunningAndAvailable(HealthContract):
         return self.running.url("/health")
 
 
-class TestRunningWithoutDStack(HealthContract):
+class TestRunningWithoutDStack(GpuHealthContract):
     """The real process, DStack gone."""
 
     running: Service

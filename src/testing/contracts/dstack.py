@@ -13,12 +13,16 @@ from dstack_backend.domain.failure import CheckFailure, Reason
 from dstack_backend.domain.inventory import Gpu, GpuInventory
 from dstack_backend.domain.ports import DStack
 from dstack_backend.domain.status import assess
-from dstack_backend.testing.contracts.backend_info import (
-    OK,
-    UNAVAILABLE,
-    check_answer,
-    check_sentence,
+from dstack_backend.testing.contracts.backend_info import OK, UNAVAILABLE, check_answer
+from dstack_backend.testing.contracts.calls import (
+    MOMENT,
+    ask,
+    begin,
+    cancel,
+    longest_pause_during,
+    run,
 )
+from dstack_backend.testing.contracts.sentence import check_sentence
 
 __all__ = ["DStackContract", "FaithfulContract", "HangingContract", "check_result"]
 
@@ -27,18 +31,22 @@ SETTLING = 1.0
 """Seconds for what was closed to be gone."""
 
 TURNS_BEFORE_CANCEL = (0, 1, 2, 3, 5, 8, 13, 21)
-MOMENT = 0.5
-"""Seconds that scheduling on a busy machine may add to a deadline."""
+SHARES_BEFORE_CANCEL = (0.25, 0.5, 0.75, 0.9)
+"""When a call is cancelled: after turns of the event loop, and after shares of its duration."""
 
 
 def check_result(result: CheckResult) -> None:
     """Assert that a result is one of the two that there are, in good form and fit to publish."""
-    assert isinstance(result, (GpuInventory, CheckFailure)), "an inventory or a failure"
+    assert isinstance(result, (GpuInventory, CheckFailure)), (
+        f"a call brings a GpuInventory or a CheckFailure, and not {result!r}"
+    )
     assert msgspec.convert(msgspec.to_builtins(result), type(result)) == result, (
-        "of the right types"
+        f"fields of the right types are not all that is in {result!r}"
     )
     if isinstance(result, CheckFailure):
-        assert result.reason not in (Reason.STARTING, Reason.STALE), "those two are the monitor's"
+        assert result.reason not in (Reason.STARTING, Reason.STALE), (
+            f"the reason {result.reason} is the monitor's"
+        )
         check_sentence(result.sentence)
     answer = answer_with(assess(result))
     check_answer(OK if answer.available else UNAVAILABLE, answer.body)
@@ -59,53 +67,49 @@ class DStackContract:
 
     def test_a_call_brings_an_inventory_or_a_failure_that_can_be_published(self) -> None:
         """A call never raises, and what it brings makes a good answer for the worker."""
-        check_result(asyncio.run(self.source().list_gpus()))
+        check_result(run(ask(self.source(), self.deadline)))
 
     def test_a_call_ends_by_its_deadline(self) -> None:
         """Whatever the source does, the caller has its result in time."""
-        started = time.monotonic()
-        asyncio.run(self.source().list_gpus())
-        assert time.monotonic() - started < self.deadline + MOMENT
+        run(ask(self.source(), self.deadline))
 
     def test_a_call_lets_others_work(self) -> None:
         """While it waits, the event loop runs: `/health` is answered during a check."""
-        assert asyncio.run(_longest_pause_during(self.source())) < MOMENT
+        longest = run(longest_pause_during(self.source(), self.deadline))
+        assert longest < MOMENT, f"the event loop stood still for {longest:.1f} s"
 
     def test_a_cancelled_call_is_cancelled_and_releases_everything(self) -> None:
         """A cancelled call ends as cancelled, whenever it comes, and leaves nothing open."""
-        source = self.source()
-        asyncio.run(source.list_gpus())  # what is made once and kept is no leak
 
-        async def cancel_early_and_late() -> None:
+        async def cancel_early_and_late(source: DStack) -> None:
+            await ask(source, self.deadline)  # what is made once and kept is no leak
             open_before = _open_descriptors()
-            for turns in TURNS_BEFORE_CANCEL:
-                await _cancel_after(turns, source)
-            assert await _come_true(lambda: len(asyncio.all_tasks()) == 1), "no task is left"
-            assert await _none_left_open(since=open_before)
+            await _cancel_all_along(source, self.deadline)
+            assert await _come_true(lambda: len(asyncio.all_tasks()) == 1), "a task is left"
+            await _expect_none_left_open(since=open_before)
 
-        asyncio.run(cancel_early_and_late())
+        run(cancel_early_and_late(self.source()))
 
     def test_a_source_works_on_after_a_cancelled_call(self) -> None:
         """The call after a cancelled one brings a result as any other."""
 
         async def cancel_then_ask(source: DStack) -> CheckResult:
-            await _cancel_after(3, source)
-            return await source.list_gpus()
+            await _cancel_after_turns(3, source, self.deadline)
+            return await ask(source, self.deadline)
 
-        check_result(asyncio.run(cancel_then_ask(self.source())))
+        check_result(run(cancel_then_ask(self.source())))
 
     def test_repeated_calls_leak_no_descriptors(self) -> None:
         """Many calls leave as many descriptors open as one."""
-        source = self.source()
 
-        async def ask_often() -> None:
-            await source.list_gpus()
+        async def ask_often(source: DStack) -> None:
+            await ask(source, self.deadline)
             open_before = _open_descriptors()
             for _ in range(REPETITIONS):
-                await source.list_gpus()
-            assert await _none_left_open(since=open_before)
+                await ask(source, self.deadline)
+            await _expect_none_left_open(since=open_before)
 
-        asyncio.run(ask_often())
+        run(ask_often(self.source()))
 
 
 class FaithfulContract(DStackContract):
@@ -121,13 +125,19 @@ class FaithfulContract(DStackContract):
 
     def test_an_inventory_comes_as_it_is(self) -> None:
         """GPUs, their order, their texts and `allow_attach_all` arrive unchanged."""
-        assert _reported(self.source_of(_SOME)) == _SOME
         other = msgspec.structs.replace(_SOME, gpus=_SOME.gpus[::-1], allow_attach_all=False)
-        assert _reported(self.source_of(other)) == other
+        for inventory in (_SOME, other):
+            self._expect_reported(inventory)
 
     def test_an_empty_inventory_is_an_inventory(self) -> None:
         """A source that is online and has no GPUs is no failure."""
-        assert _reported(self.source_of(GpuInventory())) == GpuInventory()
+        self._expect_reported(GpuInventory())
+
+    def _expect_reported(self, inventory: GpuInventory) -> None:
+        result = run(ask(self.source_of(inventory), self.deadline))
+        if isinstance(result, GpuInventory):
+            result = msgspec.structs.replace(result, source_version=None)
+        assert result == inventory, "the source reports what it was given"
 
 
 class HangingContract:
@@ -145,30 +155,23 @@ class HangingContract:
 
     def test_a_call_that_gets_no_answer_times_out_by_its_deadline(self) -> None:
         """Silence is a failure with its own reason, in time."""
-        started = time.monotonic()
-        result = asyncio.run(self.hanging_source().list_gpus())
-        assert isinstance(result, CheckFailure)
-        assert result.reason is Reason.TIMED_OUT
-        assert time.monotonic() - started < self.deadline + MOMENT
+        result = run(ask(self.hanging_source(), self.deadline))
+        assert isinstance(result, CheckFailure), f"silence is a failure, and not {result!r}"
+        assert result.reason is Reason.TIMED_OUT, f"the reason is timed_out, not {result.reason}"
         check_result(result)
 
     def test_a_call_that_waits_is_cancelled_at_once(self) -> None:
         """Nobody has to wait for the deadline of a call that is not wanted any more."""
 
-        async def cancel_in_the_middle() -> float:
-            call = asyncio.ensure_future(self.hanging_source().list_gpus())
+        async def cancel_in_the_middle(source: DStack) -> None:
+            call = begin(source)
             await asyncio.wait({call}, timeout=self.deadline / 4)
-            assert not call.done(), "it waits"
+            assert not call.done(), "a call that gets no answer ended long before its deadline"
             open_before = _open_descriptors()
-            started = time.monotonic()
-            call.cancel()
-            await asyncio.wait({call}, timeout=self.deadline)
-            assert call.cancelled()
-            waited = time.monotonic() - started
-            assert await _none_left_open(since=open_before)
-            return waited
+            await cancel(call, MOMENT)
+            await _expect_none_left_open(since=open_before)
 
-        assert asyncio.run(cancel_in_the_middle()) < MOMENT
+        run(cancel_in_the_middle(self.hanging_source()))
 
 
 _SOME = GpuInventory(
@@ -186,34 +189,29 @@ _SOME = GpuInventory(
 )
 
 
-def _reported(source: DStack) -> CheckResult:
-    result = asyncio.run(source.list_gpus())
-    if isinstance(result, GpuInventory):
-        return msgspec.structs.replace(result, source_version=None)
-    return result
+async def _cancel_all_along(source: DStack, deadline: float) -> None:
+    started = time.monotonic()
+    await ask(source, deadline)
+    duration = time.monotonic() - started
+    for turns in TURNS_BEFORE_CANCEL:
+        await _cancel_after_turns(turns, source, deadline)
+    for share in SHARES_BEFORE_CANCEL:
+        call = begin(source)
+        await asyncio.sleep(share * duration)
+        await cancel(call, deadline + MOMENT)
 
 
-async def _cancel_after(turns: int, source: DStack) -> None:
-    call = asyncio.ensure_future(source.list_gpus())
+async def _cancel_after_turns(turns: int, source: DStack, deadline: float) -> None:
+    call = begin(source)
     for _ in range(turns):
         await asyncio.sleep(0)
-    was_under_way = call.cancel()
-    await asyncio.wait({call})
-    assert call.cancelled() == was_under_way, "a cancelled call says so"
+    await cancel(call, deadline + MOMENT)
 
 
-async def _longest_pause_during(source: DStack) -> float:
-    call = asyncio.ensure_future(source.list_gpus())
-    longest, before = 0.0, time.monotonic()
-    while not call.done():
-        await asyncio.wait({call}, timeout=0.01)
-        now = time.monotonic()
-        longest, before = max(longest, now - before), now
-    return longest
-
-
-async def _none_left_open(since: int) -> bool:
-    return await _come_true(lambda: _open_descriptors() <= since)
+async def _expect_none_left_open(since: int) -> None:
+    await _come_true(lambda: _open_descriptors() <= since)
+    left = _open_descriptors() - since
+    assert left <= 0, f"{left} descriptors are left open"
 
 
 async def _come_true(condition: Callable[[], bool]) -> bool:

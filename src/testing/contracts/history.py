@@ -57,9 +57,9 @@ class HistoryContract:
     def test_in_the_beginning_there_is_no_past(self) -> None:
         """Nothing is known, not even that we ever ran."""
         history = self.new()
-        assert history.alive_at() is None
-        assert history.latest(10) == []
-        assert history.between(_at(0), _at(100)) == []
+        assert history.alive_at() is None, "no sign of life is known"
+        assert history.latest(10) == [], "there is no latest entry"
+        assert history.between(_at(0), _at(100)) == [], "no time has an entry"
         history.close()
 
     def test_what_was_written_is_read_with_its_place(self) -> None:
@@ -71,7 +71,7 @@ class HistoryContract:
             with self._with(entries) as history:
                 found = history.latest(100)
             numbered = [replace(entry, number=n) for n, entry in enumerate(entries, start=1)]
-            assert found == numbered[::-1]
+            assert found == numbered[::-1], "all entries, the last one first"
 
         holds()
 
@@ -87,7 +87,8 @@ class HistoryContract:
                 found = history.latest(limit, since=_at(since), until=_at(until), before=before)
                 every = history.latest(100)
             in_time = [entry for entry in every if _at(since) <= entry.at < _at(until)]
-            assert found == [entry for entry in in_time if entry.number < before][:limit]
+            expected = [entry for entry in in_time if entry.number < before][:limit]
+            assert found == expected, "those that meet all conditions"
 
         holds()
 
@@ -100,29 +101,32 @@ class HistoryContract:
             since, until = sorted((_at(one), _at(other)))
             with self._with(entries) as history:
                 some = history.between(since, until)
-            assert spans(some, since, until, until) == spans(entries, since, until, until)
+            expected = spans(entries, since, until, until)
+            assert spans(some, since, until, until) == expected, "the time as the whole past has it"
 
         holds()
 
     def test_of_a_long_past_only_the_time_asked_for_is_read(self) -> None:
         """And the one entry that says what held at its beginning."""
         with self._with([_entry(second) for second in range(10)]) as history:
-            assert [entry.number for entry in history.between(_at(5), _at(8))] == [5, 6, 7, 8]
+            numbers = [entry.number for entry in history.between(_at(5), _at(8))]
+            assert numbers == [5, 6, 7, 8], "three of the time, and the one before it"
 
     def test_the_last_sign_of_life_counts(self) -> None:
         """Also one by a clock that was set back, and without any change."""
         with self._with([_entry(1)], _at(50)) as history:
-            assert history.alive_at() == _at(50)
+            assert history.alive_at() == _at(50), "the sign that was written"
             history.append([], _at(40))
-            assert history.alive_at() == _at(40)
-            assert len(history.latest(10)) == 1
+            assert history.alive_at() == _at(40), "the last sign, and not the highest"
+            assert len(history.latest(10)) == 1, "a sign of life is no entry"
 
     @pytest.mark.parametrize("year", [1970, 2000, 2026, 2099])
     def test_a_time_is_kept_to_the_microsecond(self, year: int) -> None:
         """In any year that a clock may show."""
         moment = datetime(year, 7, 1, 12, 0, 0, 999_999, tzinfo=UTC)
         with self._with([replace(_entry(0), at=moment)], moment) as history:
-            assert history.latest(1)[0].at == history.alive_at() == moment
+            assert history.latest(1)[0].at == moment, "an entry's time"
+            assert history.alive_at() == moment, "the time of the sign of life"
 
     def test_what_is_old_is_forgotten_but_for_what_still_holds(self) -> None:
         """The uptime of the time that is kept stays what it was."""
@@ -130,19 +134,21 @@ class HistoryContract:
         with self._with(entries) as history:
             before = history.between(_at(15), _at(40))
             history.prune(_at(15), 100)
-            assert [entry.number for entry in history.latest(10)] == [4, 3, 2]
-            assert history.between(_at(15), _at(40)) == before
+            numbers = [entry.number for entry in history.latest(10)]
+            assert numbers == [4, 3, 2], "what is younger, and what held then"
+            assert history.between(_at(15), _at(40)) == before, "the time reads as before"
 
     def test_the_last_entry_is_never_forgotten(self) -> None:
         """A node that has been up for longer than the retention is still known to be up."""
         with self._with([_entry(0), _entry(1)]) as history:
             history.prune(_at(1000), 1)
-            (kept,) = history.latest(10)
-            assert (kept.number, kept.known) == (2, Known.UP)
+            kept = [(entry.number, entry.known) for entry in history.latest(10)]
+            assert kept == [(2, Known.UP)], "the last entry alone"
 
     def test_of_too_many_the_last_are_kept_and_numbers_go_on(self) -> None:
         """A number names one entry for ever."""
         with self._with([_entry(second) for second in range(10)]) as history:
             history.prune(_at(0), 3)
             history.append([_entry(11)], _at(11))
-            assert [entry.number for entry in history.latest(10)] == [11, 10, 9, 8]
+            numbers = [entry.number for entry in history.latest(10)]
+            assert numbers == [11, 10, 9, 8], "the last three, and a number of its own for the new"
