@@ -30,7 +30,7 @@ from dstack_backend.testing.simulated_dstack import (
     http_answer,
     in_thread,
 )
-from tests.contract.certificates import server_context
+from tests.contract.certificates import plain_authority, server_context
 from tests.contract.service import free_port
 
 
@@ -182,6 +182,13 @@ def test_an_authority_that_nobody_trusts_fails_in_tls(
         Reason.TLS_FAILED, "TLS failed: the certificate's authority is not trusted"
     )
     check_result(result)
+
+
+def test_an_own_authority_need_not_keep_to_the_form_of_public_ones(tmp_path: Path) -> None:
+    """What `openssl req -x509` makes is trusted where it is named, by every Python."""
+    ca_file, tls = plain_authority(tmp_path)
+    with in_thread(SimulatedDStack(), tls=tls) as remote:
+        assert _reason(_check(remote.url, tls=trust(ca_file))) is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dstack_backend.adapters.httpx_dstack import parse_address
+from dstack_backend.adapters.httpx_dstack.failures import CERTIFICATE_FAULTS
 from dstack_backend.adapters.httpx_dstack.probe import Certificate, Handshake
 from dstack_backend.app.doctor.connection import judge_connection, judge_tls
 from dstack_backend.app.doctor.place import Place
@@ -148,6 +149,20 @@ def test_each_fault_of_tls_has_its_cure(detail: str, cure: str) -> None:
     found = judge_tls(handshake, TLS, NOW)
     assert (found.verdict, found.reason) == (Verdict.FAILED, Reason.TLS_FAILED)
     assert cure in found.cures[0]
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "TLS failed: bad certificate",
+        *(f"TLS failed: {each}" for each in CERTIFICATE_FAULTS.values()),
+    ],
+)
+def test_a_fault_of_a_certificate_is_never_cured_by_doing_without_tls(detail: str) -> None:
+    """A token would go unencrypted to whoever answers there."""
+    found = judge_tls(Handshake(CheckFailure(Reason.TLS_FAILED, detail), None), TLS, NOW)
+    assert found.cures
+    assert not any("http://" in each for each in found.cures)
 
 
 def test_names_of_a_certificate_are_shown_as_harmless_text() -> None:

@@ -1,5 +1,6 @@
 """Settings: what is accepted, and how each bad value is refused."""
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -258,6 +259,15 @@ def test_own_certificates_are_trusted_instead_of_the_usual_ones(tmp_path: Path) 
     assert usual is not None
     assert len(own.get_ca_certs()) == 1
     assert len(usual.get_ca_certs()) > 1
+
+
+@pytest.mark.timeout(5)
+def test_a_pipe_in_the_place_of_certificates_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """Opening a pipe that nobody writes to would never end, not even for the doctor."""
+    os.mkfifo(tmp_path / "pipe")
+    message = refused({"DSTACK_CA_FILE": str(tmp_path / "pipe")})
+    assert message is not None
+    assert "DSTACK_CA_FILE (--dstack-ca-file): is not a regular file" in message
 
 
 def test_without_tls_there_is_no_tls_context(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ idle connections after 10 s, never closes one that we are about to use.
 
 import asyncio
 import ssl
+import stat
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -43,17 +44,26 @@ _HEADERS = {
 def trust(ca_file: Path | None = None) -> ssl.SSLContext:
     """Make the TLS context: certificates of `ca_file`, or the usual ones (certifi's).
 
+    From Python 3.13 on a context is strict about the form of certificates (VERIFY_X509_STRICT). It
+    would refuse an own authority as `openssl req -x509` makes it, without keyUsage; whoever names
+    its file has decided to trust it. The public authorities keep to the form.
+
     Raises:
         ValueError: The file cannot be read, or holds no certificate.
     """
     if ca_file is None:
         return httpx.create_ssl_context(trust_env=False)
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        # A pipe or a device could block or never end.
+        if not stat.S_ISREG(ca_file.stat().st_mode):
+            raise ValueError("is not a regular file")
+        tls = ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
         raise ValueError("holds no certificate in PEM form") from None
     except OSError as exc:
         raise ValueError(f"cannot be read ({(exc.strerror or 'failed').lower()})") from None
+    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return tls
 
 
 class HttpxDStack:

@@ -17,7 +17,7 @@ import httpx
 
 from dstack_backend.domain.failure import CheckFailure, Reason
 
-__all__ = ["BY_CAUSE", "BY_STEP", "failure_of", "http_failure"]
+__all__ = ["BY_CAUSE", "BY_STEP", "CERTIFICATE_FAULTS", "failure_of", "http_failure"]
 
 BY_CAUSE: tuple[tuple[type[BaseException], Reason], ...] = (
     (ssl.SSLEOFError, Reason.CONNECTION_CLOSED),
@@ -60,7 +60,7 @@ BY_STEP: dict[type[Exception], Reason] = {
 _BROKEN_OFF = ("Server disconnected", "peer closed connection")
 
 # OpenSSL's codes, x509_vfy.h: its own texts may hold a host name.
-_CERTIFICATE_FAULTS = {
+CERTIFICATE_FAULTS = {
     9: "the certificate is not valid yet",
     10: "the certificate has expired",
     18: "the certificate is self-signed and not trusted",
@@ -101,7 +101,7 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
 
 def _detail(cause: BaseException, reason: Reason, causes: list[BaseException]) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"TLS failed: {_CERTIFICATE_FAULTS.get(cause.verify_code, 'bad certificate')}"
+        return f"TLS failed: {CERTIFICATE_FAULTS.get(cause.verify_code, 'bad certificate')}"
     if reason is Reason.CONNECTION_FAILED:
         numbers = [each.errno for each in causes if isinstance(each, OSError) and each.errno]
         return os.strerror(numbers[0]).lower() if numbers else ""

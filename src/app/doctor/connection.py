@@ -104,14 +104,17 @@ def _tls_cures(failure: CheckFailure, address: DStackAddress) -> tuple[str, ...]
         return ("renew DStack's certificate", "is the clock of this machine right? Try: date -u")
     if "for another" in sentence:
         return ("put a name of the certificate into DSTACK_URL, or renew it with this one",)
+    see = f"see it: openssl s_client -connect {address.host}:{address.port} </dev/null"
     if "trusted" in sentence:
         return (
             (
                 "set DSTACK_CA_FILE to the authority's certificate (PEM); of a self-signed one,"
                 " that is the certificate itself"
             ),
-            f"see it: openssl s_client -connect {address.host}:{address.port} </dev/null",
+            see,
         )
+    if "certificate" in sentence:  # it speaks TLS: http:// would send the token in the open
+        return ("make DStack's certificate, or its authority's, anew", see)
     return (
         f"does that port speak TLS at all? Try DSTACK_URL=http://{address.host}:{address.port}",
     )
