@@ -46,6 +46,10 @@ class ListenAddress(Struct, frozen=True):
         return f"{host}:{self.port}"
 
 
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+"""A part of a name between two dots (RFC 1035); Python's look-up raises where one is longer."""
+
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 
 
@@ -61,6 +65,8 @@ def listen_address(text: str) -> ListenAddress:
         raise ValueError(f"{_shown(text)} has no IPv6 address in its brackets")
     if not match["v6"] and not re.fullmatch(r"[A-Za-z0-9_.-]+", host):
         raise ValueError(f"{_shown(text)} has a character that no host name has")
+    if not match["v6"] and not _HOST.fullmatch(host):
+        raise ValueError(f"{_shown(text)} has a name with a part that is empty or too long")
     port = int(match["port"])
     if not 0 < port <= HIGHEST_PORT:
         raise ValueError(f"{_shown(text)} has a port that is not between 1 and {HIGHEST_PORT}")

@@ -19,6 +19,7 @@ SECRET = "s3cr3t-canary"
 BAD = {
     "LISTEN_ADDR": {"LISTEN_ADDR": "8080"},
     "LISTEN_ADDR-host": {"LISTEN_ADDR": "192.0.2.1:8080"},
+    "LISTEN_ADDR-label": {"LISTEN_ADDR": f"{'a' * 64}:8080"},
     "DSTACK_URL": {"DSTACK_URL": "localhost:19060"},
     "DSTACK_URL-secret": {"DSTACK_URL": f"http://user:{SECRET}@host:port"},
     "DSTACK_URL-query": {"DSTACK_URL": f"http://host/?token={SECRET}"},

@@ -103,6 +103,8 @@ def test_an_option_beats_its_variable_and_empty_is_not_set(
         ("localhost:65535", ListenAddress("localhost", 65535)),
         ("[::]:8080", ListenAddress("::", 8080)),
         ("[::1]:8080", ListenAddress("::1", 8080)),
+        ("a-b.c_d.:80", ListenAddress("a-b.c_d.", 80)),
+        (f"{'a' * 63}.b:80", ListenAddress(f"{'a' * 63}.b", 80)),
     ],
 )
 def test_where_to_listen(text: str, listen: ListenAddress) -> None:
@@ -138,6 +140,10 @@ BAD = [
     *(
         ("LISTEN_ADDR", text)
         for text in ("::1:8080", "[::1]", "[h]:80", "[]:80", "a b:80", "h:80 ")
+    ),
+    *(
+        ("LISTEN_ADDR", text)
+        for text in ("a..b:80", ".:80", ".a:80", f"{'a' * 64}:80", f"b.{'a' * 64}.c:80")
     ),
     *(
         ("LISTEN_ADDR", text)
@@ -278,7 +284,7 @@ def test_without_tls_there_is_no_tls_context(tmp_path: Path) -> None:
     assert settings.tls is None
 
 
-@pytest.mark.parametrize("text", ["8080", "h:0", "[::1%\n]:8"])
+@pytest.mark.parametrize("text", ["8080", "h:0", "[::1%\n]:8", "a..b:1", f"{'a' * 64}:1"])
 def test_the_health_check_refuses_a_bad_address_alike(text: str) -> None:
     """It reads only where the service answers, by the same rule."""
     with pytest.raises(SettingError, match=r"^LISTEN_ADDR \(--listen-addr\): "):
