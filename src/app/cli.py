@@ -1,6 +1,5 @@
 """The command line. Each command imports what it needs: `healthcheck` runs every few seconds."""
 
-import argparse
 import contextlib
 import os
 import signal
@@ -8,36 +7,38 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from dstack_backend import __version__
 from dstack_backend.adapters.stdlib_logging import place
-from dstack_backend.app.settings import SETTINGS, SettingError, load, load_listen
+from dstack_backend.app.command_line import CommandLineError, understand
+from dstack_backend.app.settings import SettingError, load, load_listen
+from dstack_backend.app.streams import open_missing, write_line
 
 __all__ = ["main", "program"]
 
-AVAILABLE, UNAVAILABLE, BAD_SETTING, UNEXPECTED = 0, 1, 2, 70
+AVAILABLE, UNAVAILABLE, BAD_SETTING, UNEXPECTED, INTERRUPTED = 0, 1, 2, 70, 130
 
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say it in one line; argparse would print the usage before it."""
-        self.exit(BAD_SETTING, f"dstack-backend: {message}; see dstack-backend --help\n")
+UNTIL_SIGNAL = ("serve", "demo", "simulate")
+"""What Ctrl-C ends as it should end; of the others nobody may take the end for a good result."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and end the process.
 
     Exit codes: 0 well, 1 unavailable or not alive, 2 a bad setting or command line, 70 an error of
-    ours (EX_SOFTWARE of sysexits.h).
+    ours (EX_SOFTWARE of sysexits.h), 130 ended by Ctrl-C before there was a result.
     """
-    options = vars(_parser().parse_args(arguments))
-    command = options.pop("command", None) or "serve"
+    command = ""
     try:
+        options = understand(sys.argv[1:] if arguments is None else arguments)
+        command = options.pop("command", "serve")
         code = _COMMANDS[command](options)
+    except CommandLineError as exc:
+        print(f"dstack-backend: {exc}; see dstack-backend --help", file=sys.stderr)  # noqa: T201
+        code = BAD_SETTING
     except SettingError as exc:
         print(f"dstack-backend: {exc}", file=sys.stderr)  # noqa: T201
         code = BAD_SETTING
     except KeyboardInterrupt:
-        code = 0
+        code = 0 if command in UNTIL_SIGNAL else INTERRUPTED
     except Exception as exc:  # noqa: BLE001 - a person gets a line, not a traceback
         print(f"dstack-backend: unexpected error, please report it: {place(exc)}", file=sys.stderr)  # noqa: T201
         code = UNEXPECTED
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def program() -> NoReturn:
     """Be the program: `main`, ended without waiting for a thread in which a look-up hangs."""
+    open_missing()
     try:
         main()
     except SystemExit as end:
@@ -54,62 +56,6 @@ def program() -> NoReturn:
             with contextlib.suppress(OSError):  # whoever read it has gone
                 stream.flush()
         os._exit(code)
-
-
-def _parser() -> argparse.ArgumentParser:
-    settings = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = settings.add_argument_group("settings", "each is also an environment variable")
-    for setting in SETTINGS:
-        default = f"default: {setting.default}" if setting.default else "default: none"
-        group.add_argument(
-            setting.option,
-            dest=setting.variable,
-            metavar=setting.variable,
-            help=f"{setting.text} ({default})",
-        )
-    parser = _Parser(
-        prog="dstack-backend",
-        parents=[settings],
-        description="Health backend of a DePHY GPU node: asks DStack which GPUs it has and answers "
-        "dephy-worker on /health. Without a command it serves.",
-        epilog="A bad setting ends the start with exit code 2 and a line that says what is wrong.",
-        argument_default=argparse.SUPPRESS,
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name, text in _TEXTS.items():
-        command = commands.add_parser(
-            name,
-            parents=[_simulation() if name == "simulate" else settings],
-            help=text,
-            description=text[0].upper() + text[1:] + ".",
-            argument_default=argparse.SUPPRESS,
-        )
-        if name == "doctor":
-            shown = "print one JSON object, for tickets; it holds no token and no password"
-            command.add_argument("--json", dest="json", action="store_true", help=shown)
-        if name == "identity":
-            shown = "print one JSON object"
-            command.add_argument("--json", dest="json", action="store_true", help=shown)
-        if name == "history":
-            _add_history_options(command)
-    return parser
-
-
-def _add_history_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", dest="json", action="store_true", help="print one JSON object")
-    for name, (shown, text) in _HISTORY.items():
-        command.add_argument(f"--{name}", dest=name, metavar=shown, help=text)
-
-
-def _simulation() -> _Parser:
-    options = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = options.add_argument_group("the simulated DStack")
-    for name, (shown, text) in _SIMULATION.items():
-        group.add_argument(f"--{name}", dest=name, metavar=shown, help=text)
-    text = "print the name of each fault with the reason that a check ends with"
-    group.add_argument("--list-faults", dest="list-faults", action="store_true", help=text)
-    return options
 
 
 def _end_at_once_on_sigterm() -> None:
@@ -137,7 +83,7 @@ def _check(options: dict[str, str]) -> int:
     container = Container(settings=settings)
     result = once(container.dstack().list_gpus())
     answer = answer_with(assess(result), container.identity())
-    print(answer.body.decode())  # noqa: T201
+    write_line(answer.body.decode())
     return AVAILABLE if answer.available else UNAVAILABLE
 
 
@@ -154,7 +100,7 @@ def _identity(options: dict[str, str]) -> int:
     identity = container.identity()  # a key file that cannot be used is told before DStack is asked
     result = once(container.dstack().list_gpus())
     report = report_identity(identity, result)
-    print(as_json(report) if "json" in options else as_text(report))  # noqa: T201
+    write_line(as_json(report) if "json" in options else as_text(report))
     return AVAILABLE if isinstance(result, GpuInventory) else UNAVAILABLE
 
 
@@ -212,38 +158,4 @@ _COMMANDS = {
     "demo": _demo,
     "simulate": _simulate,
     "healthcheck": _healthcheck,
-}
-_TEXTS = {
-    "serve": "serve; what happens without a command",
-    "check": "check once, print the BackendInfo; exit 0 available, 1 unavailable",
-    "identity": "print public keys and node type, for registration; exit codes are those of check",
-    "doctor": "look for what is wrong, step by step, and say what to do; exit 1 if a step failed",
-    "history": "print the latest changes and the uptime; exit 1 if there is no history",
-    "demo": "serve against a simulated DStack with eight H200s that come and go",
-    "simulate": "be a DStack for tests: any number of GPUs, any fault, by a script if you like",
-    "healthcheck": "ask the running service's /livez; exit 0 if it answers, else 1",
-}
-_HISTORY = {
-    "limit": ("N", "how many changes at most (default: 20)"),
-    "since": ("TIME", "only changes from then on, ISO 8601; without a zone it is UTC"),
-    "until": ("TIME", "only changes before"),
-}
-_SIMULATION = {
-    "listen": (
-        "ADDRESS",
-        "host:port or unix:/path; port 0 is a free one (default: 127.0.0.1:19060)",
-    ),
-    "gpus": ("N", "how many GPUs there are (default: 8)"),
-    "free": ("N", "how many of them are free (default: all)"),
-    "product-id": ("ID", "vendor and device of each GPU (default: 10de:2335, an H200)"),
-    "token": ("TEXT", "bearer token to ask for (default: everybody is let in)"),
-    "latency": ("SECONDS", "how long an answer takes (default: 0)"),
-    "fault": ("NAME", "what goes wrong with each request (default: nothing)"),
-    "script": (
-        "FILE",
-        (
-            "lines to follow, - for standard input: ok, fault NAME, crash, revive, gpus N, "
-            "free N, free all, product-id ID, latency S, token TEXT, wait S, end"
-        ),
-    ),
 }

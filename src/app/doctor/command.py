@@ -1,7 +1,6 @@
 """Runs the examination and prints it."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -12,6 +11,7 @@ from typing import NoReturn
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.doctor.examine import examine
 from dstack_backend.app.doctor.render import as_json, as_text
+from dstack_backend.app.streams import write_line
 
 __all__ = ["run"]
 
@@ -29,9 +29,7 @@ def run(environ: Mapping[str, str], options: Mapping[str, str], *, json: bool = 
         text = as_json(examination, SystemClock().utc())
     else:
         text = as_text(examination, shutil.get_terminal_size((100, 24)).columns, colour=_colour())
-    with contextlib.suppress(BrokenPipeError):  # whoever wanted only the first lines has gone
-        sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
-        sys.stdout.flush()
+    write_line(text.removesuffix("\n"))
     os._exit(examination.exit_code)
 
 
