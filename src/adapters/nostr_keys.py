@@ -5,6 +5,8 @@ people (NIP-19). A file holds its secret key as the Rust service writes and read
 digits without a line break; `nsec` and blanks around are read as well.
 """
 
+import contextlib
+import errno
 import os
 import re
 import stat
@@ -13,10 +15,23 @@ from tempfile import NamedTemporaryFile
 from types import ModuleType
 from typing import NamedTuple
 
-__all__ = ["FileKey", "MissingLibraryError", "create_key", "npub", "public_keys", "read_key"]
+__all__ = [
+    "FileKey",
+    "MissingLibraryError",
+    "create_key",
+    "npub",
+    "public_keys",
+    "read_key",
+    "would_create",
+]
 
 LARGEST_KEY_FILE = 1024
 """Bytes: far beyond any key."""
+
+DRAFT_ENDING = 8
+"""Characters that `tempfile` puts behind the name of a draft."""
+
+NO_KEY = "holds no secret key"
 
 _FIELD = 2**256 - 2**32 - 977
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
@@ -90,7 +105,7 @@ def read_key(file: Path) -> FileKey:
     try:
         key = str(library.Keys.parse(text).public_key().to_hex())
     except library.NostrSdkError:
-        raise ValueError("holds no secret key: neither 64 hexadecimal digits nor an nsec") from None
+        raise ValueError(f"{NO_KEY}: neither 64 hexadecimal digits nor an nsec") from None
     return FileKey(key, not mode & stat.S_IRWXO)
 
 
@@ -120,6 +135,34 @@ def create_key(file: Path) -> bool:
     return True
 
 
+def would_create(file: Path) -> bool:
+    """Say whether `create_key` would make the file; nothing is made.
+
+    Raises:
+        ValueError: It could not be made. The message is that of `create_key`.
+    """
+    _library()
+    if os.path.lexists(file):
+        return False
+    try:
+        if not stat.S_ISDIR(file.parent.stat().st_mode):
+            raise _fault(errno.ENOTDIR)
+        if os.statvfs(file.parent).f_flag & os.ST_RDONLY:
+            raise _fault(errno.EROFS)
+        by_rights = os.access in os.supports_effective_ids
+        if not os.access(file.parent, os.W_OK | os.X_OK, effective_ids=by_rights):
+            raise _fault(errno.EACCES)
+        with contextlib.suppress(FileNotFoundError):
+            file.with_name(f".{file.name}.{'x' * DRAFT_ENDING}").lstat()  # a name may be too long
+    except OSError as exc:
+        raise ValueError(f"cannot be made ({_why(exc)})") from None
+    return True
+
+
+def _fault(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
 def _read(file: Path) -> tuple[str, int]:
     try:
         # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
@@ -128,11 +171,14 @@ def _read(file: Path) -> tuple[str, int]:
             mode = os.fstat(number).st_mode
             if not stat.S_ISREG(mode):
                 raise ValueError("is not a regular file")
-            return os.read(number, LARGEST_KEY_FILE).decode("ascii", "replace").strip(), mode
+            content = os.read(number, LARGEST_KEY_FILE + 1)
         finally:
             os.close(number)
     except OSError as exc:
         raise ValueError(f"cannot be read ({_why(exc)})") from None
+    if len(content) > LARGEST_KEY_FILE:
+        raise ValueError(f"{NO_KEY}: it is larger than {LARGEST_KEY_FILE} bytes")
+    return content.decode("ascii", "replace").strip(), mode
 
 
 def _sync_folder(folder: Path) -> None:

@@ -93,6 +93,28 @@ def test_a_key_file_that_the_start_would_refuse_is_a_bad_setting_and_none_is_mad
     assert not file.exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("no/key", "cannot be made (no such file or directory)"),
+        ("x" * 300, "cannot be made (file name too long)"),
+        ("link", "cannot be read (no such file or directory)"),
+        ("file/key", "cannot be made (not a directory)"),
+    ],
+)
+def test_a_key_that_the_start_could_not_make_is_a_bad_setting(
+    path: str, fault: str, tmp_path: Path
+) -> None:
+    """With the words of the start, and without an error of ours."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    env = {"NOSTR_KEY_FILE": str(tmp_path / path), "NOSTR_KEY_CREATE": "1"}
+    settings = asyncio.run(examine(env, {})).findings[0]
+    assert settings.verdict == "failed"
+    assert settings.text == f"NOSTR_KEY_FILE (--nostr-key-file): {fault}"
+    assert fault in run_command(LISTEN_ADDR=f"127.0.0.1:{free_port()}", **env).stderr
+
+
 def test_where_nothing_listens_the_connection_fails() -> None:
     """Exit code 1; the steps after it are skipped, and those about ourselves are not."""
     told = ticket(DSTACK_URL=f"http://127.0.0.1:{free_port()}")

@@ -96,6 +96,20 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         TokenFile(pipe)
 
 
+@pytest.mark.parametrize(("length", "sent"), [(16 * 1024, True), (16 * 1024 + 1, False)])
+def test_a_file_that_is_too_long_for_a_token_is_refused_and_not_cut(
+    tmp_path: Path, length: int, *, sent: bool
+) -> None:
+    """A part of what the operator gave is not what he gave."""
+    file = tmp_path / "token"
+    file.write_text("x" * length)
+    if sent:
+        assert TokenFile(file).header() == f"Bearer {'x' * length}"
+    else:
+        with pytest.raises(ValueError, match=r"^holds more than 16 KiB"):
+            TokenFile(file)
+
+
 def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path) -> None:
     """A token is short; the rest of a file of 1 TiB is nobody's business."""
     file = tmp_path / "token"

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstack_backend.adapters.nostr_keys import create_key, npub, public_keys, read_key
+from dstack_backend.adapters.nostr_keys import (
+    create_key,
+    npub,
+    public_keys,
+    read_key,
+    would_create,
+)
 from dstack_backend.testing.strategies import setting_texts
 
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
@@ -172,6 +179,64 @@ def test_a_key_is_not_made_where_there_is_no_folder(tmp_path: Path) -> None:
     assert in_folder(tmp_path) == []
 
 
+def closed(folder: Path) -> Path:
+    """A folder that nobody may write in, root excepted."""
+    (folder / "closed").mkdir(mode=0o500)
+    return folder / "closed" / "key"
+
+
+KEY_FILES: dict[str, Callable[[Path], Path]] = {
+    "new": lambda folder: folder / "key",
+    "folder missing": lambda folder: folder / "no" / "key",
+    "folder closed": closed,
+    "folder a file": lambda folder: made(folder / "file") / "key",
+    "a long name": lambda folder: folder / ("x" * 245),
+    "a name too long for its draft": lambda folder: folder / ("x" * 246),
+    "a name too long": lambda folder: folder / ("x" * 300),
+    "no path": lambda _: Path("\0"),
+    "existing": lambda folder: made(folder / "key"),
+    "link to nowhere": lambda folder: linked(folder / "key"),
+}
+
+
+def made(file: Path) -> Path:
+    """A file that is there."""
+    file.write_text(SECRET)
+    return file
+
+
+def linked(file: Path) -> Path:
+    """A link to nowhere."""
+    file.symlink_to("nowhere")
+    return file
+
+
+def outcome(act: Callable[[Path], bool], file: Path) -> bool | str:
+    """What comes of it, or why it cannot be done."""
+    try:
+        return act(file)
+    except ValueError as exc:
+        return str(exc)
+
+
+@pytest.mark.parametrize("kind", KEY_FILES)
+def test_whether_a_key_would_be_made_is_told_as_making_it_does(kind: str, tmp_path: Path) -> None:
+    """The same answer or the same words, and nothing is made."""
+    file = KEY_FILES[kind](tmp_path)
+    before = in_folder(tmp_path)
+    told = outcome(would_create, file)
+    assert in_folder(tmp_path) == before
+    assert told == outcome(create_key, file)
+
+
+def test_a_file_that_is_larger_than_any_key_is_refused_and_not_cut(tmp_path: Path) -> None:
+    """A key, blanks, and something behind them is no key."""
+    file = tmp_path / "key"
+    file.write_text(SECRET + " " * 960 + "x")
+    with pytest.raises(ValueError, match=r"^holds no secret key: it is larger than 1024 bytes$"):
+        read_key(file)
+
+
 @pytest.mark.timeout(5)
 @pytest.mark.parametrize(
     ("kind", "fault"),
@@ -193,7 +258,7 @@ def test_a_path_without_a_key_is_refused_at_once(kind: str, fault: str, tmp_path
 
 @given(
     st.binary(max_size=100)
-    | st.sampled_from([b"0" * 64, b"f" * 64, NSEC[:-1].encode(), SECRET.encode() * 20])
+    | st.sampled_from([b"0" * 64, b"f" * 64, NSEC[:-1].encode(), SECRET.encode() * 16])
     | st.text(max_size=9).map(lambda text: (SECRET + text + "x").encode())
 )
 def test_a_file_that_holds_no_key_is_never_repeated(content: bytes) -> None:

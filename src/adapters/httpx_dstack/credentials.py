@@ -92,9 +92,11 @@ class TokenFile:
             if not stat.S_ISREG(self._path.stat().st_mode):
                 raise ValueError("is not a regular file")
             with self._path.open("rb") as file:
-                content = file.read(LARGEST_TOKEN_FILE)
+                content = file.read(LARGEST_TOKEN_FILE + 1)
         except OSError as exc:
             raise ValueError(f"cannot be read ({(exc.strerror or 'failed').lower()})") from None
+        if len(content) > LARGEST_TOKEN_FILE:
+            raise ValueError(f"holds more than {LARGEST_TOKEN_FILE // 1024} KiB, which is no token")
         return usable_token(content.decode("ascii", "replace").strip())
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dstack_backend.adapters.httpx_dstack import Basic, Bearer, DStackAddress, TokenFile
 from dstack_backend.adapters.httpx_dstack.probe import connect, look_up, shake_hands
+from dstack_backend.adapters.nostr_keys import would_create
 from dstack_backend.app.container import Container
 from dstack_backend.app.doctor.answer import ANSWER_STEPS, Asked, judge_answer
 from dstack_backend.app.doctor.connection import judge_connection, judge_tls
@@ -88,7 +89,11 @@ def _try_identity(settings: Settings) -> None:
         SettingError: It would not.
     """
     file = settings.nostr_key_file
-    if not (settings.nostr_key_create and file and not file.exists()):
+    try:
+        will_be_made = settings.nostr_key_create and file and would_create(file)
+    except ValueError as exc:
+        raise SettingError("NOSTR_KEY_FILE", str(exc)) from None
+    if not will_be_made:
         identity_of(settings)
 
 
