@@ -2,21 +2,30 @@
 
 import http.client
 from http import HTTPStatus
+from threading import Thread
 
 from dstack_backend.app.settings import ListenAddress
 
 __all__ = ["is_alive"]
 
 TIMEOUT = 3.0
-"""Seconds; Docker kills the command by itself only much later."""
-
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a service on all of them is met
+"""Seconds in total; Docker kills the command by itself only much later."""
 
 
-def is_alive(listen: ListenAddress) -> bool:
-    """Ask `/livez`, over no proxy, and say whether it answers."""
-    host = _ANY.get(listen.host, listen.host)
-    connection = http.client.HTTPConnection(host, listen.port, timeout=TIMEOUT)
+def is_alive(listen: ListenAddress, timeout: float = TIMEOUT) -> bool:
+    """Ask `/livez`, over no proxy, and say whether it answers in time.
+
+    A thread asks: neither a slow look-up nor an answer that trickles has a deadline of its own.
+    """
+    said: list[bool] = []
+    asking = Thread(target=lambda: said.append(_answers(listen.met_at, timeout)), daemon=True)
+    asking.start()
+    asking.join(timeout)
+    return any(said)
+
+
+def _answers(place: ListenAddress, timeout: float) -> bool:
+    connection = http.client.HTTPConnection(place.host, place.port, timeout=timeout)
     try:
         connection.request("GET", "/livez")
         return connection.getresponse().status == HTTPStatus.OK

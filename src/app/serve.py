@@ -10,7 +10,7 @@ from dstack_backend.adapters.stdlib_logging import set_up_logging
 from dstack_backend.app.broadcast import Broadcast
 from dstack_backend.app.container import Container
 from dstack_backend.app.settings import SettingError, Settings
-from dstack_backend.app.until_signal import run_until_signal
+from dstack_backend.app.until_signal import once, run_until_signal
 
 __all__ = ["claim_address", "run", "serve_at"]
 
@@ -34,11 +34,15 @@ def run(settings: Settings, container: Container | None = None) -> NoReturn:
 def claim_address(settings: Settings) -> str:
     """Give the numeric address to listen on, after it has been seen free.
 
+    A signal does not wait for the look-up of a name: it sits in a thread, for Python's handlers run
+    in the main thread alone, and only between two steps of Python.
+
     Raises:
         SettingError: It cannot be listened on.
     """
+    listen = settings.listen
     try:
-        return free_address(settings.listen.host, settings.listen.port)
+        return once(asyncio.to_thread(free_address, listen.host, listen.port))
     except ListenError as exc:
         raise _cannot_listen(settings, exc) from None
 

@@ -30,6 +30,9 @@ HIGHEST_THRESHOLD = 1000
 LONGEST_RETENTION = 3650
 
 
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a service on all of them is met
+
+
 class ListenAddress(Struct, frozen=True):
     """Where the service answers.
 
@@ -40,6 +43,11 @@ class ListenAddress(Struct, frozen=True):
 
     host: str
     port: int
+
+    @property
+    def met_at(self) -> "ListenAddress":
+        """Where one who listens there is met from the same machine."""
+        return ListenAddress(_ANY.get(self.host, self.host), self.port)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

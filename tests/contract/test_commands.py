@@ -2,10 +2,12 @@
 
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -154,6 +156,30 @@ def silent_port() -> Iterator[int]:
     """A port that accepts and says nothing, as a service that hangs."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         yield int(server.getsockname()[1])
+
+
+@pytest.fixture
+def trickling_port() -> Iterator[int]:
+    """A port whose answers come byte by byte, and never to their end."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        Thread(target=_trickle, args=(server,), daemon=True).start()
+        yield int(server.getsockname()[1])
+
+
+def _trickle(server: socket.socket) -> None:
+    with suppress(OSError), server.accept()[0] as client:
+        client.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while True:
+            client.sendall(b"x")
+            time.sleep(0.2)
+
+
+def test_healthcheck_ends_in_time_while_an_answer_trickles(trickling_port: int) -> None:
+    """The deadline is for the whole of it, not for each byte."""
+    started = time.monotonic()
+    done = run_command("healthcheck", LISTEN_ADDR=f"127.0.0.1:{trickling_port}")
+    assert done.returncode == 1
+    assert time.monotonic() - started < 6
 
 
 def test_healthcheck_does_not_wait_for_ever(silent_port: int) -> None:

@@ -56,9 +56,25 @@ def _watch(folder: Path) -> dict[str, object]:
     }
 
 
+def _stop_at_the_start(silent: socket.socket) -> dict[str, object]:
+    """Start it with a name to listen on, and end it while that is looked up."""
+    command = [sys.executable, "-m", "dstack_backend", "serve", "--listen-addr", "node.example:80"]
+    silent.settimeout(20)
+    with subprocess.Popen(command) as process:
+        asked = len(silent.recv(512)) > 0
+        started = time.monotonic()
+        process.terminate()
+        try:
+            code = process.wait(timeout=10)
+        finally:
+            process.kill()
+    return {"asked": asked, "exit": code, "seconds": time.monotonic() - started}
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name, _prepare(Path(name)) as silent:
+        start = _stop_at_the_start(silent)
         seen = _watch(Path(name))
         silent.settimeout(0)
-        seen["asked"] = len(silent.recv(512)) > 0
+        seen |= {"asked": len(silent.recv(512)) > 0, "start": start}
     sys.stdout.write(json.dumps(seen))

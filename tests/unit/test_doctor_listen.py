@@ -10,7 +10,7 @@ import pytest
 
 from dstack_backend.app.doctor.holders import Holder, holders
 from dstack_backend.app.doctor.listen import judge_listen
-from dstack_backend.app.doctor.neighbour import Neighbour, met_at
+from dstack_backend.app.doctor.neighbour import Neighbour
 from dstack_backend.app.doctor.verdict import Verdict
 from dstack_backend.app.settings import ListenAddress
 from dstack_backend.domain import Reason, Status
@@ -92,6 +92,6 @@ def test_an_address_that_cannot_be_ours_has_its_cure(fault: OSError, cure: str) 
 
 def test_a_service_on_all_addresses_is_met_on_loopback() -> None:
     """0.0.0.0 is no address to connect to."""
-    assert met_at(LISTEN) == ListenAddress("127.0.0.1", 8080)
-    assert met_at(ListenAddress("::", 1)) == ListenAddress("::1", 1)
-    assert met_at(ListenAddress("192.0.2.1", 1)) == ListenAddress("192.0.2.1", 1)
+    assert LISTEN.met_at == ListenAddress("127.0.0.1", 8080)
+    assert ListenAddress("::", 1).met_at == ListenAddress("::1", 1)
+    assert ListenAddress("192.0.2.1", 1).met_at == ListenAddress("192.0.2.1", 1)
