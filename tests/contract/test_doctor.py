@@ -1,30 +1,22 @@
-"""`dstack-backend doctor` against real servers, and the single steps that it takes."""
+"""`dstack-backend doctor` against real servers."""
 
 import asyncio
 import json
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
-from dstack_backend.adapters.httpx_dstack import parse_address
-from dstack_backend.adapters.httpx_dstack.probe import Handshake, connect, look_up, shake_hands
 from dstack_backend.app.doctor.examine import examine
-from dstack_backend.domain.failure import CheckFailure, Reason
 from dstack_backend.testing.faults import FAULTS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
-from tests.contract.certificates import server_context
 from tests.contract.service import Service, free_port, run_command
 
 SECRET = "s3cr3t-canary"
-LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 SOME_FAULTS = (
     "reset-in-body",
     "ssh",
@@ -195,6 +187,17 @@ def test_our_own_service_on_the_port_is_well(serve: Callable[..., Service], dsta
     assert told["steps"]["listen"]["text"].endswith("available")
 
 
+def test_a_service_on_loopback_alone_is_not_told_to_workers_elsewhere(
+    serve: Callable[..., Service], dstack: Remote
+) -> None:
+    """The service's own LISTEN_ADDR is what counts, not the one that the doctor was given."""
+    service = serve(DSTACK_URL=dstack.url)
+    told = ticket(DSTACK_URL=dstack.url, LISTEN_ADDR=f"0.0.0.0:{service.port}")
+    assert verdict(told, "listen")[0] == "warning"
+    assert f"runs on {service.netloc}, not on 0.0.0.0" in told["steps"]["listen"]["text"]
+    assert "on this host only" in told["steps"]["worker"]["text"]
+
+
 @pytest.mark.parametrize("name", SOME_FAULTS)
 def test_whatever_dstack_does_one_step_fails_with_its_reason(dstack: Remote, name: str) -> None:
     """The texts hold nothing that DStack sent; it is asked once."""
@@ -216,75 +219,3 @@ def test_an_answer_that_is_no_http_is_not_blamed_on_json(dstack: Remote) -> None
     """The port may speak TLS, or be another program's."""
     dstack.dstack.behaviour = FAULTS["smtp"].behaviour
     assert verdict(ticket(DSTACK_URL=dstack.url), "http") == ("failed", "invalid_response")
-
-
-def shaken(certificate: trustme.LeafCert, tls: ssl.SSLContext) -> Handshake:
-    """What a handshake with a server of this certificate brings."""
-    with in_thread(SimulatedDStack(), tls=server_context(certificate)) as remote:
-        address = parse_address(remote.url)
-        return asyncio.run(shake_hands(address, "127.0.0.1", tls, 5))
-
-
-@pytest.fixture
-def tls(authority: trustme.CA) -> ssl.SSLContext:
-    """A client that trusts the authority."""
-    context = ssl.create_default_context()
-    authority.configure_trust(context)  # pyright: ignore[reportUnknownMemberType] - pyOpenSSL's
-    return context
-
-
-def test_a_handshake_gives_the_end_of_a_trusted_certificate(
-    authority: trustme.CA, tls: ssl.SSLContext
-) -> None:
-    """And whom it is for."""
-    end = datetime(2040, 1, 1, tzinfo=UTC)
-    found = shaken(authority.issue_cert("127.0.0.1", not_after=end), tls)
-    assert found.failure is None
-    assert found.certificate
-    assert (found.certificate.expires, found.certificate.names) == (end, ("127.0.0.1",))
-
-
-def test_an_expired_certificate_is_refused_and_its_end_told_all_the_same(
-    authority: trustme.CA, tls: ssl.SSLContext
-) -> None:
-    """The second look leaves the client as strict as it was."""
-    before = (tls.check_hostname, tls.verify_flags)
-    found = shaken(authority.issue_cert("127.0.0.1", not_after=LONG_AGO), tls)
-    assert found.failure
-    assert found.failure.reason is Reason.TLS_FAILED
-    assert found.certificate
-    assert found.certificate.expires == LONG_AGO
-    assert (tls.check_hostname, tls.verify_flags) == before
-
-
-def test_a_certificate_for_another_host_is_refused_and_its_names_told(
-    authority: trustme.CA, tls: ssl.SSLContext
-) -> None:
-    """They are what DSTACK_URL may hold."""
-    found = shaken(authority.issue_cert("dstack.example"), tls)
-    assert found.failure
-    assert found.certificate
-    assert found.certificate.names == ("dstack.example",)
-
-
-def test_of_a_certificate_that_nobody_trusts_nothing_is_told(authority: trustme.CA) -> None:
-    """Anybody can write anything into one."""
-    found = shaken(authority.issue_cert("127.0.0.1"), ssl.create_default_context())
-    assert found.failure
-    assert found.certificate is None
-
-
-def test_a_step_ends_at_its_deadline(tls: ssl.SSLContext) -> None:
-    """A handshake that never comes is a failure, not a wait."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
-        address = parse_address(f"https://127.0.0.1:{silent.getsockname()[1]}")
-        found = asyncio.run(shake_hands(address, "127.0.0.1", tls, 0.2))
-    assert found.failure == CheckFailure(Reason.TIMED_OUT, "no answer within 0.2 s")
-
-
-def test_looking_up_and_connecting_ask_nothing_of_dstack(dstack: Remote) -> None:
-    """Numbers are their own addresses; a connection is opened and closed."""
-    address = parse_address(dstack.url)
-    assert asyncio.run(look_up(address, 5)) == ("127.0.0.1",)
-    assert isinstance(asyncio.run(connect(address, "127.0.0.1", 5)), float)
-    assert dstack.dstack.calls == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dstack_backend.app.doctor.holders import Holder, holders
-from dstack_backend.app.doctor.listen import judge_listen
+from dstack_backend.app.doctor.listen import judge_listen, really_at
 from dstack_backend.app.doctor.neighbour import Neighbour
 from dstack_backend.app.doctor.verdict import Verdict
 from dstack_backend.app.settings import ListenAddress
@@ -58,6 +58,33 @@ def test_our_own_service_is_fine_and_its_status_told() -> None:
     found = judge_listen(LISTEN, TAKEN, (), ours)
     assert found.verdict is Verdict.OK
     assert found.text.endswith("version 1.0.0, unavailable (stale)")
+
+
+@pytest.mark.parametrize(
+    ("host", "holders_at", "at"),
+    [
+        ("0.0.0.0", ["127.0.0.1:8080"], "127.0.0.1"),
+        ("127.0.0.1", ["0.0.0.0:8080"], "0.0.0.0"),
+        ("0.0.0.0", ["[::]:8080"], "::"),
+        ("::", ["[::1]:8080", "127.0.0.1:8080"], "::1"),
+        ("0.0.0.0", ["192.0.2.1:8080", "127.0.0.1:8080"], "127.0.0.1"),
+        ("0.0.0.0", ["127.0.0.1:8080", "0.0.0.0:8080"], "0.0.0.0"),
+        ("0.0.0.0", [], "0.0.0.0"),
+        ("localhost", ["127.0.0.1:8080"], "localhost"),
+    ],
+)
+def test_our_own_service_is_told_where_it_really_runs(
+    host: str, holders_at: list[str], at: str
+) -> None:
+    """A worker elsewhere does not reach one on loopback, whatever LISTEN_ADDR says here."""
+    ours = Neighbour("dstack-backend", "1.0.0", Status.AVAILABLE)
+    listen, real = ListenAddress(host, 8080), ListenAddress(at, 8080)
+    who = [Holder(each) for each in holders_at]
+    assert really_at(listen, who) == real
+    found = judge_listen(listen, TAKEN, who, ours)
+    assert found.text.startswith(f"our own service runs on {real}")
+    assert (found.verdict is Verdict.OK) == (real == listen)
+    assert found.verdict is Verdict.OK or f"LISTEN_ADDR={real}" in found.cures[0]
 
 
 def test_another_program_is_named() -> None:

@@ -71,13 +71,14 @@ async def examine(
             dstack=None, findings=(bad, *(skipped(step, Step.SETTINGS) for step in rest))
         )
     place = find_place(root, environ)
+    listening = await examine_listen(settings.listen, root, settings.policy.timeout)
     findings = [
         _judge_settings(environ, options),
         judge_place(place, settings.dstack),
         *await _reach(settings, place),
-        await examine_listen(settings.listen, root, settings.policy.timeout),
+        listening.finding,
         await examine_history(settings.history_folder, place, settings.policy.timeout),
-        judge_worker(settings.listen, place),
+        judge_worker(listening.at, place),
     ]
     return Examination(dstack=settings.dstack.shown, findings=tuple(findings))
 

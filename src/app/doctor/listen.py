@@ -1,21 +1,35 @@
-"""Whether the address that we answer on is free, and who has it if not."""
+"""Whether the address that we answer on is free; who has it if not, and where our service runs."""
 
 import asyncio
 import errno
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 from dstack_backend.adapters.granian_server import ListenError, free_address
 from dstack_backend.app.doctor.holders import Holder, holders
 from dstack_backend.app.doctor.neighbour import Neighbour, ask_neighbour
-from dstack_backend.app.doctor.verdict import Finding, Step, failed, fine, plain
-from dstack_backend.app.settings import ListenAddress
+from dstack_backend.app.doctor.verdict import Finding, Step, failed, fine, plain, warning
+from dstack_backend.app.setting_values import ListenAddress, listen_address
 
-__all__ = ["examine_listen", "judge_listen"]
+__all__ = ["Listening", "examine_listen", "judge_listen", "really_at"]
 
 
-async def examine_listen(listen: ListenAddress, root: Path, timeout: float) -> Finding:  # noqa: ASYNC109 - it becomes a finding
+class Listening(NamedTuple):
+    """What was found about the address that we answer on.
+
+    Attributes:
+        finding: How it went.
+        at: Where the service answers, or will.
+    """
+
+    finding: Finding
+    at: ListenAddress
+
+
+async def examine_listen(listen: ListenAddress, root: Path, timeout: float) -> Listening:  # noqa: ASYNC109 - it becomes a finding
     """Try the address; where it is taken, look who has it and whether it is our own service."""
     try:
         async with asyncio.timeout(timeout):
@@ -23,13 +37,35 @@ async def examine_listen(listen: ListenAddress, root: Path, timeout: float) -> F
     except TimeoutError:
         fault = OSError(errno.ETIMEDOUT, "the look-up of the name takes too long")
     if fault is None or fault.errno != errno.EADDRINUSE:
-        return judge_listen(listen, fault)
+        return Listening(judge_listen(listen, fault), listen)
     try:
         async with asyncio.timeout(timeout):
             neighbour = await asyncio.to_thread(ask_neighbour, listen)
     except TimeoutError:
         neighbour = None
-    return judge_listen(listen, fault, holders(listen.port, root), neighbour)
+    found = holders(listen.port, root)
+    at = really_at(listen, found) if neighbour else listen
+    return Listening(judge_listen(listen, fault, found, neighbour), at)
+
+
+def really_at(listen: ListenAddress, found: Sequence[Holder]) -> ListenAddress:
+    """Give where a service that is met at an address listens, as far as that is seen.
+
+    Where the address is taken, the service that answers there may have it as one of many, or
+    answer on loopback alone where all addresses are meant.
+    """
+    places = [listen_address(each.address) for each in found]
+    if not _is_numeric(listen.host) or listen in places or not places:
+        return listen
+    return listen.met_at if listen.met_at in places else places[0]
+
+
+def _is_numeric(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _try(listen: ListenAddress) -> OSError | None:
@@ -57,12 +93,24 @@ def judge_listen(
     if fault is None:
         return fine(Step.LISTEN, f"{listen} is free; the service does not run there now")
     if neighbour:
-        return fine(Step.LISTEN, f"our own service runs on {listen}: {_shown(neighbour)}")
+        return _judge_ours(listen, really_at(listen, found), neighbour)
     if fault.errno == errno.EADDRINUSE:
         who = "; ".join(map(str, found)) or "another process"
         return failed(Step.LISTEN, f"{listen} is taken by {who}", _free_it(listen, found))
     text = f"cannot listen on {listen}: {(fault.strerror or 'failed').lower()}"
     return failed(Step.LISTEN, text, _cures(listen, fault))
+
+
+def _judge_ours(listen: ListenAddress, at: ListenAddress, neighbour: Neighbour) -> Finding:
+    text = f"our own service runs on {at}"
+    if at == listen:
+        return fine(Step.LISTEN, f"{text}: {_shown(neighbour)}")
+    return warning(
+        Step.LISTEN,
+        f"{text}, not on {listen} as set here: {_shown(neighbour)}",
+        f"give the doctor the settings of the service, here LISTEN_ADDR={at}",
+        f"or start the service again with LISTEN_ADDR={listen}",
+    )
 
 
 def _shown(neighbour: Neighbour) -> str:
