@@ -119,6 +119,29 @@ def test_a_request_says_what_it_takes_and_tells_no_more(
     assert headers.keys() <= {"host", "accept", "accept-encoding", "connection", "user-agent"}
 
 
+@pytest.mark.parametrize(
+    ("codings", "reason"),
+    [
+        ("", None),
+        ("identity", None),
+        ("Identity, identity", None),
+        ("gzip", Reason.INVALID_RESPONSE),
+        ("identity, br", Reason.INVALID_RESPONSE),
+    ],
+)
+def test_only_an_answer_that_is_compressed_counts_as_such(
+    dstack: Remote, codings: str, reason: Reason | None
+) -> None:
+    """RFC 9110: a header that names no coding, or the one that changes nothing, is harmless."""
+
+    async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0)
+        writer.write(http_answer(200, b'{"gpus":[]}', {"Content-Encoding": codings}))
+
+    dstack.dstack.behaviour = behave
+    assert _reason(_check(dstack.url)) is reason
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(dstack: Remote, status: int) -> None:
     """A redirect is a failure, and where it points to is not asked."""

@@ -41,6 +41,8 @@ def test_an_address_on_tcp(text: str, url: str, shown: str) -> None:
         ("https://h", "h", 443),
         ("http://h:19060", "h", 19060),
         ("http://[::1]:8", "::1", 8),
+        ("http://h:", "h", 80),
+        ("http://u:p:1@h:8/a:b", "h", 8),
     ],
 )
 def test_where_to_connect_to(text: str, host: str, port: int) -> None:
@@ -85,6 +87,10 @@ def test_user_and_password_are_taken_out(text: str, login: Basic | None) -> None
         ("http://h:0", "its port is not between 1 and 65535"),
         ("http://h:65536", "its port is not between 1 and 65535"),
         ("http://h:http", "it is not a URL"),
+        ("http://h:+1", "its port is not between 1 and 65535"),
+        ("http://h:1_0/", "its port is not between 1 and 65535"),
+        ("http://u:c4n4ry@[::1]:\uff18\uff10", "its port is not between 1 and 65535"),
+        ("http://u:c4n4ry@xn--a.b/", "it is not a URL"),
         ("http://[::1", "it is not a URL"),
         ("http://u:c4n4ry/1@h", "it is not a URL"),
         ("http://h/?token=c4n4ry", "it holds a ? or a #; only a path may follow the host"),

@@ -16,6 +16,9 @@ LONGEST_SOCKET_PATH = 107
 
 HIGHEST_PORT = 65535
 
+# httpx reads a port as Python does a number: with a sign, and in the digits of every script.
+_AUTHORITY = re.compile(r"[^/]*//(?:[^/]*@)?(?:\[[^/]*\]|[^/:]*)(?::[0-9]*)?(?:/|$)")
+
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 
 
@@ -75,19 +78,22 @@ def _parse_http(text: str) -> DStackAddress:
         raise ValueError("it holds a space or a character that cannot be printed")
     try:
         url = httpx.URL(text)
+        host = url.host  # decodes punycode, which may be none
     except (httpx.InvalidURL, ValueError):
         # Not chained: the library's text repeats parts of the address.
         raise ValueError("it is not a URL") from None
     if url.scheme not in ("http", "https"):
         raise ValueError("it starts with none of http://, https:// and unix:")
-    if not url.host:
+    if not host:
         raise ValueError("it names no host")
-    if ":" not in url.host and not _HOST_NAME.fullmatch(url.raw_host.decode("ascii")):
+    if ":" not in host and not _HOST_NAME.fullmatch(url.raw_host.decode("ascii")):
         raise ValueError("its host is neither a name nor an address")
     if url.port is not None and not 0 < url.port <= HIGHEST_PORT:
         raise ValueError(f"its port is not between 1 and {HIGHEST_PORT}")
     if url.query or "?" in text or url.fragment or "#" in text:
         raise ValueError("it holds a ? or a #; only a path may follow the host")
+    if not _AUTHORITY.match(text):
+        raise ValueError(f"its port is not between 1 and {HIGHEST_PORT}")
     if b"@" in url.raw_path:
         raise ValueError("it holds an @ after the host; in a password write / as %2F and @ as %40")
     login = Basic(url.username, url.password) if url.userinfo else None
@@ -95,7 +101,7 @@ def _parse_http(text: str) -> DStackAddress:
     method = bare.copy_with(raw_path=bare.raw_path.rstrip(b"/") + METHOD_PATH)
     return DStackAddress(
         url=str(method),
-        host=url.host,
+        host=host,
         port=url.port or (443 if url.scheme == "https" else 80),
         socket=None,
         login=login,

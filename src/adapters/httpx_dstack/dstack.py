@@ -126,7 +126,7 @@ class HttpxDStack:
         async with client, request as got:
             if got.status_code != HTTPStatus.OK:
                 return http_failure(got.status_code)
-            if got.headers.get("Content-Encoding", "identity").lower() != "identity":
+            if _is_compressed(got.headers.get("Content-Encoding", "")):
                 return CheckFailure(Reason.INVALID_RESPONSE, "the answer is compressed")
             body = await _read(got)
             version = decode_version(got.headers.get("X-App-Version"))
@@ -154,6 +154,10 @@ class _Connections:
 
 
 _OPENED = ("connection.connect_tcp.complete", "connection.connect_unix_socket.complete")
+
+
+def _is_compressed(codings: str) -> bool:
+    return not {each.strip().lower() for each in codings.split(",")} <= {"", "identity"}
 
 
 async def _read(response: httpx.Response) -> bytes | CheckFailure:
