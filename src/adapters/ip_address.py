@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 __all__ = ["AUTO", "advertised_address", "outgoing_address"]
 
@@ -14,12 +14,27 @@ AUTO = "auto"
 _FAR_AWAY = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 _PORT = 9
 
+# Private addresses are not among them: node and worker may share a network.
+_UNREACHABLE = tuple(
+    ip_network(block)
+    for block in (
+        "0.0.0.0/8",  # this network
+        "127.0.0.0/8",  # loopback
+        "169.254.0.0/16",  # link-local
+        "224.0.0.0/3",  # multicast, reserved, and broadcast
+        "::/127",  # unspecified, and loopback
+        "::ffff:0:0/96",  # IPv4 in a form that no network carries
+        "fe80::/10",  # link-local
+        "ff00::/8",  # multicast
+    )
+)
+
 
 def advertised_address(text: str) -> str:
     """Give the address that an operator named in its usual form, or `AUTO`.
 
     Raises:
-        ValueError: It is neither, or an address that no single machine has.
+        ValueError: It is neither, or an address at which no other machine can reach this one.
     """
     if text.lower() == AUTO:
         return AUTO
@@ -27,7 +42,7 @@ def advertised_address(text: str) -> str:
         address = ip_address(text)
     except ValueError:
         raise ValueError("it is neither an IP address nor auto") from None
-    if address.is_unspecified or address.is_multicast or "%" in text:
+    if any(address in block for block in _UNREACHABLE) or "%" in text:
         raise ValueError("it is no address at which others reach this machine")
     return str(address)
 

@@ -103,7 +103,8 @@ def test_a_key_that_everybody_can_read_is_warned_of(
     [
         ("203.0.113.7", "203.0.113.7"),
         ("2001:DB8:0::7", "2001:db8::7"),
-        ("10.0.0.1", "10.0.0.1"),
+        *((each, each) for each in ("10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1")),
+        *((each, each) for each in ("1.0.0.0", "223.255.255.255", "::2", "fd00::1")),
         ("", UNSET),
     ],
 )
@@ -114,9 +115,15 @@ def test_an_advertised_address_is_told_in_its_usual_form(text: str, address: obj
 
 @pytest.mark.parametrize(
     "text",
-    ["localhost", "10.0.0", "10.0.0.1:80", "0.0.0.0", "::", "224.0.0.1", "fe80::1%eth0", " "],
+    [
+        *("localhost", "10.0.0", "10.0.0.1:80", " ", "fd00::1%eth0"),
+        *("0.0.0.0", "0.1.2.3", "127.0.0.1", "127.9.9.9", "169.254.1.1"),
+        *("224.0.0.1", "240.0.0.1", "255.255.255.255"),
+        *("::", "::1", "fe80::1", "fe80::1%eth0", "ff02::1"),
+        *("::ffff:127.0.0.1", "::ffff:203.0.113.7"),
+    ],
 )
-def test_what_is_no_address_of_one_machine_is_refused(text: str) -> None:
+def test_what_is_no_address_that_others_reach_is_refused(text: str) -> None:
     """The message names the variable and gives an example."""
     with pytest.raises(SettingError, match=r"^ADVERTISED_IP .*for example ADVERTISED_IP="):
         load({"ADVERTISED_IP": text}, {})
