@@ -36,9 +36,15 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> NoReturn:
     Raises:
         SettingError: A setting cannot be used.
     """
-    given = DEFAULTS | {name: value for name, value in environ.items() if value}
-    address = claim_address(load(given, options))  # what is wrong is told before anything starts
-    run_until_signal(lambda stop: _demonstrate(address, given, options, stop), event_loop)
+    given = DEFAULTS | _used({name: value for name, value in environ.items() if value})
+    used = _used(options)
+    address = claim_address(load(given, used))  # what is wrong is told before anything starts
+    run_until_signal(lambda stop: _demonstrate(address, given, used, stop), event_loop)
+
+
+def _used(settings: Mapping[str, str]) -> dict[str, str]:
+    """Leave out how a DStack is reached: the demonstration has its own, over plain HTTP."""
+    return {name: text for name, text in settings.items() if not name.startswith("DSTACK_")}
 
 
 async def _demonstrate(
@@ -46,9 +52,8 @@ async def _demonstrate(
 ) -> None:
     dstack = SimulatedDStack()
     url = await dstack.listen_tcp()
-    without_login = {"DSTACK_URL": url, "DSTACK_TOKEN": "", "DSTACK_TOKEN_FILE": ""}
-    settings = load({**environ, **without_login}, {**options, "DSTACK_URL": url})
-    base = f"http://{settings.listen}".replace("//0.0.0.0", "//127.0.0.1")
+    settings = load(environ, {**options, "DSTACK_URL": url})
+    base = f"http://{settings.listen.met_at}"
     print(  # noqa: T201
         f"A simulated DStack with eight H200s listens on {url}; it is gone for {OUTAGE:g} s after"
         f" every {CHANGE_EVERY * CHANGES_BETWEEN_OUTAGES:g} s.\n"

@@ -196,6 +196,19 @@ def test_the_demo_starts_answers_and_ends(serve: Serve) -> None:
     assert (code, seconds < LONGEST_STOP) == (0, True)
 
 
+def test_the_demo_needs_nothing_of_how_a_dstack_is_reached(serve: Serve) -> None:
+    """What is set for the real one does not stop it; on all addresses it says where it is met."""
+    service = serve(
+        *("demo", "--dstack-token", "a b"),
+        host="::",
+        DSTACK_URL="nonsense",
+        DSTACK_TOKEN_FILE="/nope",
+        DSTACK_CA_FILE="/nope",
+    )
+    wait_until(lambda: "Ctrl-C" in service.log)
+    assert f"open  http://[::1]:{service.port}/\n" in service.log
+
+
 def test_the_log_can_be_json(serve: Serve, dstack: Remote) -> None:
     """With LOG_FORMAT=json each line is an object, with the status and reason of a change."""
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.2", LOG_FORMAT="json")
