@@ -69,6 +69,15 @@ def test_a_path_through_a_file_is_missing(tmp_path: Path) -> None:
     assert at(tmp_path / "file" / "vmm.sock").reason is Reason.SOCKET_NOT_FOUND
 
 
+def test_links_in_a_circle_are_not_told_as_missing(tmp_path: Path) -> None:
+    """They are there, and lead nowhere; the reason is that of a check."""
+    path = tmp_path / "vmm.sock"
+    path.symlink_to(path)
+    found = at(path)
+    assert (found.verdict, found.reason) == (Verdict.FAILED, Reason.CONNECTION_FAILED)
+    assert found.text == f"{path} cannot be looked at: too many levels of symbolic links"
+
+
 def test_a_socket_without_rights_names_its_owner_and_us() -> None:
     """Both are needed to see what is wrong; the cure is for our user."""
     closed = SocketFile(path=PATH, met=PATH, mode=stat.S_IFSOCK | 0o755, owner=(0, 0))

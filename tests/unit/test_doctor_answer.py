@@ -56,6 +56,7 @@ def test_a_good_answer_is_good_in_every_step() -> None:
         (Reason.HTTP_ERROR, "400 Bad Request", Step.HTTP, "lspci"),
         (Reason.HTTP_ERROR, "404 Not Found", Step.HTTP, "/prpc"),
         (Reason.HTTP_ERROR, "302 Found", Step.HTTP, "redirects are not followed"),
+        (Reason.HTTP_ERROR, "304 Not Modified", Step.HTTP, "proxy"),
         (Reason.HTTP_ERROR, "502 Bad Gateway", Step.HTTP, "proxy"),
         (Reason.HTTP_ERROR, "403 Forbidden", Step.AUTH, "DSTACK_TOKEN_FILE"),
         (Reason.UNAUTHORIZED, "401 Unauthorized", Step.AUTH, "DSTACK_TOKEN_FILE"),
@@ -92,6 +93,9 @@ def test_a_refusal_says_whether_and_from_where_a_token_was_sent() -> None:
     found = judged(refused, proof="DSTACK_TOKEN")[Step.AUTH]
     assert "DSTACK_TOKEN was sent, and refused" in found.text
     assert "correct DSTACK_TOKEN" in found.cures[0]
+    login = "the user and password of DSTACK_URL"
+    assert f"{login} were sent, and refused" in judged(refused, proof=login)[Step.AUTH].text
+    assert judged(GOOD, proof=login)[Step.AUTH].text.endswith(f"{login} were sent")
 
 
 def test_a_token_that_others_can_read_on_the_way_is_a_warning() -> None:

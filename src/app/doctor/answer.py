@@ -84,7 +84,7 @@ def _failing_step(failure: CheckFailure) -> Step:
 def _let_in(asked: Asked) -> Finding:
     if asked.proof is None:
         return fine(Step.AUTH, "DStack asks for no token")
-    text = f"DStack lets us in; {asked.proof} was sent"
+    text = f"DStack lets us in; {_sent(asked.proof)}"
     if asked.is_overheard:
         return warning(
             Step.AUTH,
@@ -96,8 +96,12 @@ def _let_in(asked: Asked) -> Finding:
 
 
 def _refusal(asked: Asked, told: str) -> str:
-    sent = f"{asked.proof} was sent, and refused" if asked.proof else "no token was sent"
+    sent = f"{_sent(asked.proof)}, and refused" if asked.proof else "no token was sent"
     return f"{told}: {sent}"
+
+
+def _sent(proof: str) -> str:
+    return f"{proof} {'were' if ' and ' in proof else 'was'} sent"
 
 
 def _judge_time(asked: Asked) -> Finding:
@@ -154,12 +158,12 @@ def _speaks_tls(asked: Asked) -> tuple[str, ...]:
 
 
 def _by_status(detail: str) -> str:
-    match detail[:1], detail[:3]:
-        case "3", _:
+    match detail[:3]:
+        case "301" | "302" | "303" | "307" | "308":
             return "redirects are not followed: set DSTACK_URL to where it leads"
-        case _, "400":
+        case "400":
             return "ListGpus itself failed; the cause stands in DStack's log: often lspci"
-        case _, "404":
+        case "404":
             return (
                 "DStack knows this path: is it another program, or is a path missing before"
                 " /prpc in DSTACK_URL?"

@@ -36,6 +36,7 @@ class SocketFile(Struct, frozen=True, kw_only=True):
         met: The first part of the path that is missing or closed to us, else the path itself.
         mode: Type and rights as `stat` gives them; `None` where it is missing or closed.
         owner: Its user and group.
+        fault: Why `met` cannot be looked at, where it is neither missing nor closed.
         is_missing: Nothing is at `met`.
         is_open: We may connect, by rights, access lists and capabilities.
     """
@@ -44,6 +45,7 @@ class SocketFile(Struct, frozen=True, kw_only=True):
     met: Path
     mode: int | None = None
     owner: tuple[int, int] = (0, 0)
+    fault: str | None = None
     is_missing: bool = False
     is_open: bool = False
 
@@ -62,8 +64,10 @@ def look_at(path: Path) -> SocketFile:
             found = met.stat()
     except PermissionError:
         return SocketFile(path=path, met=met.parent)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return SocketFile(path=path, met=met, is_missing=True)
+    except OSError as exc:
+        return SocketFile(path=path, met=met, fault=(exc.strerror or "failed").lower())
     return SocketFile(
         path=path,
         met=path,
@@ -78,6 +82,10 @@ def judge_socket(file: SocketFile, us: Identity, place: Place) -> Finding:
     if file.is_missing:
         text = f"{file.met} does not exist"
         return failed(Step.SOCKET, text, _where(file, place), Reason.SOCKET_NOT_FOUND)
+    if file.fault:
+        text = f"{file.met} cannot be looked at: {file.fault}"
+        cure = "is the path in DSTACK_URL that of DStack's socket?"
+        return failed(Step.SOCKET, text, (cure,), Reason.CONNECTION_FAILED)
     if file.mode is None:
         text = f"we ({us}) may not enter the folder {file.met}"
         cures = (f"setfacl -m u:{us.uid}:x {file.met}", *_other_user(file, place))
