@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     parser = _Parser(
         prog="dstack-backend",
+        usage="%(prog)s [OPTIONS] [COMMAND]",
         parents=[settings],
         description="Health backend of a DePHY GPU node: asks DStack which GPUs it has and answers "
         "dephy-worker on /health. Without a command it serves.",
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in _TEXTS.items():
         command = commands.add_parser(
             name,
+            usage=f"dstack-backend {name} [OPTIONS]",
             parents=[_simulation() if name == "simulate" else settings],
             help=text,
             description=text[0].upper() + text[1:] + ".",

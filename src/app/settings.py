@@ -87,7 +87,7 @@ SETTINGS = (
         "DSTACK_CA_FILE",
         "",
         "/etc/ssl/certs/dstack-ca.pem",
-        "certificates to trust for https://, instead of the usual ones",
+        "certificates to trust for https://, instead of the usual public ones",
     ),
     Setting(
         "CHECK_INTERVAL", "10", "10", "seconds from the start of a check to the start of the next"
