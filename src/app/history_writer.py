@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from dstack_backend.app.unwritten import Unwritten
-from dstack_backend.domain.history import HistoryEntry, gap_entry
+from dstack_backend.domain.gaps import gap_entry
+from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.domain.moment import Moment
 from dstack_backend.domain.ports import History
 

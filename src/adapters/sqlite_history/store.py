@@ -15,19 +15,15 @@ from pathlib import Path
 
 from dstack_backend.adapters.sqlite_history import file
 from dstack_backend.adapters.sqlite_history.rows import Row, entry_of_row, row_of, time_of
-from dstack_backend.domain.history import HistoryEntry, HistoryError
+from dstack_backend.domain.history import CLOCKS_ARE_SET, HistoryEntry, HistoryError
 
 __all__ = ["SqliteHistory", "SqliteReader"]
 
-# The entries of a time are those between two numbers, as their order is that of writing: from the
-# last one before any that is in it, up to the first that comes after it.
 BETWEEN = """
 SELECT * FROM entry
 WHERE number >= coalesce(
-    (SELECT max(number) FROM entry WHERE number < coalesce(
-        (SELECT min(number) FROM entry WHERE at >= :since), 9223372036854775807)), 0)
-AND number < coalesce(
-    (SELECT min(number) FROM entry WHERE at >= :until), 9223372036854775807)
+    (SELECT max(number) FROM entry WHERE at >= :clocks_are_set AND at < :since), 0)
+AND number <= (SELECT max(number) FROM entry WHERE at >= :clocks_are_set AND at < :until)
 ORDER BY number
 """
 
@@ -37,6 +33,9 @@ WHERE (:since IS NULL OR at >= :since) AND (:until IS NULL OR at < :until)
 AND (:before IS NULL OR number < :before)
 ORDER BY number DESC LIMIT :limit
 """
+
+
+_SET = {"clocks_are_set": CLOCKS_ARE_SET.timestamp()}
 
 
 class SqliteReader:
@@ -58,7 +57,7 @@ class SqliteReader:
 
     def between(self, since: datetime, until: datetime) -> list[HistoryEntry]:
         """Give the entries of a time in the order of writing, and the last one before it."""
-        window = {"since": since.timestamp(), "until": until.timestamp()}
+        window = {"since": since.timestamp(), "until": until.timestamp()} | _SET
         return self._entries(BETWEEN, window)
 
     def latest(
@@ -143,8 +142,9 @@ class SqliteHistory(SqliteReader):
         """Forget what is old or too much."""
         with self._writing() as connection:
             connection.execute(
-                "DELETE FROM entry WHERE number < (SELECT max(number) FROM entry WHERE at < ?)",
-                (older_than.timestamp(),),
+                "DELETE FROM entry WHERE number < (SELECT max(number) FROM entry"
+                " WHERE at >= :clocks_are_set AND at < :older_than)",
+                {"older_than": older_than.timestamp()} | _SET,
             )
             connection.execute(
                 "DELETE FROM entry WHERE number <="
