@@ -118,6 +118,10 @@ def test_whoever_takes_over_tells_what_the_other_one_could_not() -> None:
     seen = [up(10), down(50), up(120)]
     assert taken_over(gap, seen, at(130)) == [replace(down(100), before=None), up(120)]
     assert taken_over(gap, [up(100), down(120)], at(130)) == [up(100), down(120)]
+    assert taken_over(gap, [down(99), up(100)], at(100)) == [
+        replace(down(100), before=None),
+        up(100),
+    ]
     assert taken_over(gap, [], at(130)) == []
 
 
