@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from dstack_backend.domain.history import HistoryEntry
+from dstack_backend.domain.history import CLOCKS_ARE_SET, HistoryEntry
 
 __all__ = ["MemoryHistory"]
 
@@ -36,7 +36,7 @@ class MemoryHistory:
     def between(self, since: datetime, until: datetime) -> list[HistoryEntry]:
         """Give the entries of a time in the order of writing, and the last one before it."""
         with self._lock:
-            first, end = self._first_from(since), self._first_from(until)
+            first, end = self._count_until(since), self._count_until(until)
             return self._entries[max(0, first - 1) : end]
 
     def latest(
@@ -61,13 +61,14 @@ class MemoryHistory:
     def prune(self, older_than: datetime, most: int) -> None:
         """Forget what is old or too much."""
         with self._lock:
-            old = [place for place, entry in enumerate(self._entries) if entry.at < older_than]
-            first = max(old[-1] if old else 0, len(self._entries) - most)
-            del self._entries[:first]
+            old = max(0, self._count_until(older_than) - 1)
+            del self._entries[: max(old, len(self._entries) - most)]
 
-    def _first_from(self, moment: datetime) -> int:
-        after = (place for place, entry in enumerate(self._entries) if entry.at >= moment)
-        return next(after, len(self._entries))
+    def _count_until(self, moment: datetime) -> int:
+        """Give how many there are up to the last one before a moment."""
+        places = range(len(self._entries), 0, -1)
+        before = (n for n in places if CLOCKS_ARE_SET <= self._entries[n - 1].at < moment)
+        return next(before, 0)
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go."""

@@ -76,9 +76,9 @@ def _tell(reader: SqliteReader, entries: list[HistoryEntry]) -> HistoryTold:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > LIMIT_DIGITS:
-        raise HistoryOptionError(f"--limit: {text[:40]!a} is not a number; for example 20")
-    return int(text)
+    if text.isascii() and text.isdigit() and len(text) <= LIMIT_DIGITS and int(text) > 0:
+        return int(text)
+    raise HistoryOptionError(f"--limit: {text[:40]!a} is not a number from 1 on; for example 20")
 
 
 def _moment(name: str, text: str | None) -> datetime | None:

@@ -12,7 +12,7 @@ __all__ = ["HistoryTold", "WindowTold", "as_text", "window_told"]
 
 _LEGEND = (
     "Up is the share of the known time. Unknown is the time in which nobody looked, as this\n"
-    "service did not run. It was last known to run at {} UTC."
+    "service did not run or its checks stood still. It was last known to run at {} UTC."
 )
 
 
@@ -90,11 +90,12 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _window_row(each: WindowTold) -> tuple[str, ...]:
+    exact = Uptime(each.up_seconds, each.down_seconds, each.unknown_seconds)
     down = _duration(each.down_seconds) if each.down_seconds else "-"
     unknown = _duration(each.unknown_seconds) if each.unknown_seconds else "-"
     if each.unknown_seconds:
-        unknown += f" ({_percent(each.unknown_percent)})"
-    return each.window, _percent(each.up_percent), down, unknown
+        unknown += f" ({_percent(exact.unknown_percent)})"
+    return each.window, _percent(exact.up_percent), down, unknown
 
 
 def _percent(value: float | None) -> str:

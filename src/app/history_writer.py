@@ -1,22 +1,18 @@
 """What the writer of the past does in its thread, one call after the other."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
+from dstack_backend.app.pruning import Pruning
 from dstack_backend.app.unwritten import Unwritten
-from dstack_backend.domain.history import HistoryEntry, gap_entry
+from dstack_backend.domain.gaps import gap_entry, taken_over
+from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.domain.moment import Moment
 from dstack_backend.domain.ports import History
 
-__all__ = ["MOST_ENTRIES", "HistoryWriter"]
-
-MOST_ENTRIES = 50_000
-"""Of a DStack that flaps without end, so many changes are kept: a file of about 6 MB."""
-
-PRUNE_EVERY = 3600.0
-"""Seconds."""
-
-FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = ["HistoryWriter"]
 
 
 class HistoryWriter:
@@ -35,16 +31,24 @@ class HistoryWriter:
         """
         self._open_history = open_history
         self._unwritten = unwritten
-        self._retention = retention
+        self._pruning = Pruning(retention)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._history: History | None = None
         self._owes_gap = True
+        self._lead_in: list[HistoryEntry] = []
         self._last_written: HistoryEntry | None = None
-        self._pruned_at: float | None = None
 
     @property
     def history(self) -> History | None:
         """Where the entries go; `None` while it is not open."""
         return self._history
+
+    def led_in(self, pending: list[HistoryEntry], now: datetime) -> list[HistoryEntry]:
+        """Give what becomes of changes that wait, once they are written. It reads no disk."""
+        lead_in = self._lead_in
+        return [*lead_in, *taken_over(lead_in[-1], pending, now)] if lead_in else pending
 
     def write(self, now: Moment) -> None:
         """Write what waits, and that we run: all of it or nothing.
@@ -54,43 +58,41 @@ class HistoryWriter:
         """
         if self._history is None:
             self._history = self._open_history()
-        entries = self._unwritten.all()
-        self._history.append([*self._lead_in(self._history), *entries], now.utc)
-        self._owes_gap = False
+        self._pruning.begin(self._history, now)
+        self._lead_in = self._missing(self._history)
+        pending = self._unwritten.all()
+        entries = self.led_in(pending, now.utc)
+        self._history.append(entries, now.utc)
+        self._owes_gap, self._lead_in = False, []
         if entries:
             self._last_written = entries[-1]
-        self._unwritten.forget(entries)
-        self._prune(self._history, now)
-
-    def owed_gap(self, history: History) -> list[HistoryEntry]:
-        """Give the entry for the time before our start, as long as it is not written.
-
-        Raises:
-            HistoryError: The history cannot be read now.
-        """
-        if not self._owes_gap:
-            return []
-        last = history.latest(1)
-        gap = gap_entry(last[0] if last else None, history.alive_at())
-        return [gap] if gap else []
+        self._unwritten.forget(pending)
+        self._pruning.prune(self._history, now)
 
     def close(self) -> None:
         """Let go of the history."""
         if self._history is not None:
             self._history.close()
-        self._history, self._owes_gap, self._last_written = None, True, None
+        self._begin_anew()
 
-    def _lead_in(self, history: History) -> list[HistoryEntry]:
-        if self._last_written and not history.latest(1):
-            return [self._last_written]  # a corrupt file was set aside: what holds is still known
-        return self.owed_gap(history)
+    def _missing(self, history: History) -> list[HistoryEntry]:
+        """Give what has to come first: the time in which we did not run, and what holds.
 
-    def _prune(self, history: History, now: Moment) -> None:
-        if self._pruned_at is None:
-            # While a machine boots its clock may be wrong, and then everything looks too old.
-            history.prune(FIRST_MOMENT, MOST_ENTRIES)
-        elif now.monotonic - self._pruned_at < PRUNE_EVERY:
-            return
-        else:
-            history.prune(now.utc - self._retention, MOST_ENTRIES)
-        self._pruned_at = now.monotonic
+        The history may be another one than that to which we wrote: a corrupt file was set aside, or
+        somebody put a copy in its place. What holds is still known.
+        """
+        written = self._last_written
+        if written is None and not self._owes_gap:
+            return []
+        found = history.latest(1)
+        last = found[0] if found else None
+        if written and last and _is_same(written, last):
+            return []
+        gap = gap_entry(last, history.alive_at())
+        if written is None:
+            return [gap] if gap else []
+        return [gap, replace(written, at=max(written.at, gap.at))] if gap else [written]
+
+
+def _is_same(one: HistoryEntry, other: HistoryEntry) -> bool:
+    return (one.at, one.after, one.reason) == (other.at, other.after, other.reason)

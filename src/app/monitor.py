@@ -10,6 +10,7 @@ from dstack_backend.domain.backend_info import HealthAnswer, Identity, answer_wi
 from dstack_backend.domain.change import change_between
 from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.moment import Moment
 from dstack_backend.domain.monitor import (
     MonitorState,
     Policy,
@@ -22,6 +23,7 @@ from dstack_backend.domain.monitor import (
 )
 from dstack_backend.domain.ports import DStack, Observer, Presence
 from dstack_backend.domain.report import StatusReport, report
+from dstack_backend.domain.status import BackendStatus
 
 __all__ = ["Monitor"]
 
@@ -95,6 +97,7 @@ class Monitor:
         """Ask once and publish what it brings."""
         started = self._clock.monotonic()
         result = await self._ask()
+        self.announce()  # what went stale meanwhile, as we stood still, before it is news no more
         check = Check(result=result, started=started, finished=read(self._clock))
         self._state = observe(self._state, check, self._policy)
         status = status_at(self._state, check.finished.monotonic, self._policy)
@@ -124,12 +127,18 @@ class Monitor:
         """
         now = read(self._clock)
         status = status_at(self._state, now.monotonic, self._policy)
-        turned = status.status != self._announced.status
-        at = since_at(self._state, now.monotonic, self._policy) if turned else now
+        at = self._began(status, now)
         change = change_between(self._announced, status, at)
         self._announced = status
         if change:
             self._tell(lambda observer: observer.changed(change))
+
+    def _began(self, status: BackendStatus, now: Moment) -> Moment:
+        last = self._state.last_check
+        if last and status.reason is Reason.STALE:
+            return last.finished + self._policy.stale_after  # it may be noticed much later
+        turned = status.status != self._announced.status
+        return since_at(self._state, now.monotonic, self._policy) if turned else now
 
     def _tell(self, event: Callable[[Observer], None]) -> None:
         for observer in self._observers:

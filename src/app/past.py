@@ -63,12 +63,13 @@ class RecordedPast:
         Raises:
             HistoryError: The past cannot be read now.
         """
-        pending, history = self._unwritten.all(), self._writer.history
+        pending, history = self._pending(self._clock.utc()), self._writer.history
 
         def find() -> list[HistoryEntry]:
             written = history.latest(len(pending) + 1) if history else []
             top = written[0].number if written else 0
-            waiting = _waiting(pending, written, self._clock.utc())
+            waiting = MemoryHistory(top)
+            waiting.append(_missing(pending, written), self._clock.utc())
             found = waiting.latest(limit, since=since, until=until, before=before)
             if history:
                 below = top + 1 if before is None else min(before, top + 1)
@@ -85,17 +86,17 @@ class RecordedPast:
         """
         until = self._clock.utc()
         since = until - timedelta(seconds=seconds)
-        # What is written from here on is then there twice, which changes nothing.
-        pending, history = self._unwritten.all(), self._writer.history
+        pending, history = self._pending(until), self._writer.history
 
         def divide() -> list[Uptime]:
-            stored: list[HistoryEntry] = []
-            if history:
-                stored = history.between(since, until) + self._writer.owed_gap(history)
-            parts = spans([*stored, *pending], since, until, until)
+            stored = history.between(since, until) if history else []
+            parts = spans([*stored, *_missing(pending, stored)], since, until, until)
             return timeline(parts, since, until, slots)
 
         return await self._read(divide)
+
+    def _pending(self, now: datetime) -> list[HistoryEntry]:
+        return self._writer.led_in(self._unwritten.all(), now)
 
     async def _read(self, work: Callable[[], T]) -> T:
         if self._reads >= MOST_READS:
@@ -114,11 +115,9 @@ class RecordedPast:
             reading.exception()  # nobody may be waiting for it any more
 
 
-def _waiting(
-    pending: Sequence[HistoryEntry], written: Sequence[HistoryEntry], now: datetime
-) -> MemoryHistory:
-    """Give what is really not written, with the numbers that it will have."""
+def _missing(
+    pending: Sequence[HistoryEntry], written: Sequence[HistoryEntry]
+) -> list[HistoryEntry]:
+    """Give what is really not written: the rest was, since somebody asked."""
     known = {replace(entry, number=0) for entry in written}
-    waiting = MemoryHistory(written[0].number if written else 0)
-    waiting.append([entry for entry in pending if entry not in known], now)
-    return waiting
+    return [entry for entry in pending if entry not in known]

@@ -16,7 +16,8 @@ from dstack_backend.app.history_writer import HistoryWriter
 from dstack_backend.app.unwritten import Unwritten
 from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check
-from dstack_backend.domain.history import HistoryEntry, HistoryError, absence, entry_of
+from dstack_backend.domain.gaps import absence, set_back
+from dstack_backend.domain.history import HistoryEntry, HistoryError, entry_of
 
 __all__ = ["HEARTBEAT", "Recorder"]
 
@@ -26,7 +27,8 @@ HEARTBEAT = 10.0
 """Seconds between two notes that we run: after a `kill -9` the gap is known that well."""
 
 SUSPENDED = timedelta(seconds=30)
-"""By so much the wall clock ran ahead of the monotonic one: the machine slept."""
+"""By more than that the wall clock ran ahead of the monotonic one: the machine slept, or the clock
+was set. By more than that it fell behind: the clock was set back."""
 
 
 class Recorder:
@@ -54,6 +56,7 @@ class Recorder:
 
     def changed(self, change: Change) -> None:
         """Note a change, for the disk to be written soon."""
+        self._notice_absence()  # first: it is of the time before the change
         entry = entry_of(change)
         if entry:
             self._holds = entry
@@ -76,9 +79,11 @@ class Recorder:
     def _notice_absence(self) -> None:
         now, seen = read(self._clock), self._seen
         self._seen = now
-        passed = timedelta(seconds=now.monotonic - seen.monotonic)
-        if now.utc - seen.utc - passed > SUSPENDED:
+        ahead = now.utc - (seen + (now.monotonic - seen.monotonic)).utc
+        if ahead > SUSPENDED:
             self._unwritten.add(*absence(self._holds, seen.utc, now.utc))
+        elif ahead < -SUSPENDED:
+            self._unwritten.add(*set_back(self._holds, seen.utc, now.utc))
 
     async def _pause(self) -> None:
         beat = asyncio.ensure_future(self._clock.sleep(HEARTBEAT))

@@ -21,6 +21,7 @@ from dstack_backend.domain.backend_info import (
 from dstack_backend.domain.change import Change, change_between
 from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.gaps import absence, gap_entry
 from dstack_backend.domain.gpu_model import KNOWN_MODELS, model_of
 from dstack_backend.domain.history import (
     HistoryEntry,
@@ -28,9 +29,7 @@ from dstack_backend.domain.history import (
     Known,
     Span,
     Uptime,
-    absence,
     entry_of,
-    gap_entry,
     spans,
     timeline,
     uptime,

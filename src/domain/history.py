@@ -8,24 +8,28 @@ An entry begins a span that lasts until the next entry. What a span counts as:
 | `down`    | the status was unavailable because a check failed                                  |
 | `unknown` | nobody looked: we were not running, had not checked yet, or checking stood still   |
 
-Unknown time is counted apart and never as up. Entries are in the order in which they were written.
-Where the wall clock was set back between two of them, the later one counts from the earlier one's
-time: no second counts twice.
+Unknown time is counted apart and never as up.
+
+Entries are in the order in which they were written, and the wall clock may have been wrong when one
+was. A second counts as what the entry says that was written last of those that are not later than
+it. So an entry that a clock wrote which was ahead hides nothing that was written after it, and no
+second counts twice. An entry from before `CLOCKS_ARE_SET` is from a clock that was not set yet, as
+some are while a machine boots: nobody can say when it was. It is listed, and no time counts by it.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from dstack_backend.domain.change import Change
 from dstack_backend.domain.failure import Reason
 from dstack_backend.domain.status import Status
 
 __all__ = [
+    "CLOCKS_ARE_SET",
     "NOT_RUNNING",
     "WINDOWS",
     "HistoryEntry",
@@ -33,15 +37,16 @@ __all__ = [
     "Known",
     "Span",
     "Uptime",
-    "absence",
     "entry_of",
-    "gap_entry",
     "spans",
     "timeline",
     "uptime",
 ]
 
 NOT_RUNNING = "Not running: this service was stopped or its machine was off"
+
+CLOCKS_ARE_SET = datetime(2025, 1, 1, tzinfo=UTC)
+"""This service is younger, so a clock that shows an earlier time is not set."""
 
 LONGEST_SENTENCE = 500
 """Characters. Ours are shorter; another source of GPUs may say more."""
@@ -73,7 +78,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     Attributes:
         at: When it happened, by the wall clock.
         before: The status until then; `None` where nobody looked.
-        after: The status from then on; `None` where we were not running.
+        after: The status from then on; `None` where nothing is known, as we were not running.
         reason: Why it is unavailable from then on; `None` otherwise.
         sentence: The same for people.
         number: Its place in the order of writing, from 1; 0 before it is written.
@@ -149,38 +154,6 @@ def entry_of(change: Change) -> HistoryEntry | None:
     )
 
 
-def gap_entry(last: HistoryEntry | None, alive_at: datetime | None) -> HistoryEntry | None:
-    """Give the entry that a new start owes to the past: from `alive_at` on we did not run.
-
-    Args:
-        last: The last entry that was written.
-        alive_at: When we were last known to run.
-
-    Returns:
-        The entry; `None` where there is no past, or it ends with such an entry.
-    """
-    if last is None or last.after is None:
-        return None
-    return _stop(last, max(last.at, alive_at or last.at))
-
-
-def absence(holds: HistoryEntry | None, since: datetime, until: datetime) -> list[HistoryEntry]:
-    """Give the entries for a time in which we stood still, as a machine does that is suspended.
-
-    Args:
-        holds: The last entry, which holds on afterwards; `None` where nothing is known yet.
-        since: When we were last known to run.
-        until: From when on we run again.
-    """
-    if holds is None:
-        return []
-    return [_stop(holds, since), replace(holds, at=until, before=None)]
-
-
-def _stop(last: HistoryEntry, at: datetime) -> HistoryEntry:
-    return HistoryEntry(at=at, before=last.after, after=None, reason=None, sentence=NOT_RUNNING)
-
-
 def spans(
     entries: Sequence[HistoryEntry], since: datetime, until: datetime, alive_until: datetime
 ) -> list[Span]:
@@ -192,13 +165,15 @@ def spans(
         until: The first moment after.
         alive_until: Until when the last entry holds: from then on nobody looked.
     """
-    marks = [(entry.at, entry.known) for entry in entries]
-    marks += [(alive_until, Known.UNKNOWN), (until, Known.UNKNOWN)]
+    marks = [(entry.at, entry.known) for entry in entries if entry.at >= CLOCKS_ARE_SET]
+    last = marks[-1][0] if marks else since
+    marks += [(max(last, alive_until), Known.UNKNOWN), (until, Known.UNKNOWN)]
+    # Each begins when it says, or as early as the earliest of those that were written after it.
+    begins = list(accumulate((at for at, _ in reversed(marks)), min))[::-1]
     found: list[Span] = []
     start, known = since, Known.UNKNOWN
-    for at, next_known in marks:
-        end = min(at, until)
-        if end > start:  # else the clock was set back: it counts from `start` on
+    for end, (_, next_known) in zip(begins, marks, strict=True):
+        if end > start:
             found.append(Span(start, end, known))
             start = end
         known = next_known

@@ -83,8 +83,9 @@ class History(Protocol):
     def between(self, since: datetime, until: datetime) -> list[HistoryEntry]:
         """Give the entries of a time in the order of writing, and the last one before it.
 
-        It begins with the last entry before the first that is not older than `since`, and ends
-        before the first that is not older than `until`: see the rule for a clock that was set back.
+        It begins with the last one written that is older than `since`, and ends with the last one
+        written that is older than `until`; for both, one of a clock that was not set is none. See
+        the rule for a wrong clock.
         """
         ...
 

@@ -15,6 +15,8 @@ PAST_BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
 
 _TEXTS = ("8 GPUs, 5 free", "Connection error: connection refused")
 
+_WRONG = (-1_700_000_000, 30 * 86_400)
+
 _AFTER = (
     (Status.AVAILABLE, None),
     (None, None),
@@ -25,10 +27,13 @@ _AFTER = (
 def history_entries(
     seconds: SearchStrategy[int] | None = None, texts: SearchStrategy[str] | None = None
 ) -> SearchStrategy[HistoryEntry]:
-    """Entries as they are before they are written, within two minutes of `PAST_BEGINS`."""
+    """Entries as they are before they are written, within two minutes of `PAST_BEGINS`.
+
+    Some are of a clock that was wrong: not set, or a month ahead.
+    """
     return st.builds(
         _entry,
-        st.integers(0, 120) if seconds is None else seconds,
+        st.one_of(st.integers(0, 120), st.sampled_from(_WRONG)) if seconds is None else seconds,
         st.sampled_from((None, *Status)),
         st.sampled_from(_AFTER),
         st.sampled_from(_TEXTS) if texts is None else texts,
@@ -36,7 +41,7 @@ def history_entries(
 
 
 def pasts(texts: SearchStrategy[str] | None = None) -> SearchStrategy[list[HistoryEntry]]:
-    """Entries in the order of writing; the clock may have been set back between any two."""
+    """Entries in the order of writing; the clock may have been wrong at any of them."""
     return st.lists(history_entries(texts=texts), max_size=12)
 
 

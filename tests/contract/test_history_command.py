@@ -71,7 +71,6 @@ def test_it_tells_the_past_of_a_service_that_is_stopped(data: Path) -> None:
     ("options", "numbers"),
     [
         (["--limit", "2"], [5, 4]),
-        (["--limit", "0"], []),
         (["--since", "2026-11-24T03:50:00Z"], [5, 4, 3]),
         (["--until", "2026-11-24 03:40"], [1]),
         (["--since", "2026-11-24T04:40:00+01:00", "--until", "2026-11-24T03:50:00Z"], [2]),
@@ -133,7 +132,13 @@ def test_where_there_is_no_history_it_says_so_in_one_line(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "options",
-    [["--limit", "ten"], ["--limit", "-1"], ["--since", "now"], ["--until", "2026-13-01"]],
+    [
+        ["--limit", "ten"],
+        ["--limit", "-1"],
+        ["--limit", "0"],
+        ["--since", "now"],
+        ["--until", "2026-13-01"],
+    ],
 )
 def test_an_option_that_makes_no_sense_is_refused_in_one_line(options: list[str]) -> None:
     """Exit code 2, with an example."""
@@ -153,14 +158,18 @@ def test_the_table_never_says_all_or_nothing_where_it_is_not() -> None:
             window_told("b", Uptime(0.0, 0.0, DAY)),
             window_told("c", Uptime(DAY, 0.0, 1.0)),
             window_told("d", Uptime(1.0, 90 * DAY, 0.0)),
+            window_told("e", Uptime(90 * DAY - 0.001, 0.001, 90 * DAY)),
+            window_told("f", Uptime(0.001, 0.0, 90 * DAY)),
         ],
         [],
     )
-    assert [line.split(None, 1) for line in as_text(told, BEGIN).splitlines()[1:5]] == [
+    assert [line.split(None, 1) for line in as_text(told, BEGIN).splitlines()[1:7]] == [
         ["a", "99.99 %    1 s        -"],
         ["b", "-          -          1 d (100.00 %)"],
         ["c", "100.00 %   -          1 s (< 0.01 %)"],
         ["d", "< 0.01 %   90 d       -"],
+        ["e", "99.99 %    0 s        90 d (50.00 %)"],
+        ["f", "100.00 %   -          90 d (99.99 %)"],
     ]
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,72 +15,7 @@ from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, SqliteRe
 from dstack_backend.adapters.sqlite_history.migrations import MIGRATIONS, migrate
 from dstack_backend.domain import Reason, Status
 from dstack_backend.domain.history import HistoryEntry, HistoryError
-
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-
-
-def entry(second: float = 0, sentence: str = "8 GPUs, 5 free") -> HistoryEntry:
-    """An entry."""
-    at = NOW + timedelta(seconds=second)
-    return HistoryEntry(at=at, before=None, after=Status.AVAILABLE, reason=None, sentence=sentence)
-
-
-def write(folder: Path, *entries: HistoryEntry) -> None:
-    """Be a service that ran for a moment."""
-    history = SqliteHistory(folder)
-    history.append(entries, NOW)
-    history.close()
-
-
-def sentences(folder: Path) -> list[str]:
-    """What is there, in the order of writing."""
-    return [entry.sentence for entry in SqliteReader(folder).latest(100_000)][::-1]
-
-
-def aside(folder: Path) -> list[str]:
-    """The names of what was set aside."""
-    return sorted(path.name for path in folder.glob(f"{FILE}.corrupt-*"))
-
-
-def garbage(path: Path) -> None:
-    """Another program's file."""
-    path.write_bytes(b"This is no database. " * 500)
-
-
-def torn_header(path: Path) -> None:
-    """The first sector is lost."""
-    path.write_bytes(b"\0" * 512 + path.read_bytes()[512:])
-
-
-def truncated(path: Path) -> None:
-    """The end is lost."""
-    os.truncate(path, path.stat().st_size // 2 + 100)
-
-
-def torn_pages(path: Path) -> None:
-    """All but the header is noise."""
-    whole = path.read_bytes()
-    path.write_bytes(whole[:100] + bytes(range(256)) * ((len(whole) - 100) // 256))
-
-
-def folder_in_its_place(path: Path) -> None:
-    """Docker makes a folder where a file that it is to mount is missing."""
-    path.unlink()
-    path.mkdir()
-
-
-@pytest.mark.parametrize("harm", [garbage, torn_header, truncated, torn_pages, folder_in_its_place])
-def test_a_corrupt_file_is_set_aside_and_a_new_one_begun(
-    harm: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """At the start; nothing of it is deleted, and the log has its name."""
-    write(tmp_path, *(entry(n, str(n)) for n in range(500)))
-    harm(tmp_path / FILE)
-    write(tmp_path, entry(sentence="new"))
-    assert sentences(tmp_path) == ["new"]
-    (name,) = aside(tmp_path)
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert name in caplog.text
+from tests.contract.history_folder import NOW, aside, entry, sentences, write
 
 
 def test_an_empty_file_is_a_new_one(tmp_path: Path) -> None:
@@ -88,43 +23,6 @@ def test_an_empty_file_is_a_new_one(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     write(tmp_path, entry(sentence="new"))
     assert (sentences(tmp_path), aside(tmp_path)) == (["new"], [])
-
-
-@pytest.mark.parametrize("by", ["writing", "reading"])
-def test_a_file_that_becomes_corrupt_is_set_aside_while_we_run(by: str, tmp_path: Path) -> None:
-    """Whoever sees it first is told so, and the next call has a new file, whole in itself."""
-    history = SqliteHistory(tmp_path)
-    history.append([entry(n, "x" * 400) for n in range(500)], NOW)
-    with closing(sqlite3.connect(tmp_path / FILE)) as other:
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    torn_pages(tmp_path / FILE)
-    calls: dict[str, Callable[[], object]] = {
-        "writing": lambda: history.append([entry(n, "x" * 400) for n in range(500)], NOW),
-        "reading": lambda: history.latest(500),
-    }
-    with pytest.raises(HistoryError):
-        calls[by]()
-    assert history.latest(10) == []
-    history.append([entry(sentence="new")], NOW)
-    assert sentences(tmp_path) == ["new"]
-    assert aside(tmp_path)
-    history.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["history.lock", FILE, *aside(tmp_path)]
-    )
-
-
-def test_a_broken_disk_does_not_fill_up_with_corrupt_files(tmp_path: Path) -> None:
-    """After ten of them no more are begun."""
-    for _ in range(10):
-        write(tmp_path)
-        garbage(tmp_path / FILE)
-    write(tmp_path)
-    assert len(aside(tmp_path)) == 10
-    garbage(tmp_path / FILE)
-    with pytest.raises(HistoryError, match="10 corrupt files are set aside there"):
-        SqliteHistory(tmp_path)
-    assert len(aside(tmp_path)) == 10
 
 
 def test_a_file_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
@@ -151,15 +49,6 @@ def test_what_only_a_newer_version_knows_is_read_as_far_as_it_goes(tmp_path: Pat
         newer.execute("UPDATE entry SET after = 'unavailable', reason = 'new', sentence = 'New'")
     (read,) = SqliteReader(tmp_path).latest(1)
     assert (read.after, read.reason, read.sentence) == (Status.UNAVAILABLE, None, "New")
-
-
-def test_a_time_that_is_none_is_told_as_an_error_of_the_history(tmp_path: Path) -> None:
-    """No other exception comes out of the port."""
-    write(tmp_path, entry())
-    with closing(sqlite3.connect(tmp_path / FILE)) as other, other:
-        other.execute("UPDATE entry SET at = 1e300")
-    with pytest.raises(HistoryError, match="makes no sense"):
-        SqliteReader(tmp_path).latest(1)
 
 
 FIRST_VERSION = """

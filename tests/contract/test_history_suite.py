@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 
 import pytest
 from msgspec.structs import replace
@@ -28,6 +29,24 @@ class SortsByTime(MemoryHistory):
         return sorted(super().between(since, until), key=lambda entry: entry.at)
 
 
+class BelievesTheHighestTime(MemoryHistory):
+    """Ends a time with the first entry that is not older."""
+
+    def between(self, since: datetime, until: datetime) -> list[HistoryEntry]:
+        """Stop there."""
+        return list(takewhile(lambda entry: entry.at < until, super().between(since, until)))
+
+
+class BelievesTheLowestTime(MemoryHistory):
+    """Takes an entry of 1970 for an old one."""
+
+    def prune(self, older_than: datetime, most: int) -> None:
+        """Forget what was before the last that is older."""
+        entries = self.latest(1000)[::-1]
+        old = [place for place, entry in enumerate(entries) if entry.at < older_than]
+        self._entries = entries[max(old[-1], len(entries) - most) :]
+
+
 class GivesEverything(MemoryHistory):
     """Reads the whole past for each window."""
 
@@ -49,8 +68,8 @@ class LosesAnEntry(MemoryHistory):
     """Writes a part."""
 
     def append(self, entries: Sequence[HistoryEntry], alive_at: datetime) -> None:
-        """Leave out the eighth."""
-        super().append([*entries[:7], *entries[8:]], alive_at)
+        """Leave out the fourth."""
+        super().append([*entries[:3], *entries[4:]], alive_at)
 
 
 class KeepsTheOldestSign(MemoryHistory):
@@ -84,7 +103,9 @@ class NumbersAnew(MemoryHistory):
 BREACHES: list[tuple[type[MemoryHistory], str]] = [
     (ForgetsWhatHeld, "test_a_time_is_known_from_its_own_entries"),
     (ForgetsWhatHeld, "test_of_a_long_past_only_the_time_asked_for_is_read"),
-    (SortsByTime, "test_a_time_is_known_from_its_own_entries"),
+    (SortsByTime, "test_a_wrong_clock_hides_nothing_that_was_written_after_it"),
+    (BelievesTheHighestTime, "test_a_wrong_clock_hides_nothing_that_was_written_after_it"),
+    (BelievesTheLowestTime, "test_a_clock_that_was_not_set_makes_nothing_old"),
     (GivesEverything, "test_of_a_long_past_only_the_time_asked_for_is_read"),
     (RoundsTimes, "test_a_time_is_kept_to_the_microsecond"),
     (LosesAnEntry, "test_what_was_written_is_read_with_its_place"),

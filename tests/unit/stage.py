@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -19,6 +20,26 @@ from dstack_backend.testing.fakes import (
 __all__ = ["Stage", "play"]
 
 
+class StallingClock(FakeClock):
+    """The clock of a process that can stand still: time goes on, and nobody wakes meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stalled = 0.0
+
+    def stall(self, seconds: float) -> None:
+        """Stand still."""
+        self._stalled += seconds
+
+    def monotonic(self) -> float:
+        """Virtual time, with that in which we stood still."""
+        return super().monotonic() + self._stalled
+
+    def utc(self) -> datetime:
+        """The same on the wall clock."""
+        return super().utc() + timedelta(seconds=self._stalled)
+
+
 class Stage:
     """A monitor among fakes."""
 
@@ -28,7 +49,7 @@ class Stage:
         latency: float = 0.0,
         policy: Policy | None = None,
     ) -> None:
-        self.clock = FakeClock()
+        self.clock = StallingClock()
         self.dstack = FakeDStack(results, clock=self.clock, latency=latency)
         self.observer = RecordingObserver()
         self.presence = FakePresence()

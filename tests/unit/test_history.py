@@ -6,19 +6,18 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dstack_backend.domain import BackendStatus, CheckFailure, GpuInventory, Moment, Reason, Status
 from dstack_backend.domain.change import Change
 from dstack_backend.domain.history import (
-    NOT_RUNNING,
+    CLOCKS_ARE_SET,
     WINDOWS,
     HistoryEntry,
     Known,
     Span,
     Uptime,
-    absence,
     entry_of,
-    gap_entry,
     spans,
     timeline,
     uptime,
@@ -44,16 +43,13 @@ def up(second: float) -> HistoryEntry:
 
 def known_in(second: int, entries: list[HistoryEntry], alive_until: int) -> Known:
     """The model: what is known of one second, from the words of the module alone."""
-    held = None
-    latest = None
-    for entry in entries:
-        latest = entry.at if latest is None or entry.at > latest else latest
-        if latest <= at(second):
-            held = entry
-    if held is None or latest is None:
+    dated = [entry for entry in entries if entry.at >= CLOCKS_ARE_SET]
+    if not dated or at(second) >= max(dated[-1].at, at(alive_until)):
         return Known.UNKNOWN
-    if at(second) >= max(latest, at(alive_until)):
+    said = [entry for entry in dated if entry.at <= at(second)]
+    if not said:
         return Known.UNKNOWN
+    held = said[-1]
     if held.after is Status.AVAILABLE:
         return Known.UP
     if held.after is None or held.reason in {Reason.STARTING, Reason.STALE}:
@@ -65,7 +61,7 @@ def known_in(second: int, entries: list[HistoryEntry], alive_until: int) -> Know
 def test_each_second_counts_as_what_was_known_of_it(
     entries: list[HistoryEntry], one: int, other: int, alive_until: int
 ) -> None:
-    """Whatever the order of times, the window and the last sign of life."""
+    """Whatever the clock showed, the window and the last sign of life."""
     since, until = sorted((one, other))
     total = uptime(spans(entries, at(since), at(until), at(alive_until)))
     seconds = [known_in(second, entries, alive_until) for second in range(since, until)]
@@ -112,6 +108,36 @@ def test_the_slots_of_a_timeline_add_up_to_the_whole(
     total = uptime(parts)
     assert sum(slot.up_seconds for slot in slots) == pytest.approx(total.up_seconds)
     assert sum(slot.down_seconds for slot in slots) == pytest.approx(total.down_seconds)
+
+
+@given(pasts(), pasts(), SECONDS)
+def test_a_clock_that_was_ahead_hides_nothing_that_came_after_it(
+    before: list[HistoryEntry], after: list[HistoryEntry], again: int
+) -> None:
+    """From the first moment by the right clock on, all is as if there had been nothing before."""
+    ahead = replace(up(0), at=at(365 * 86_400))
+    right = [up(again), *(entry for entry in after if entry.at >= at(again))]
+    window = at(again), at(200), at(200)
+    assert spans([*before, ahead, *right], *window) == spans(right, *window)
+
+
+@given(pasts(), pasts(), SECONDS, SECONDS)
+def test_a_clock_that_was_not_set_changes_nothing(
+    before: list[HistoryEntry], after: list[HistoryEntry], since: int, unset: int
+) -> None:
+    """A boot in 1970 neither wipes the past nor counts."""
+    boot = replace(up(0), at=datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=abs(unset)))
+    window = at(since), at(200), at(200)
+    assert spans([*before, boot, *after], *window) == spans([*before, *after], *window)
+
+
+def test_the_first_moment_of_a_clock_that_is_set_counts() -> None:
+    """And the last one before it does not."""
+    since, until = CLOCKS_ARE_SET - timedelta(days=1), CLOCKS_ARE_SET + timedelta(days=1)
+    counts = replace(up(0), at=CLOCKS_ARE_SET)
+    assert uptime(spans([counts], since, until, until)) == Uptime(86_400.0, 0.0, 86_400.0)
+    unset = replace(counts, at=CLOCKS_ARE_SET - timedelta(microseconds=1))
+    assert uptime(spans([unset], since, until, until)) == Uptime(0.0, 0.0, 2 * 86_400.0)
 
 
 @given(pasts(), st.integers(1, 6), st.integers(1, 30))
@@ -200,46 +226,6 @@ def test_a_sentence_without_end_is_cut() -> None:
     entry = entry_of(Change(NOW, GOOD, endless))
     assert entry is not None
     assert len(entry.sentence) == 500
-
-
-@given(pasts(), SECONDS, SECONDS)
-def test_after_a_restart_the_time_in_between_is_unknown(
-    entries: list[HistoryEntry], alive: int, pause: int
-) -> None:
-    """From the last sign of life, or the last entry, until the first check afterwards."""
-    gap = gap_entry(entries[-1] if entries else None, at(alive))
-    if gap is None:
-        assert not entries or entries[-1].after is None
-        return
-    stopped = max([at(alive), *(entry.at for entry in entries)])
-    again = stopped + timedelta(seconds=abs(pause))
-    whole = [*entries, gap, up((again - at(0)).total_seconds())]
-    total = uptime(spans(whole, stopped, again, again))
-    assert (total.up_seconds, total.down_seconds) == (0, 0)
-    assert (gap.before, gap.sentence, gap.known) == (
-        entries[-1].after,
-        NOT_RUNNING,
-        Known.UNKNOWN,
-    )
-
-
-def test_a_past_without_a_sign_of_life_ends_with_its_last_entry() -> None:
-    """Nothing says that we ran for longer."""
-    gap = gap_entry(up(5), None)
-    assert gap is not None
-    assert gap.at == at(5)
-
-
-def test_a_time_asleep_is_unknown_and_what_held_holds_on() -> None:
-    """A machine that was suspended looked at nothing, and did not restart."""
-    entries = [up(0), *absence(up(0), at(10), at(70))]
-    assert spans(entries, at(0), at(100), at(100)) == [
-        Span(at(0), at(10), Known.UP),
-        Span(at(10), at(70), Known.UNKNOWN),
-        Span(at(70), at(100), Known.UP),
-    ]
-    assert [entry.before for entry in entries] == [None, Status.AVAILABLE, None]
-    assert absence(None, at(10), at(70)) == []
 
 
 def test_the_windows_are_those_of_the_contract() -> None:

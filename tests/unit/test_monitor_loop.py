@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstack_backend.domain import CheckFailure, CheckResult, Gpu, GpuInventory, Policy, Reason
+from dstack_backend.domain import (
+    CheckFailure,
+    CheckResult,
+    Gpu,
+    GpuInventory,
+    Policy,
+    Reason,
+    assess,
+)
 from dstack_backend.testing.fakes import EPOCH, ORIGIN
 from tests.unit.stage import Stage, play
 
@@ -198,3 +206,26 @@ def test_a_cancelled_loop_cancels_the_check_that_is_under_way() -> None:
     play(stage, lambda: stage.clock.advance(1))
     assert (stage.dstack.cancelled, stage.dstack.under_way) == (1, 0)
     assert stage.presence.listeners == 0
+
+
+@pytest.mark.parametrize("first", [GOOD, BAD])
+@pytest.mark.parametrize("then", [GOOD, CheckFailure(Reason.TIMED_OUT)])
+def test_a_process_that_stood_still_says_so_before_what_its_check_brings(
+    first: CheckResult, then: CheckResult
+) -> None:
+    """Nobody looked from the lapse on, and what the check brings counts from its end."""
+    stage = Stage([first, then], latency=4)
+
+    async def scene() -> None:
+        while stage.dstack.calls < 2:
+            await stage.clock.advance(1)
+        stage.clock.stall(600)
+        await stage.clock.advance(4)
+
+    play(stage, scene)
+    began, ended = [check.finished.monotonic - ORIGIN for check in stage.observer.checks]
+    assert stage.announced == [
+        (began, assess(first).reason or "available"),
+        (began + 35, "stale"),
+        (ended, assess(then).reason or "available"),
+    ]

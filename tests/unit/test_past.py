@@ -74,7 +74,10 @@ def test_before_the_store_is_open_there_is_what_happened_since_the_start() -> No
 
 
 def test_a_gap_that_cannot_be_written_is_unknown_all_the_same() -> None:
-    """A start on a full disk does not make the time before it look as if somebody had looked."""
+    """A start on a full disk does not make the time before it look as if somebody had looked.
+
+    Nor do numbers change once there is room.
+    """
     store = Store()
     first, second = Desk(store), Desk(store)
 
@@ -90,6 +93,13 @@ def test_a_gap_that_cannot_be_written_is_unknown_all_the_same() -> None:
             second.turn(up=False)
             await second.clock.advance(10)
             assert await second.past.timeline(110, 1) == [Uptime(0, 10, 100)]
+            told = [(each.number, each.after) for each in await second.past.latest(10)]
+            assert told == [(3, DOWN), (2, None), (1, UP)]
+            store.trouble = None
+            await second.beat()
+            await until(lambda: second.words() == [UP, None, DOWN])
+            told_now = [(each.number, each.after) for each in await second.past.latest(10)]
+            assert told_now == told
 
     play(before)
     play(after)

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from dstack_backend.app.unwritten import MOST_PENDING, Unwritten
 from dstack_backend.domain import Status
-from dstack_backend.domain.history import HistoryError
+from dstack_backend.domain.gaps import lost_entry
+from dstack_backend.domain.history import HistoryError, Uptime, spans, uptime
 from dstack_backend.testing.fakes import EPOCH
 from tests.unit.recording import Desk, Store, until
 
@@ -215,46 +216,6 @@ def test_an_error_that_nobody_expected_is_said_and_does_not_end_the_recording(
     assert "secret" not in caplog.text
 
 
-def test_a_machine_that_slept_looked_at_nothing() -> None:
-    """The wall clock went on and the monotonic one did not; what held holds on."""
-    desk = Desk()
-
-    async def scene() -> None:
-        async with desk.running():
-            desk.turn(up=True)
-            await until(lambda: desk.words() == [UP])
-            desk.clock.suspend(3600)
-            await desk.beat()
-            await until(lambda: desk.words() == [UP, None, UP])
-            desk.clock.suspend(-3600)
-            await desk.beat()
-        assert desk.words() == [UP, None, UP]
-        woken, asleep, _ = desk.store.latest(3)
-        assert woken.at - asleep.at == timedelta(seconds=3610)
-        assert woken.before is None
-
-    play(scene)
-
-
-def test_the_old_is_forgotten_every_hour_but_not_at_the_start() -> None:
-    """While a machine boots its clock may be wrong; then everything would look too old."""
-    desk = Desk(retention=timedelta(days=1))
-    entry = _entry(desk)
-    old = [replace(entry, at=EPOCH - timedelta(days=days)) for days in (4, 3, 2)]
-    desk.store.append(old, EPOCH - timedelta(days=2))
-
-    async def scene() -> None:
-        async with desk.running():
-            await until(lambda: len(desk.words()) == 4)
-            await desk.beat()
-            assert len(desk.words()) == 4
-            await desk.clock.advance(3600)
-            await desk.beat()
-            await until(lambda: len(desk.words()) == 1)
-
-    play(scene)
-
-
 def _entry(desk: Desk) -> Any:
     desk.turn(up=True)
     (entry,) = desk.unwritten.all()
@@ -263,15 +224,30 @@ def _entry(desk: Desk) -> Any:
 
 
 def test_of_very_many_that_wait_the_oldest_are_lost() -> None:
-    """A disk that stays full for weeks does not fill the memory as well."""
+    """A disk that stays full for weeks does not fill the memory as well, and the past says so."""
     desk = Desk()
     entry = _entry(desk)
     unwritten = Unwritten()
     entries = [replace(entry, sentence=str(n)) for n in range(MOST_PENDING + 5)]
     unwritten.add(*entries)
-    assert unwritten.all() == entries[5:]
+    lost = lost_entry(entries[0])
+    assert unwritten.all() == [lost, *entries[5:]]
     unwritten.forget(entries[:10])
-    assert unwritten.all() == entries[10:]
+    assert unwritten.all() == [lost, *entries[10:]]
+    unwritten.forget(unwritten.all()[:2])
+    assert unwritten.all() == entries[11:]
+
+
+def test_where_changes_were_lost_the_time_is_unknown() -> None:
+    """What held before them does not hold on."""
+    desk = Desk()
+    kept = _entry(desk)
+    end = EPOCH + timedelta(seconds=MOST_PENDING)
+    desk.unwritten.add(
+        *(replace(kept, at=EPOCH + timedelta(seconds=n)) for n in range(1, MOST_PENDING + 6))
+    )
+    total = uptime(spans([kept, *desk.unwritten.all()], EPOCH, end, end))
+    assert total == Uptime(MOST_PENDING - 5, 0, 5)
 
 
 def test_it_can_run_again() -> None:

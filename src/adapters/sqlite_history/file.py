@@ -7,12 +7,15 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dstack_backend.adapters.sqlite_history.migrations import migrate, version_of
+from dstack_backend.adapters.sqlite_history.migrations import NewerFileError, migrate, version_of
 
 __all__ = [
     "FILE",
+    "Identity",
     "claim",
+    "identity",
     "is_corrupt",
+    "is_passing",
     "open_for_reading",
     "open_for_writing",
     "set_aside",
@@ -36,7 +39,25 @@ LARGEST_LOG = 500_000
 MOST_SET_ASIDE = 10
 """Corrupt files that are kept. More of them mean a broken disk, which shall not fill up as well."""
 
+TABLES = (
+    "SELECT number, at, before, after, reason, sentence FROM entry LIMIT 0",
+    "SELECT only_row, at FROM alive LIMIT 0",
+)
+
+PASSING = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+)
+"""Errors that say nothing against the file, nor against a connection to it that is open. So it is
+with a write that a quota or a limit refuses, which SQLite does not count as a full disk."""
+
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+Identity = tuple[tuple[int, int] | None, ...]
+"""Which files have our names: device and number of each, `None` where there is none."""
 
 
 class _CorruptError(sqlite3.DatabaseError):
@@ -76,6 +97,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG}")
         _check(connection)
         migrate(connection)
+        _check_tables(connection)
     except BaseException:
         connection.close()
         raise
@@ -120,15 +142,53 @@ def set_aside(folder: Path) -> None:
 
 def is_corrupt(folder: Path, exc: sqlite3.Error) -> bool:
     """Say whether an error means that the file is no usable one, and never will be."""
-    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # without the extended part
-    return isinstance(exc, _CorruptError) or code in CORRUPT or (folder / FILE).is_dir()
+    return isinstance(exc, _CorruptError) or _code(exc) in CORRUPT or _is_folder(folder / FILE)
+
+
+def is_passing(exc: sqlite3.Error) -> bool:
+    """Say whether an error goes away by itself."""
+    refused = getattr(exc, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_WRITE
+    return refused or _code(exc) in PASSING
+
+
+def identity(folder: Path) -> Identity:
+    """Say which files these are, to notice when others take their places.
+
+    Raises:
+        OSError: Nobody can say.
+    """
+    return tuple(_which(folder / name) for name in (LOCK, FILE, f"{FILE}-wal", f"{FILE}-shm"))
 
 
 def why(exc: Exception) -> str:
-    """Give the reason in one line, without a path."""
+    """Give the reason in one line, without a path and without anything that is in the file."""
     if isinstance(exc, OSError):
         return (exc.strerror or "failed").lower()
-    return str(exc)
+    if _code(exc) == sqlite3.SQLITE_CORRUPT:
+        return "the file is corrupt"  # SQLite may quote from it
+    if _code(exc) or isinstance(exc, (_CorruptError, NewerFileError)):
+        return str(exc)
+    return "the file cannot be used"  # Python's own errors quote what they stumble over
+
+
+def _code(exc: Exception) -> int:
+    code = getattr(exc, "sqlite_errorcode", 0)
+    return int(code) & 0xFF  # without the extended part
+
+
+def _which(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # 3.11 raises where it may not look
+        return False
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -137,11 +197,27 @@ def _check(connection: sqlite3.Connection) -> None:
         raise _CorruptError("the file is corrupt")
 
 
+def _check_tables(connection: sqlite3.Connection) -> None:
+    try:
+        for query in TABLES:
+            connection.execute(query)
+    except sqlite3.OperationalError as exc:
+        if _code(exc) == sqlite3.SQLITE_ERROR:
+            raise _CorruptError("the file lacks a table of ours") from exc
+        raise
+
+
 def _connect(folder: Path, parameters: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{(folder / FILE).absolute().as_uri()}?{parameters}",
         uri=True,
         timeout=WAIT_FOR_LOCK,
         isolation_level=None,
         check_same_thread=False,
     )
+    connection.text_factory = _text
+    return connection
+
+
+def _text(found: bytes) -> str:
+    return found.decode(errors="replace")  # a damaged byte costs its own letter

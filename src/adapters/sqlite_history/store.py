@@ -9,34 +9,17 @@ import os
 import sqlite3
 import threading
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from dstack_backend.adapters.sqlite_history import file
+from dstack_backend.adapters.sqlite_history import file, queries
 from dstack_backend.adapters.sqlite_history.rows import Row, entry_of_row, row_of, time_of
-from dstack_backend.domain.history import HistoryEntry, HistoryError
+from dstack_backend.domain.history import CLOCKS_ARE_SET, HistoryEntry, HistoryError
 
 __all__ = ["SqliteHistory", "SqliteReader"]
 
-# The entries of a time are those between two numbers, as their order is that of writing: from the
-# last one before any that is in it, up to the first that comes after it.
-BETWEEN = """
-SELECT * FROM entry
-WHERE number >= coalesce(
-    (SELECT max(number) FROM entry WHERE number < coalesce(
-        (SELECT min(number) FROM entry WHERE at >= :since), 9223372036854775807)), 0)
-AND number < coalesce(
-    (SELECT min(number) FROM entry WHERE at >= :until), 9223372036854775807)
-ORDER BY number
-"""
-
-LATEST = """
-SELECT * FROM entry
-WHERE (:since IS NULL OR at >= :since) AND (:until IS NULL OR at < :until)
-AND (:before IS NULL OR number < :before)
-ORDER BY number DESC LIMIT :limit
-"""
+_SET = {"clocks_are_set": CLOCKS_ARE_SET.timestamp()}
 
 
 class SqliteReader:
@@ -53,13 +36,13 @@ class SqliteReader:
             HistoryError: The past cannot be read now. So it is with all that read.
         """
         with self._reading() as connection:
-            row = connection.execute("SELECT at FROM alive").fetchone()
+            row = connection.execute(queries.ALIVE).fetchone()
             return time_of(row[0]) if row else None
 
     def between(self, since: datetime, until: datetime) -> list[HistoryEntry]:
         """Give the entries of a time in the order of writing, and the last one before it."""
         window = {"since": since.timestamp(), "until": until.timestamp()}
-        return self._entries(BETWEEN, window)
+        return self._entries(queries.BETWEEN, window | _SET)
 
     def latest(
         self,
@@ -71,7 +54,7 @@ class SqliteReader:
     ) -> list[HistoryEntry]:
         """Give entries, the last written first."""
         return self._entries(
-            LATEST,
+            queries.LATEST,
             {
                 "since": since.timestamp() if since else None,
                 "until": until.timestamp() if until else None,
@@ -93,8 +76,8 @@ class SqliteReader:
         except sqlite3.Error as exc:
             self._suspect(exc)
             raise HistoryError(file.why(exc)) from exc
-        except (OSError, OverflowError, ValueError) as exc:
-            raise HistoryError("a row of the file makes no sense") from exc
+        except OSError as exc:
+            raise HistoryError(file.why(exc)) from exc
 
     def _suspect(self, exc: sqlite3.Error) -> None:
         """Take note of an error; whoever only reads can do nothing about it."""
@@ -115,54 +98,40 @@ class SqliteHistory(SqliteReader):
         super().__init__(folder)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._corrupt = False
-        try:
-            self._claim = file.claim(folder)
-        except OSError as exc:
-            raise HistoryError(file.why(exc)) from exc
+        self._opened: file.Identity | None = None
+        self._claim: int | None = None
+        self._is_doubtful = False
+        self._is_closed = False
         try:
             with self._writing():
                 pass
         except BaseException:
-            os.close(self._claim)
+            self._let_go()
             raise
 
     def append(self, entries: Sequence[HistoryEntry], alive_at: datetime) -> None:
         """Write entries, and that we run, in one transaction."""
         with self._writing() as connection:
-            connection.executemany(
-                "INSERT INTO entry (at, before, after, reason, sentence) VALUES (?, ?, ?, ?, ?)",
-                [row_of(entry) for entry in entries],
-            )
-            connection.execute(
-                "INSERT INTO alive VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
-                (alive_at.timestamp(),),
-            )
+            connection.executemany(queries.APPEND, [row_of(entry) for entry in entries])
+            connection.execute(queries.SET_ALIVE, (alive_at.timestamp(),))
 
     def prune(self, older_than: datetime, most: int) -> None:
         """Forget what is old or too much."""
         with self._writing() as connection:
-            connection.execute(
-                "DELETE FROM entry WHERE number < (SELECT max(number) FROM entry WHERE at < ?)",
-                (older_than.timestamp(),),
-            )
-            connection.execute(
-                "DELETE FROM entry WHERE number <="
-                " (SELECT number FROM entry ORDER BY number DESC LIMIT 1 OFFSET ?)",
-                (most,),
-            )
+            connection.execute(queries.TOO_OLD, {"older_than": older_than.timestamp()} | _SET)
+            connection.execute(queries.TOO_MANY, {"most": most})
 
     def close(self) -> None:
         """Close the file, and leave it to others."""
         with self._lock:
-            self._disconnect()
-            os.close(self._claim)
+            self._is_closed = True
+            self._let_go()
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection, None, None]:
-        if self._corrupt:
-            with self._writing():
-                pass  # but what mends it
+        if self._is_doubtful or self._is_moved():
+            with suppress(HistoryError), self._writing():
+                pass  # but what mends it, if it can be
         with super()._reading() as connection:
             yield connection
 
@@ -181,12 +150,21 @@ class SqliteHistory(SqliteReader):
                 raise HistoryError(file.why(exc)) from exc
 
     def _connected(self) -> sqlite3.Connection:
-        if self._corrupt:  # opening it anew checks it
-            self._disconnect()
-        if self._connection is None:
+        """Give the connection to the file that is in the folder now; opening it anew checks it."""
+        if self._is_closed:
+            raise HistoryError("it is closed")  # a reader may be late; nothing is opened for it
+        if self._connection is None or self._is_doubtful or self._is_moved():
+            self._let_go()
+            self._claim = file.claim(self._folder)
             self._connection = self._open()
-            self._corrupt = False
+            self._opened = file.identity(self._folder)
+            self._is_doubtful = False
         return self._connection
+
+    def _is_moved(self) -> bool:
+        with suppress(OSError):  # where nobody may look any more, what is open is still good
+            return self._opened != file.identity(self._folder)
+        return False
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -198,9 +176,14 @@ class SqliteHistory(SqliteReader):
         return file.open_for_writing(self._folder)
 
     def _suspect(self, exc: sqlite3.Error) -> None:
-        self._corrupt = self._corrupt or file.is_corrupt(self._folder, exc)
+        self._is_doubtful = self._is_doubtful or not file.is_passing(exc)
 
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def _let_go(self) -> None:
+        connection, claim = self._connection, self._claim
+        self._connection, self._claim = None, None
+        try:
+            if connection is not None:
+                connection.close()
+        finally:
+            if claim is not None:
+                os.close(claim)

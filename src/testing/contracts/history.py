@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history import HistoryEntry, Known, spans
+from dstack_backend.domain.history import HistoryEntry, Known, Uptime, spans, uptime
 from dstack_backend.domain.ports import History
 from dstack_backend.domain.status import Status
 from dstack_backend.testing.past_strategies import PAST_BEGINS, pasts
@@ -111,6 +111,26 @@ class HistoryContract:
         with self._with([_entry(second) for second in range(10)]) as history:
             numbers = [entry.number for entry in history.between(_at(5), _at(8))]
             assert numbers == [5, 6, 7, 8], "three of the time, and the one before it"
+
+    def test_a_wrong_clock_hides_nothing_that_was_written_after_it(self) -> None:
+        """Not set at a boot, or ahead: the time after it is known from what came after it."""
+        window = _at(5), _at(30), _at(30)
+        for wrong in (-1_700_000_000, 25, 30 * 86_400):
+            lying = _entry(wrong, up=False)
+            entries = [_entry(0), lying, _entry(10), _entry(20, up=False), _entry(90)]
+            with self._with(entries) as history:
+                some = history.between(_at(5), _at(30))
+            assert spans(some, *window) == spans(entries, *window)
+            assert uptime(spans(some, *window)) == Uptime(15, 10, 0)
+
+    def test_a_clock_that_was_not_set_makes_nothing_old(self) -> None:
+        """A boot in 1970 is no reason to forget what was before it."""
+        entries = [_entry(0), _entry(10), _entry(-1_700_000_000), _entry(30)]
+        with self._with(entries) as history:
+            history.prune(_at(5), 100)
+            assert [entry.number for entry in history.latest(10)] == [4, 3, 2, 1]
+            history.prune(_at(15), 100)
+            assert [entry.number for entry in history.latest(10)] == [4, 3, 2]
 
     def test_the_last_sign_of_life_counts(self) -> None:
         """Also one by a clock that was set back, and without any change."""

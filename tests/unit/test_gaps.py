@@ -1,0 +1,132 @@
+"""The entries for times of which nothing is known: what they make of the uptime."""
+
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dstack_backend.domain import Reason, Status
+from dstack_backend.domain.gaps import (
+    NOT_KEPT,
+    SET_BACK,
+    absence,
+    gap_entry,
+    lost_entry,
+    set_back,
+    taken_over,
+)
+from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry, Known, Span, spans, uptime
+from dstack_backend.testing.past_strategies import PAST_BEGINS
+from dstack_backend.testing.strategies import history_entries, pasts
+
+SECONDS = st.integers(-30, 150)
+
+
+def at(second: float) -> datetime:
+    """A moment of the past."""
+    return PAST_BEGINS + timedelta(seconds=second)
+
+
+def up(second: float) -> HistoryEntry:
+    """Available from a second on."""
+    return HistoryEntry(
+        at=at(second), before=None, after=Status.AVAILABLE, reason=None, sentence="8 GPUs, 5 free"
+    )
+
+
+def down(second: float) -> HistoryEntry:
+    """Unavailable from a second on."""
+    return replace(
+        up(second), after=Status.UNAVAILABLE, reason=Reason.TIMED_OUT, sentence="Connection error"
+    )
+
+
+@given(pasts(), SECONDS, SECONDS)
+def test_after_a_restart_the_time_in_between_is_unknown(
+    entries: list[HistoryEntry], alive: int, pause: int
+) -> None:
+    """From the last sign of life, or the last entry, until the first check afterwards."""
+    gap = gap_entry(entries[-1] if entries else None, at(alive))
+    if gap is None:
+        assert not entries or entries[-1].after is None
+        return
+    stopped = max(at(alive), entries[-1].at)
+    again = stopped + timedelta(seconds=abs(pause))
+    whole = [*entries, gap, up((again - at(0)).total_seconds())]
+    total = uptime(spans(whole, stopped, again, again))
+    assert (total.up_seconds, total.down_seconds) == (0, 0)
+    assert (gap.before, gap.sentence, gap.known) == (
+        entries[-1].after,
+        NOT_RUNNING,
+        Known.UNKNOWN,
+    )
+
+
+def test_a_past_without_a_sign_of_life_ends_with_its_last_entry() -> None:
+    """Nothing says that we ran for longer."""
+    gap = gap_entry(up(5), None)
+    assert gap is not None
+    assert gap.at == at(5)
+
+
+def test_a_time_asleep_is_unknown_and_what_held_holds_on() -> None:
+    """A machine that was suspended looked at nothing, and did not restart."""
+    entries = [up(0), *absence(up(0), at(10), at(70))]
+    assert spans(entries, at(0), at(100), at(100)) == [
+        Span(at(0), at(10), Known.UP),
+        Span(at(10), at(70), Known.UNKNOWN),
+        Span(at(70), at(100), Known.UP),
+    ]
+    assert [entry.before for entry in entries] == [None, Status.AVAILABLE, None]
+    assert absence(None, at(10), at(70)) == []
+
+
+def test_a_clock_that_is_set_back_leaves_what_holds() -> None:
+    """Whether the old time was the wrong one or the new one, nothing is up that nobody saw."""
+    ahead = [up(0), down(500), *set_back(down(500), at(510), at(20))]
+    assert spans(ahead, at(0), at(600), at(600)) == [
+        Span(at(0), at(20), Known.UP),
+        Span(at(20), at(600), Known.DOWN),
+    ]
+    unset = [up(0), *set_back(up(0), at(50), at(-1_700_000_000)), up(70)]
+    assert spans(unset, at(0), at(100), at(100)) == [
+        Span(at(0), at(50), Known.UP),
+        Span(at(50), at(70), Known.UNKNOWN),
+        Span(at(70), at(100), Known.UP),
+    ]
+    assert (unset[1].sentence, unset[1].before, unset[2].before) == (
+        SET_BACK,
+        Status.AVAILABLE,
+        None,
+    )
+    assert set_back(None, at(50), at(0)) == []
+
+
+@given(history_entries())
+def test_where_entries_are_lost_nothing_is_known(first: HistoryEntry) -> None:
+    """From the first of them on; what held until then is still said."""
+    lost = lost_entry(first)
+    assert (lost.at, lost.before, lost.known) == (first.at, first.before, Known.UNKNOWN)
+    assert (lost.reason, lost.sentence) == (None, NOT_KEPT)
+
+
+def test_whoever_takes_over_tells_what_the_other_one_could_not() -> None:
+    """What both saw is told once, and what holds at the take-over holds on."""
+    gap = gap_entry(up(0), at(100))
+    assert gap is not None
+    seen = [up(10), down(50), up(120)]
+    assert taken_over(gap, seen, at(130)) == [replace(down(100), before=None), up(120)]
+    assert taken_over(gap, [up(100), down(120)], at(130)) == [up(100), down(120)]
+    assert taken_over(gap, [down(99), up(100)], at(100)) == [
+        replace(down(100), before=None),
+        up(100),
+    ]
+    assert taken_over(gap, [], at(130)) == []
+
+
+def test_a_stop_by_a_clock_that_was_ahead_is_no_take_over() -> None:
+    """What was seen since the start stays as it is: it was later."""
+    gap = gap_entry(up(0), at(5000))
+    assert gap is not None
+    assert taken_over(gap, [up(10), down(50)], at(60)) == [up(10), down(50)]
