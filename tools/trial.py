@@ -20,7 +20,7 @@ LOADED = (httpx, hypothesis, msgspec, pytest)
 
 OURS = (
     *("monitor", "gpu_model", "backend_info", "change", "status", "report", "failure", "values"),
-    *("history", "identity_domain"),
+    *("history", "gaps", "identity_domain"),
 )
 LONGER = ("monitor_machine", "monitor_properties")
 FIRST = [f"tests/unit/test_{name}.py" for name in (*OURS, *LONGER)]

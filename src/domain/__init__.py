@@ -21,7 +21,7 @@ from dstack_backend.domain.backend_info import (
 from dstack_backend.domain.change import Change, change_between
 from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.gaps import absence, gap_entry
+from dstack_backend.domain.gaps import absence, gap_entry, lost_entry, set_back, taken_over
 from dstack_backend.domain.gpu_model import KNOWN_MODELS, model_of
 from dstack_backend.domain.history import (
     HistoryEntry,
@@ -106,16 +106,19 @@ __all__ = [
     "entry_of",
     "gap_entry",
     "hinted_check_at",
+    "lost_entry",
     "model_of",
     "next_check_at",
     "node_type",
     "observe",
     "report",
     "result_at",
+    "set_back",
     "since_at",
     "spans",
     "stale_from",
     "status_at",
+    "taken_over",
     "timeline",
     "uptime",
 ]

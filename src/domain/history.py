@@ -78,7 +78,8 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     Attributes:
         at: When it happened, by the wall clock.
         before: The status until then; `None` where nobody looked.
-        after: The status from then on; `None` where nothing is known, as we were not running.
+        after: The status from then on; `None` where nothing is known: we were not running, the
+            clock was set back, or changes could not be kept.
         reason: Why it is unavailable from then on; `None` otherwise.
         sentence: The same for people.
         number: Its place in the order of writing, from 1; 0 before it is written.

@@ -28,6 +28,8 @@ from dstack_backend.domain import (
     observe,
     report,
 )
+from dstack_backend.domain.gaps import SET_BACK
+from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
 from tests.unit.page_stage import FakePast
 
@@ -325,3 +327,17 @@ def test_programs_go_on_getting_json(looker: Looker) -> None:
         body: Any = response.json()
         assert body["name"] == "dstack-backend"
         assert {"Accept", "Accept-Language"} <= set(response.headers["vary"].split(", "))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "badge"), [(NOT_RUNNING, "Not running"), (SET_BACK, "Unknown")]
+)
+def test_a_time_of_which_nothing_is_known_says_why(
+    looker: Looker, sentence: str, badge: str
+) -> None:
+    """Only of a service that did not run it says so."""
+    gap = HistoryEntry(at=EPOCH, before=None, after=None, reason=None, sentence=sentence, number=1)
+    looker.past.entries = [gap]
+    page = looker.look()
+    assert f'<span class="badge unknown">{badge}</span>' in page
+    assert (SET_BACK in page) == (sentence == SET_BACK)

@@ -13,7 +13,7 @@ from dstack_backend.adapters.litestar_http.page.words import duration, percent
 from dstack_backend.adapters.litestar_http.shares import DAY, WINDOWS, share
 from dstack_backend.domain.backend_info import DSTACK, GpuMetadata, Metadata
 from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history import HistoryEntry, Uptime
+from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Status
 
@@ -172,15 +172,21 @@ def _shares(total: Uptime) -> dict[str, str | bool | None]:
     }
 
 
+def _word(entry: HistoryEntry) -> str:
+    if entry.after:
+        return entry.after.value
+    return "not_running" if entry.sentence == NOT_RUNNING else "not_recorded"
+
+
 def _changes(entries: Sequence[HistoryEntry], now: datetime, texts: Texts) -> list[dict[str, Any]]:
     ends = [now, *(entry.at for entry in entries)]
     return [
         {
             "at": entry.at,
             "known": entry.known.value,
-            "word": texts.words[entry.after.value if entry.after else "not_running"],
+            "word": texts.words[_word(entry)],
             "name": texts.advice[entry.reason].name if entry.reason else "",
-            "sentence": entry.sentence if entry.after else "",
+            "sentence": "" if entry.sentence == NOT_RUNNING else entry.sentence,
             "lasted": duration((end - entry.at).total_seconds(), texts.words),
             "so_far": position == 0,
         }
