@@ -1,12 +1,19 @@
-"""A past and news that somebody sets, for the tests of the page and of the paths of the past."""
+"""A page to look at: a face whose health and past somebody sets, and the page taken apart."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from html.parser import HTMLParser
 
-from dstack_backend.domain import CheckFailure, Reason, Status
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from dstack_backend.adapters.litestar_http import HttpFace
+from dstack_backend.domain import CheckFailure, Gpu, GpuInventory, Reason, Status
 from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry, HistoryError, Uptime
-from dstack_backend.testing.fakes import EPOCH
+from dstack_backend.testing.fakes import EPOCH, FakeHealth
 
-__all__ = ["ENTRIES", "FakePast"]
+__all__ = ["BROWSER", "CARD", "ENTRIES", "GOOD", "FakePast", "Looker", "Parsed"]
 
 _REFUSED = CheckFailure(Reason.CONNECTION_REFUSED)
 
@@ -72,3 +79,47 @@ class FakePast:
     def _read(self) -> None:
         if self.broken:
             raise HistoryError("disk I/O error at /var/secret")
+
+
+BROWSER = {"Accept": "text/html,*/*;q=0.8"}
+CARD = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True)
+GOOD = GpuInventory(gpus=(CARD,), source_version="v0.5.11")
+
+
+@asynccontextmanager
+async def _nothing(_: Litestar) -> AsyncGenerator[None, None]:
+    yield
+
+
+class Looker:
+    """Looks at a face whose health and past are up to the test."""
+
+    def __init__(self) -> None:
+        self.health = FakeHealth(GOOD)
+        self.past = FakePast()
+        self.client = TestClient(HttpFace(self.health, lambda _: b"", _nothing, self.past))
+
+    def look(self, language: str = "en", **headers: str) -> str:
+        """Give the page's text."""
+        response = self.client.get("/", headers={**BROWSER, "Accept-Language": language, **headers})
+        assert response.status_code == 200
+        assert response.headers["content-type"] == "text/html; charset=utf-8"
+        return response.text
+
+
+class Parsed(HTMLParser):
+    """The tags and attributes of a page, and its texts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep it."""
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        """Keep it."""
+        self.text += data

@@ -1,62 +1,24 @@
 """The page's bytes: in each state, in each language, whatever DStack says."""
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
-from html.parser import HTMLParser
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from litestar import Litestar
-from litestar.testing import TestClient
 
-from dstack_backend.adapters.litestar_http import HttpFace
 from dstack_backend.adapters.litestar_http.page.render import render
 from dstack_backend.adapters.litestar_http.page.texts import LANGUAGES, texts_in
 from dstack_backend.adapters.litestar_http.page.view import view
 from dstack_backend.domain import (
-    Check,
     CheckFailure,
     CheckResult,
     Gpu,
     GpuInventory,
-    Moment,
-    MonitorState,
-    Policy,
     Reason,
-    observe,
-    report,
 )
-from dstack_backend.domain.gaps import SET_BACK
-from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
-from tests.unit.page_stage import FakePast
-
-BROWSER = {"Accept": "text/html,*/*;q=0.8"}
-CARD = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True)
-GOOD = GpuInventory(gpus=(CARD,), source_version="v0.5.11")
-
-
-@asynccontextmanager
-async def _nothing(_: Litestar) -> AsyncGenerator[None, None]:
-    yield
-
-
-class Looker:
-    """Looks at a face whose health and past are up to the test."""
-
-    def __init__(self) -> None:
-        self.health = FakeHealth(GOOD)
-        self.past = FakePast()
-        self.client = TestClient(HttpFace(self.health, lambda _: b"", _nothing, self.past))
-
-    def look(self, language: str = "en", **headers: str) -> str:
-        """Give the page's text."""
-        response = self.client.get("/", headers={**BROWSER, "Accept-Language": language, **headers})
-        assert response.status_code == 200
-        assert response.headers["content-type"] == "text/html; charset=utf-8"
-        return response.text
+from tests.unit.page_stage import BROWSER, Looker, Parsed
 
 
 @pytest.fixture
@@ -65,24 +27,6 @@ def looker() -> Iterator[Looker]:
     looker = Looker()
     with looker.client:
         yield looker
-
-
-class _Parsed(HTMLParser):
-    """The tags and attributes of a page, and its texts."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep it."""
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        """Keep it."""
-        self.text += data
 
 
 def _page_of(result: CheckResult, language: str = "en") -> str:
@@ -95,7 +39,7 @@ def _page_of(result: CheckResult, language: str = "en") -> str:
 def test_every_reason_has_its_name_its_meaning_and_its_cure(reason: Reason, language: str) -> None:
     """In both languages, with the sentence and the code for programs."""
     advice = texts_in(language).advice[reason]
-    page = _Parsed(_page_of(CheckFailure(reason), language))
+    page = Parsed(_page_of(CheckFailure(reason), language))
     assert advice.cures
     assert advice.name in page.text
     for text in (advice.meaning, *advice.cures):
@@ -117,52 +61,10 @@ def test_the_languages_have_the_same_texts() -> None:
             assert set(one.split("`")[1::2]) == set(other.split("`")[1::2])
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_checks_that_fail_behind_a_threshold_are_told_with_their_cure(language: str) -> None:
-    """The node counts as available, but nobody may read that DStack answers."""
-    policy, start = Policy(failure_threshold=9), Moment(0.0, EPOCH)
-    state = MonitorState(since=start)
-    results: tuple[CheckResult, ...] = (GOOD, CheckFailure(Reason.UNAUTHORIZED))
-    for second, result in enumerate(results):
-        check = Check(result=result, started=float(second), finished=start + second)
-        state = observe(state, check, policy)
-    texts = texts_in(language)
-    page = _Parsed(render(view(report(state, 1.0, policy), None, EPOCH, texts)).decode())
-    assert texts.words["available_failing"] in page.text
-    assert texts.words["available_text"].format("DStack") not in page.text
-    assert "HTTP error: 401 Unauthorized" in page.text
-    assert texts.advice[Reason.UNAUTHORIZED].cures[0].replace("`", "") in page.text
-    assert texts.words["note_named"].format(texts.advice[Reason.UNAUTHORIZED].name) in page.text
-
-
-def test_of_another_source_nothing_is_said_that_only_holds_of_dstack() -> None:
-    """Its name stands in the place of DStack's; what to do is the other backend's business."""
-    texts = texts_in("en")
-    failed = FakeHealth(CheckFailure(Reason.TIMED_OUT)).report()
-    page = _Parsed(render(view(failed, None, EPOCH, texts, "nvidia-smi")).decode())
-    assert "Why: " + texts.advice[Reason.TIMED_OUT].name in page.text
-    assert "Connection error: no answer in time" in page.text
-    assert texts.words["what_to_do"] not in page.text
-    assert "DStack" not in page.text
-    good = _Parsed(render(view(FakeHealth(GOOD).report(), None, EPOCH, texts, "sysfs")).decode())
-    assert "sysfs answers, and the network is told" in good.text
-
-
-@pytest.mark.parametrize(
-    ("day", "told"), [((0.01, 0.0, 0.99), "99 % unknown"), ((0.75, 0.0, 0.25), "100 % up")]
-)
-def test_what_is_mostly_unknown_is_not_shown_as_up(
-    looker: Looker, day: tuple[float, float, float], told: str
-) -> None:
-    """A service of an hour says nothing of 90 days."""
-    looker.past.day = day
-    assert f"<strong>{told}</strong>" in looker.look()
-
-
 def test_an_empty_list_of_gpus_is_available_with_a_cure(looker: Looker) -> None:
     """DStack is online, and its operator should know why it lists none."""
     looker.health.know(GpuInventory())
-    page = _Parsed(looker.look())
+    page = Parsed(looker.look())
     assert "Available" in page.text
     assert "DStack is online and lists no GPUs." in page.text
     assert "lspci -nn" in page.text
@@ -172,7 +74,7 @@ def test_a_model_that_nobody_knows_is_shown_with_what_dstack_said(looker: Looker
     """The description stands in for it."""
     card = Gpu(slot="1:0", product_id="10de:ffff", description="Odd Corporation", is_free=False)
     looker.health.know(GpuInventory(gpus=(card,)))
-    text = _Parsed(looker.look()).text
+    text = Parsed(looker.look()).text
     assert "Unknown model" in text
     assert "Odd Corporation" in text
 
@@ -190,7 +92,7 @@ def test_whatever_dstack_says_the_page_has_the_same_tags(text: str, language: st
         )
         for each in ("x", f"x{text}")
     )
-    assert _Parsed(hostile).tags == _Parsed(plain).tags
+    assert Parsed(hostile).tags == Parsed(plain).tags
 
 
 def test_long_texts_and_long_lists_are_cut(looker: Looker) -> None:
@@ -209,7 +111,7 @@ def test_long_texts_and_long_lists_are_cut(looker: Looker) -> None:
 def test_a_past_that_cannot_be_read_leaves_the_present(looker: Looker) -> None:
     """The page says so, and shows the rest."""
     looker.past.broken = True
-    text = _Parsed(looker.look()).text
+    text = Parsed(looker.look()).text
     assert text.count("The history cannot be read now.") == 2
     assert "H200 SXM 141GB" in text
     assert "secret" not in text
@@ -218,7 +120,7 @@ def test_a_past_that_cannot_be_read_leaves_the_present(looker: Looker) -> None:
 def test_unknown_time_is_shown_as_unknown(looker: Looker) -> None:
     """With a look of its own, and never as up."""
     looker.past.day = (0.0, 0.0, 1.0)
-    page = _Parsed(looker.look())
+    page = Parsed(looker.look())
     looks = {
         str(attributes["class"]).split()[0]
         for tag, attributes in page.tags
@@ -242,12 +144,12 @@ def test_a_share_is_never_rounded_to_all_or_nothing(
 ) -> None:
     """A second of an outage is no 100 %."""
     looker.past.day = day
-    assert shown in _Parsed(looker.look()).text
+    assert shown in Parsed(looker.look()).text
 
 
 def test_the_latest_changes_say_how_long_each_lasted(looker: Looker) -> None:
     """Down and unknown look different, and a gap says what it was."""
-    text = " ".join(_Parsed(looker.look()).text.split())
+    text = " ".join(Parsed(looker.look()).text.split())
     assert "Not running dstack-backend was stopped, or its machine was off 1 h" in text
     assert "Unavailable Connection error: connection refused 1 h" in text
 
@@ -278,7 +180,7 @@ def test_the_policy_lets_nothing_in_but_our_own_files(looker: Looker) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"
     assert {"Accept", "Accept-Language"} <= set(response.headers["vary"].split(", "))
-    for tag, attributes in _Parsed(response.text).tags:
+    for tag, attributes in Parsed(response.text).tags:
         assert tag != "style"
         assert tag != "script" or attributes["src"]
         assert not [name for name in attributes if name == "style" or name.startswith("on")]
@@ -286,7 +188,7 @@ def test_the_policy_lets_nothing_in_but_our_own_files(looker: Looker) -> None:
 
 def test_each_link_and_each_file_leads_somewhere_here(looker: Looker) -> None:
     """They are relative, so that the page works below a path as well."""
-    page = _Parsed(looker.look())
+    page = Parsed(looker.look())
     targets = {
         str(attributes.get("href") or attributes.get("src"))
         for tag, attributes in page.tags
@@ -300,7 +202,7 @@ def test_each_link_and_each_file_leads_somewhere_here(looker: Looker) -> None:
 
 def test_a_file_is_cached_for_ever_under_its_version_only(looker: Looker) -> None:
     """Another version's address is not there: it must never be remembered with our content."""
-    page = _Parsed(looker.look())
+    page = Parsed(looker.look())
     (script,) = (str(attributes["src"]) for tag, attributes in page.tags if tag == "script")
     headers = looker.client.get(f"/{script}").headers
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -327,17 +229,3 @@ def test_programs_go_on_getting_json(looker: Looker) -> None:
         body: Any = response.json()
         assert body["name"] == "dstack-backend"
         assert {"Accept", "Accept-Language"} <= set(response.headers["vary"].split(", "))
-
-
-@pytest.mark.parametrize(
-    ("sentence", "badge"), [(NOT_RUNNING, "Not running"), (SET_BACK, "Unknown")]
-)
-def test_a_time_of_which_nothing_is_known_says_why(
-    looker: Looker, sentence: str, badge: str
-) -> None:
-    """Only of a service that did not run it says so."""
-    gap = HistoryEntry(at=EPOCH, before=None, after=None, reason=None, sentence=sentence, number=1)
-    looker.past.entries = [gap]
-    page = looker.look()
-    assert f'<span class="badge unknown">{badge}</span>' in page
-    assert (SET_BACK in page) == (sentence == SET_BACK)
