@@ -1,12 +1,12 @@
 """The entries for times of which nothing is known: what they make of the uptime."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dstack_backend.domain import Reason, Status
+from dstack_backend.domain import Status
 from dstack_backend.domain.gaps import (
     NOT_KEPT,
     SET_BACK,
@@ -17,29 +17,10 @@ from dstack_backend.domain.gaps import (
     taken_over,
 )
 from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry, Known, Span, spans, uptime
-from dstack_backend.testing.past_strategies import PAST_BEGINS
 from dstack_backend.testing.strategies import history_entries, pasts
+from tests.unit.past_entries import at, down, up
 
 SECONDS = st.integers(-30, 150)
-
-
-def at(second: float) -> datetime:
-    """A moment of the past."""
-    return PAST_BEGINS + timedelta(seconds=second)
-
-
-def up(second: float) -> HistoryEntry:
-    """Available from a second on."""
-    return HistoryEntry(
-        at=at(second), before=None, after=Status.AVAILABLE, reason=None, sentence="8 GPUs, 5 free"
-    )
-
-
-def down(second: float) -> HistoryEntry:
-    """Unavailable from a second on."""
-    return replace(
-        up(second), after=Status.UNAVAILABLE, reason=Reason.TIMED_OUT, sentence="Connection error"
-    )
 
 
 @given(pasts(), SECONDS, SECONDS)

@@ -23,22 +23,10 @@ from dstack_backend.domain.history import (
     uptime,
 )
 from dstack_backend.domain.status import assess
-from dstack_backend.testing.past_strategies import PAST_BEGINS
 from dstack_backend.testing.strategies import history_entries, pasts
+from tests.unit.past_entries import at, up
 
 SECONDS = st.integers(-30, 150)
-
-
-def at(second: float) -> datetime:
-    """A moment of the past."""
-    return PAST_BEGINS + timedelta(seconds=second)
-
-
-def up(second: float) -> HistoryEntry:
-    """Available from a second on."""
-    return HistoryEntry(
-        at=at(second), before=None, after=Status.AVAILABLE, reason=None, sentence="8 GPUs, 5 free"
-    )
 
 
 def known_in(second: int, entries: list[HistoryEntry], alive_until: int) -> Known:
