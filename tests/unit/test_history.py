@@ -227,3 +227,12 @@ def test_a_long_past_is_divided_to_its_end() -> None:
     parts = [Span(at(n), at(n + 1), Known.DOWN if n % 2 else Known.UP) for n in range(1000)]
     slots = timeline(parts, at(0), at(1000), 10)
     assert slots == [Uptime(50.0, 50.0, 0.0)] * 10
+
+
+def test_a_clock_that_shows_a_time_before_this_service_was_not_set() -> None:
+    """The last second of 2024 counts for nothing, the first of 2025 does."""
+    new_year = datetime(2025, 1, 1, tzinfo=UTC)
+    end = new_year + timedelta(seconds=10)
+    for late, known in (0, Known.UP), (1, Known.UNKNOWN):
+        entry = replace(up(0), at=new_year - timedelta(seconds=late))
+        assert {part.known for part in spans([entry], new_year, end, end)} == {known}
