@@ -16,10 +16,10 @@ test: $(STAMP) ## all tests
 faults: $(STAMP) ## the whole fault suite, about 8 minutes
 	@$(BIN)/python -m pytest tests/faults
 
-fuzz: $(STAMP) ## Hypothesis with many examples, about 4 minutes; FACTOR=20 for longer
+fuzz: $(STAMP) ## Hypothesis with many examples, about 2 minutes; FACTOR=20 for longer
 	@FUZZ_FACTOR=$(or $(FACTOR),1) $(BIN)/python -m pytest --timeout=0 tests/fuzz
 
-mutation: $(STAMP) ## changes the domain in hundreds of ways: do the unit tests see it? 10 minutes
+mutation: $(STAMP) ## changes the domain in hundreds of ways: do the unit tests see it? 20 minutes
 	@$(BIN)/python -m tools.mutation $(FILES)
 
 deploy-check: $(STAMP) ## what deploy/ holds; needs Debian's prometheus, prometheus-alertmanager, systemd

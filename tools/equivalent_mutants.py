@@ -33,6 +33,14 @@ EQUIVALENT = {
     ): "a count of none was answered above",
     (
         "history.py",
+        "edges = [since + (until - since) * number // count for number in range(count + 1)]",
+    ): "a matter of less than a microsecond, and the slots still adjoin",
+    (
+        "history.py",
+        "for end, (_, next_known) in zip(begins, marks, strict=False):",
+    ): "both are of one length, as one is made from the other",
+    (
+        "history.py",
         "while position != len(parts) and parts[position].start < end:",
     ): INSIDE,
     (
