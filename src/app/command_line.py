@@ -98,19 +98,14 @@ def _parser() -> argparse.ArgumentParser:
             description=text[0].upper() + text[1:] + ".",
             argument_default=argparse.SUPPRESS,
         )
-        if name == "doctor":
-            shown = "print one JSON object, for tickets; it holds no token and no password"
-            command.add_argument("--json", dest="json", action="store_true", help=shown)
-        if name == "identity":
-            shown = "print one JSON object"
-            command.add_argument("--json", dest="json", action="store_true", help=shown)
+        if name in _JSON:
+            command.add_argument("--json", dest="json", action="store_true", help=_JSON[name])
         if name == "history":
             _add_history_options(command)
     return parser
 
 
 def _add_history_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", dest="json", action="store_true", help="print one JSON object")
     for name, (shown, text) in _HISTORY.items():
         command.add_argument(f"--{name}", dest=name, metavar=shown, help=text)
 
@@ -134,6 +129,11 @@ _TEXTS = {
     "demo": "serve against a simulated DStack with eight H200s that come and go",
     "simulate": "be a DStack for tests: any number of GPUs, any fault, by a script if you like",
     "healthcheck": "ask the running service's /livez; exit 0 if it answers, else 1",
+}
+_JSON = {
+    "identity": "print one JSON object",
+    "doctor": "print one JSON object, for tickets; it holds no token and no password",
+    "history": "print one JSON object",
 }
 _FAULTS = {
     "expected one argument": "it needs a value",

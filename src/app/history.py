@@ -1,6 +1,5 @@
 """The command `history`: the latest changes and the uptime, read from the file of the service."""
 
-import contextlib
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from dstack_backend.adapters.sqlite_history import FILE, SqliteReader
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.history_table import HistoryTold, as_text, window_told
 from dstack_backend.app.settings import load_history_folder
+from dstack_backend.app.streams import write_line
 from dstack_backend.domain.history import WINDOWS, HistoryEntry, HistoryError, spans, uptime
 
 __all__ = ["HistoryOptionError", "run"]
@@ -46,9 +46,7 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
         return NOTHING
     end = None if until else told.alive_at
     text = encode(told).decode() if "json" in options else as_text(told, end)
-    with contextlib.suppress(BrokenPipeError):  # whoever wanted only the first lines has gone
-        sys.stdout.buffer.write(text.encode(errors="replace") + b"\n")
-        sys.stdout.flush()
+    write_line(text)
     return SHOWN
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry, Uptime
+from dstack_backend.domain.history import HistoryEntry, Uptime
 
 __all__ = ["HistoryTold", "WindowTold", "as_text", "window_told"]
 
@@ -114,7 +114,7 @@ def _time(moment: datetime) -> str:
 def _word(entry: HistoryEntry) -> str:
     if entry.after:
         return entry.after.value
-    return "not running" if entry.sentence == NOT_RUNNING else "unknown"
+    return "not running" if entry.is_stop else "unknown"
 
 
 def _why(entry: HistoryEntry) -> str:

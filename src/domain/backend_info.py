@@ -29,7 +29,10 @@ __all__ = [
 
 
 DSTACK = "DStack"
+"""What people call our own source of GPUs."""
+
 DSTACK_TOPIC = "dstack-gpu-monitor"
+"""What a backend beside DStack reports on."""
 
 
 class Identity(Struct, frozen=True, kw_only=True):

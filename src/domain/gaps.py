@@ -44,9 +44,7 @@ def absence(holds: HistoryEntry | None, since: datetime, until: datetime) -> lis
         since: When we were last known to run.
         until: From when on we run again.
     """
-    if holds is None:
-        return []
-    return [_stop(holds, since), replace(holds, at=until, before=None)]
+    return _interruption(holds, since, until, NOT_RUNNING)
 
 
 def set_back(holds: HistoryEntry | None, seen: datetime, now: datetime) -> list[HistoryEntry]:
@@ -59,9 +57,7 @@ def set_back(holds: HistoryEntry | None, seen: datetime, now: datetime) -> list[
         seen: What the clock showed last before.
         now: What it shows now.
     """
-    if holds is None:
-        return []
-    return [_stop(holds, seen, SET_BACK), replace(holds, at=now, before=None)]
+    return _interruption(holds, seen, now, SET_BACK)
 
 
 def lost_entry(first: HistoryEntry) -> HistoryEntry:
@@ -85,6 +81,14 @@ def taken_over(
     if not seen or gap.at > now:
         return list(pending)
     return [replace(seen[-1], at=gap.at, before=None), *(e for e in pending if e.at >= gap.at)]
+
+
+def _interruption(
+    holds: HistoryEntry | None, since: datetime, until: datetime, sentence: str
+) -> list[HistoryEntry]:
+    if holds is None:
+        return []
+    return [_stop(holds, since, sentence), replace(holds, at=until, before=None)]
 
 
 def _stop(last: HistoryEntry, at: datetime, sentence: str = NOT_RUNNING) -> HistoryEntry:

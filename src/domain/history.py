@@ -93,6 +93,11 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     number: int = 0
 
     @property
+    def is_stop(self) -> bool:
+        """We were not running from then on; nothing is known for another cause otherwise."""
+        return self.after is None and self.sentence == NOT_RUNNING
+
+    @property
     def known(self) -> Known:
         """What the time from then on counts as."""
         if self.after is Status.AVAILABLE:

@@ -11,7 +11,7 @@ from litestar.testing import TestClient
 from dstack_backend.adapters.litestar_http import HttpFace
 from dstack_backend.domain import CheckFailure, Gpu, GpuInventory, Reason, Status
 from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry, HistoryError, Uptime
-from dstack_backend.testing.fakes import EPOCH, FakeHealth
+from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeHistory
 
 __all__ = ["BROWSER", "CARD", "ENTRIES", "GOOD", "FakePast", "Looker", "Parsed"]
 
@@ -61,14 +61,9 @@ class FakePast:
     ) -> list[HistoryEntry]:
         """Give entries, the last written first."""
         self._read()
-        found = [
-            entry
-            for entry in reversed(self.entries)
-            if (since is None or entry.at >= since)
-            and (until is None or entry.at < until)
-            and (before is None or entry.number < before)
-        ]
-        return found[:limit]
+        written = FakeHistory()
+        written.append(self.entries, EPOCH)
+        return written.latest(limit, since=since, until=until, before=before)
 
     async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
         """Give slots that are all alike."""

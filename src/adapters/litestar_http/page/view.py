@@ -13,7 +13,7 @@ from dstack_backend.adapters.litestar_http.page.words import duration, percent
 from dstack_backend.adapters.litestar_http.shares import DAY, WINDOWS, share
 from dstack_backend.domain.backend_info import DSTACK, GpuMetadata, Metadata
 from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry, Uptime
+from dstack_backend.domain.history import HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Status
 
@@ -175,7 +175,7 @@ def _shares(total: Uptime) -> dict[str, str | bool | None]:
 def _word(entry: HistoryEntry) -> str:
     if entry.after:
         return entry.after.value
-    return "not_running" if entry.sentence == NOT_RUNNING else "not_recorded"
+    return "not_running" if entry.is_stop else "not_recorded"
 
 
 def _changes(entries: Sequence[HistoryEntry], now: datetime, texts: Texts) -> list[dict[str, Any]]:
@@ -186,7 +186,7 @@ def _changes(entries: Sequence[HistoryEntry], now: datetime, texts: Texts) -> li
             "known": entry.known.value,
             "word": texts.words[_word(entry)],
             "name": texts.advice[entry.reason].name if entry.reason else "",
-            "sentence": "" if entry.sentence == NOT_RUNNING else entry.sentence,
+            "sentence": "" if entry.is_stop else entry.sentence,
             "lasted": duration((end - entry.at).total_seconds(), texts.words),
             "so_far": position == 0,
         }
