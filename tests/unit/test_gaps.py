@@ -111,3 +111,12 @@ def test_a_stop_by_a_clock_that_was_ahead_is_no_take_over() -> None:
     gap = gap_entry(up(0), at(5000))
     assert gap is not None
     assert taken_over(gap, [up(10), down(50)], at(60)) == [up(10), down(50)]
+
+
+def test_only_a_time_in_which_we_did_not_run_is_a_stop() -> None:
+    """Whatever else is said of a time of which nothing is known; and no status is one."""
+    stop, after = absence(up(0), at(1), at(2))
+    assert stop.is_stop
+    for other in (NOT_KEPT, SET_BACK, "Never", "Not running: z", ""):
+        assert not replace(stop, sentence=other).is_stop
+    assert not replace(after, sentence=NOT_RUNNING).is_stop
