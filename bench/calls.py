@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from bench.stage import DESIGNS, service
+from bench.harness import DESIGNS, service
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 
 __all__ = ["table"]

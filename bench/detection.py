@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.stage import DESIGNS, get, service
+from bench.harness import DESIGNS, get, service
 from dstack_backend.testing.simulated_dstack import Remote, Request, SimulatedDStack, in_thread
 
 __all__ = ["table"]

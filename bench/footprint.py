@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from bench.stage import DESIGNS, nginx, pss, service
+from bench.harness import DESIGNS, nginx, pss, service
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 
 __all__ = ["table"]

@@ -7,9 +7,9 @@ import time
 import timeit
 from functools import partial
 
-from bench.stage import get, pss, service
-from dstack_backend.adapters.httpx_dstack.listing import decode_listing
-from dstack_backend.domain import CheckFailure, Gpu, answer_with, assess
+from bench.harness import get, pss, service
+from dstack_backend.adapters.httpx_dstack.decode import decode_listing
+from dstack_backend.domain import CheckFailure, Gpu, assess, encode_health
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 
 __all__ = ["connections_table", "gpus_table"]
@@ -76,8 +76,8 @@ async def _beside(count: int, port: int, pid: int) -> list[str]:
 def _work(listing: bytes) -> None:
     result = decode_listing(listing)
     if isinstance(result, CheckFailure):
-        raise TypeError(result.sentence)
-    answer_with(assess(result))
+        raise TypeError(result.message)
+    encode_health(assess(result))
 
 
 def _gpu(number: int) -> Gpu:

@@ -11,9 +11,9 @@ import signal
 from litestar import Litestar, MediaType, Response, get
 
 from dstack_backend.adapters.granian_server import event_loop, free_address, serve
+from dstack_backend.app.config.settings import load
 from dstack_backend.app.container import Container
-from dstack_backend.app.settings import load
-from dstack_backend.domain import answer_with, assess
+from dstack_backend.domain import assess, encode_health
 
 
 async def main() -> None:
@@ -23,7 +23,7 @@ async def main() -> None:
 
     @get("/health")
     async def health() -> Response[bytes]:
-        answer = answer_with(assess(await dstack.list_gpus()))
+        answer = encode_health(assess(await dstack.list_gpus()))
         code = 200 if answer.available else 503
         return Response(answer.body, media_type=MediaType.JSON, status_code=code)
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from bench.stage import get, nginx, service
+from bench.harness import get, nginx, service
 from dstack_backend.testing.simulated_dstack import Request, SimulatedDStack, in_thread
 
 __all__ = ["table"]

@@ -14,9 +14,9 @@ from werkzeug import Request, Response
 from werkzeug.serving import run_simple
 
 from dstack_backend import domain
-from dstack_backend.domain import CheckFailure, CheckResult, GpuInventory, Moment, Reason
+from dstack_backend.domain import CheckFailure, CheckResult, GpuInventory, Reason, Timestamp
 
-POLICY, IDENTITY = domain.Policy(interval=5.0), domain.Identity(topic="file-gpu-monitor")
+POLICY, IDENTITY = domain.CheckPolicy(interval=5.0), domain.NodeIdentity(topic="file-gpu-monitor")
 HEADERS = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
 
 
@@ -24,19 +24,19 @@ class Backend:
     """Checks the file for ever. Requests read one frozen value, so there is no lock."""
 
     def __init__(self, file: Path) -> None:
-        self._state = domain.MonitorState(since=Moment(time.monotonic(), datetime.now(UTC)))
+        self._state = domain.MonitorState(since=Timestamp(time.monotonic(), datetime.now(UTC)))
         threading.Thread(target=self._keep_checking, args=(file,), daemon=True).start()
 
     def health(self) -> Response:
         """Answer `GET /health`."""
         status = domain.status_at(self._state, time.monotonic(), POLICY)
-        answer, kind = domain.answer_with(status, IDENTITY), "application/json"
+        answer, kind = domain.encode_health(status, IDENTITY), "application/json"
         return Response(answer.body, 200 if answer.available else 503, HEADERS, mimetype=kind)
 
     def _keep_checking(self, file: Path) -> None:
         while True:
             started, result = time.monotonic(), _read(file)
-            finished = Moment(time.monotonic(), datetime.now(UTC))
+            finished = Timestamp(time.monotonic(), datetime.now(UTC))
             check = domain.Check(result=result, started=started, finished=finished)
             self._state = domain.observe(self._state, check, POLICY)
             time.sleep(max(0.0, domain.next_check_at(self._state, POLICY) - time.monotonic()))

@@ -10,9 +10,9 @@ import asyncio
 import os
 from pathlib import Path
 
-from dstack_backend.adapters.litestar_http import HttpFace
+from dstack_backend.adapters.litestar_http import HealthApp
+from dstack_backend.app.config.settings import load
 from dstack_backend.app.embed import embed
-from dstack_backend.app.settings import load
 from dstack_backend.domain import CheckFailure, CheckResult, Gpu, GpuInventory, Reason
 
 NVIDIA, DISPLAY = "0x10de", "0x03"
@@ -50,8 +50,8 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="ascii", errors="replace").strip()
 
 
-def create_app() -> HttpFace:
+def create_app() -> HealthApp:
     """Make the service; the folder can be set for a trial."""
     gpus = SysfsGpus(Path(os.environ.get("PCI_DEVICES", "/sys/bus/pci/devices")))
     settings = load({"DATA_DIR": "./sysfs-data", **os.environ}, {})
-    return embed(gpus, settings, topic="sysfs-gpu-monitor", name="sysfs").http_face()
+    return embed(gpus, settings, topic="sysfs-gpu-monitor", name="sysfs").http_app()

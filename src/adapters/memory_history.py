@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from dstack_backend.domain.history import CLOCKS_ARE_SET, HistoryEntry
+from dstack_backend.domain.history.entry import MIN_VALID_TIME, HistoryEntry
 
 __all__ = ["MemoryHistory"]
 
@@ -67,7 +67,7 @@ class MemoryHistory:
     def _count_until(self, moment: datetime) -> int:
         """Give how many there are up to the last one before a moment."""
         places = range(len(self._entries), 0, -1)
-        before = (n for n in places if CLOCKS_ARE_SET <= self._entries[n - 1].at < moment)
+        before = (n for n in places if MIN_VALID_TIME <= self._entries[n - 1].at < moment)
         return next(before, 0)
 
     def close(self) -> None:

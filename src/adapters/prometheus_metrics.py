@@ -20,7 +20,7 @@ from dstack_backend.domain.backend_info import Metadata
 from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.gpu_model import KNOWN_MODELS
+from dstack_backend.domain.gpu.model import KNOWN_MODELS
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Status
 
@@ -63,7 +63,7 @@ class PrometheusMetrics:
                 self._checks.labels("failure", reason)
         ProcessCollector(registry=self._registry)
 
-    def checked(self, check: Check) -> None:
+    def on_check(self, check: Check) -> None:
         """Count a check."""
         if check.failure:
             self._checks.labels("failure", check.failure.reason).inc()
@@ -71,7 +71,7 @@ class PrometheusMetrics:
             self._checks.labels("success", "").inc()
         self._duration.observe(check.duration)
 
-    def changed(self, change: Change) -> None:
+    def on_change(self, change: Change) -> None:
         """Count a turn of the status."""
         if change.turned:
             self._changes.inc()
@@ -108,7 +108,7 @@ class _Scrape(Collector):
             yield _labelled(
                 "dstack_backend_unavailable_reason",
                 "Why the node is unavailable: the code, and the sentence that goes with it.",
-                {"reason": report.reason, "sentence": report.reason.summary},
+                {"reason": report.reason, "message": report.reason.summary},
             )
         if report.last_success:
             yield GaugeMetricFamily(

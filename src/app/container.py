@@ -9,21 +9,21 @@ from collections.abc import Sequence
 
 from dependency_injector import containers, providers
 
-from dstack_backend.adapters.httpx_dstack import HeldConnection, HttpxDStack
-from dstack_backend.adapters.litestar_http import HttpFace
+from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, HttpxDStack
+from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.adapters.stdlib_logging import LogObserver
 from dstack_backend.adapters.system_clock import SystemClock
-from dstack_backend.app.broadcast import Broadcast
-from dstack_backend.app.history_writer import HistoryWriter
+from dstack_backend.app.config.settings import Settings
+from dstack_backend.app.history.open import opener
+from dstack_backend.app.history.past import RecordedPast
+from dstack_backend.app.history.recorder import Recorder
+from dstack_backend.app.history.unwritten import Unwritten
+from dstack_backend.app.history.writer import HistoryWriter
 from dstack_backend.app.identity import identity_of
-from dstack_backend.app.lifespan import checking
-from dstack_backend.app.monitor import Monitor
-from dstack_backend.app.open_history import opener
-from dstack_backend.app.past import RecordedPast
-from dstack_backend.app.recorder import Recorder
-from dstack_backend.app.settings import Settings
-from dstack_backend.app.unwritten import Unwritten
+from dstack_backend.app.monitoring.monitor import Monitor
+from dstack_backend.app.monitoring.notifier import Notifier
+from dstack_backend.app.server.lifespan import make_lifespan
 from dstack_backend.domain.ports import Observer
 
 __all__ = ["Container"]
@@ -46,8 +46,8 @@ class Container(containers.DeclarativeContainer):
         credentials=settings.provided.credentials,
         tls=settings.provided.tls,
     )
-    presence = providers.Singleton(
-        HeldConnection, settings.provided.dstack, timeout=settings.provided.policy.timeout
+    watcher = providers.Singleton(
+        ConnectionWatcher, settings.provided.dstack, timeout=settings.provided.policy.timeout
     )
     log = providers.Singleton(LogObserver)
     metrics = providers.Singleton(PrometheusMetrics)
@@ -58,7 +58,7 @@ class Container(containers.DeclarativeContainer):
     )
     recorder = providers.Singleton(Recorder, history_writer, unwritten, clock)
     past = providers.Singleton(RecordedPast, history_writer, unwritten, clock)
-    news = providers.Singleton(Broadcast)
+    news = providers.Singleton(Notifier)
     more_observers = providers.Object[Sequence[Observer]](())
     observers = providers.Callable(_all, log, metrics, recorder, news, more=more_observers)
     monitor = providers.Singleton(
@@ -68,11 +68,11 @@ class Container(containers.DeclarativeContainer):
         policy=settings.provided.policy,
         identity=identity,
         observers=observers,
-        presence=presence,
+        watcher=watcher,
     )
-    lifespan = providers.Singleton(checking, monitor=monitor, clock=clock, recorder=recorder)
-    http_face = providers.Singleton(
-        HttpFace,
+    lifespan = providers.Singleton(make_lifespan, monitor=monitor, clock=clock, recorder=recorder)
+    http_app = providers.Singleton(
+        HealthApp,
         health=monitor,
         exposition=metrics.provided.render,
         lifespan=lifespan,

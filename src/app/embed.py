@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 
+from dstack_backend.app.config.settings import Settings
 from dstack_backend.app.container import Container
 from dstack_backend.app.identity import identity_of
-from dstack_backend.app.settings import Settings
-from dstack_backend.app.wakeup import Silence
-from dstack_backend.domain.ports import DStack, Observer, Presence
+from dstack_backend.app.monitoring.wakeup import NullWatcher
+from dstack_backend.domain.ports import ConnectivityWatcher, GpuSource, Observer
 
 __all__ = ["embed"]
 
 
 def embed(
-    source: DStack,
+    source: GpuSource,
     settings: Settings,
     *,
     topic: str,
     name: str,
-    presence: Presence | None = None,
+    watcher: ConnectivityWatcher | None = None,
     observers: Sequence[Observer] = (),
 ) -> Container:
     """Put a source of GPUs in DStack's place; nothing is opened and nobody is asked yet.
@@ -36,7 +36,7 @@ def embed(
     return Container(
         settings=settings,
         dstack=source,
-        presence=presence or Silence(),
+        watcher=watcher or NullWatcher(),
         identity=identity_of(settings, topic=topic, source=name),
         more_observers=tuple(observers),
     )

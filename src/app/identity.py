@@ -8,12 +8,12 @@ from msgspec.json import encode
 
 from dstack_backend.adapters.ip_address import AUTO, outgoing_address
 from dstack_backend.adapters.nostr_keys import MissingLibraryError, create_key, npub, read_key
-from dstack_backend.app.settings import SettingError, Settings
-from dstack_backend.domain.backend_info import DSTACK, DSTACK_TOPIC, Identity
+from dstack_backend.app.config.settings import SettingError, Settings
+from dstack_backend.domain.backend_info import DSTACK, DSTACK_TOPIC, NodeIdentity
 from dstack_backend.domain.check import CheckResult
 from dstack_backend.domain.failure import CheckFailure
-from dstack_backend.domain.inventory import GpuInventory
-from dstack_backend.domain.node_type import NoNodeType, node_type
+from dstack_backend.domain.gpu.inventory import GpuInventory
+from dstack_backend.domain.gpu.node_type import NoNodeType, node_type
 
 __all__ = ["IdentityReport", "PublicKey", "as_json", "as_text", "identity_of", "report_identity"]
 
@@ -43,7 +43,9 @@ class IdentityReport(Struct, frozen=True, kw_only=True):
     ip_address: str | UnsetType = UNSET
 
 
-def identity_of(settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = DSTACK) -> Identity:
+def identity_of(
+    settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = DSTACK
+) -> NodeIdentity:
     """Build the identity; of a secret key nothing but its public key is kept.
 
     Args:
@@ -55,7 +57,7 @@ def identity_of(settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = 
         SettingError: There is no usable key in the file, or it cannot be made.
     """
     derived = _derived_keys(settings)
-    return Identity(
+    return NodeIdentity(
         topic=topic,
         source=source,
         pubkeys=tuple(dict.fromkeys((*settings.pubkeys, *derived))),
@@ -63,7 +65,7 @@ def identity_of(settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = 
     )
 
 
-def report_identity(identity: Identity, result: CheckResult) -> IdentityReport:
+def report_identity(identity: NodeIdentity, result: CheckResult) -> IdentityReport:
     """Put together what the operator needs, from the identity and one check."""
     kind = node_type(result) if isinstance(result, GpuInventory) else result
     return IdentityReport(
@@ -128,7 +130,7 @@ def _why_not(kind: str | NoNodeType | CheckFailure) -> str | None:
         case NoNodeType():
             return kind.value
         case CheckFailure():
-            return kind.sentence
+            return kind.message
         case _:
             return None
 

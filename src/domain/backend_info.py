@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from dstack_backend.domain.gpu_model import model_of
-from dstack_backend.domain.inventory import Gpu, GpuInventory
+from dstack_backend.domain.gpu.inventory import Gpu, GpuInventory
+from dstack_backend.domain.gpu.model import model_of
 from dstack_backend.domain.status import BackendStatus, Status
 
 __all__ = [
@@ -18,24 +18,24 @@ __all__ = [
     "DSTACK_TOPIC",
     "BackendInfo",
     "GpuMetadata",
-    "HealthAnswer",
-    "Identity",
+    "HealthResponse",
     "Metadata",
-    "answer_with",
+    "NodeIdentity",
     "describe",
     "describe_inventory",
     "encode",
+    "encode_health",
 ]
 
 
-DSTACK = "DStack"
+DSTACK = "GpuSource"
 """What people call our own source of GPUs."""
 
 DSTACK_TOPIC = "dstack-gpu-monitor"
 """What a backend beside DStack reports on."""
 
 
-class Identity(Struct, frozen=True, kw_only=True):
+class NodeIdentity(Struct, frozen=True, kw_only=True):
     """Who the backend is to the network.
 
     Attributes:
@@ -105,7 +105,7 @@ class BackendInfo(Struct, frozen=True, kw_only=True):
     ip_address: str | UnsetType = UNSET
 
 
-class HealthAnswer(Struct, frozen=True):
+class HealthResponse(Struct, frozen=True):
     """BackendInfo in its encoded form, made once and handed out as often as it is asked for.
 
     Attributes:
@@ -120,11 +120,11 @@ class HealthAnswer(Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 
 
-def describe(status: BackendStatus, identity: Identity | None = None) -> BackendInfo:
+def describe(status: BackendStatus, identity: NodeIdentity | None = None) -> BackendInfo:
     """Turn a status into the answer that the worker reads."""
-    identity = identity or Identity()
+    identity = identity or NodeIdentity()
     if status.inventory is None:
-        metadata = status.sentence
+        metadata = status.message
     else:
         metadata = _encoder.encode(describe_inventory(status.inventory)).decode()
     return BackendInfo(
@@ -166,7 +166,7 @@ def encode(info: BackendInfo) -> bytes:
     return _encoder.encode(info)
 
 
-def answer_with(status: BackendStatus, identity: Identity | None = None) -> HealthAnswer:
+def encode_health(status: BackendStatus, identity: NodeIdentity | None = None) -> HealthResponse:
     """Turn a status into the encoded answer."""
     available = status.status is Status.AVAILABLE
-    return HealthAnswer(available, encode(describe(status, identity)))
+    return HealthResponse(available, encode(describe(status, identity)))

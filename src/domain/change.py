@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.moment import Moment
 from dstack_backend.domain.status import BackendStatus, Status
+from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = ["Change", "change_between"]
 
@@ -18,7 +18,7 @@ class Change(Struct, frozen=True):
         after: What holds from then on.
     """
 
-    at: Moment
+    at: Timestamp
     before: BackendStatus
     after: BackendStatus
 
@@ -28,7 +28,7 @@ class Change(Struct, frozen=True):
         return self.before.status != self.after.status
 
 
-def change_between(before: BackendStatus, after: BackendStatus, at: Moment) -> Change | None:
+def change_between(before: BackendStatus, after: BackendStatus, at: Timestamp) -> Change | None:
     """Give the change from one status to the next; `None` where there is no news.
 
     News are another status, another reason, and GPUs that all went or came while available. Other

@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from dstack_backend.domain.failure import CheckFailure
-from dstack_backend.domain.inventory import GpuInventory
-from dstack_backend.domain.moment import Moment
+from dstack_backend.domain.gpu.inventory import GpuInventory
+from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = ["Check", "CheckResult"]
 
@@ -23,7 +23,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
     result: CheckResult
     started: float
-    finished: Moment
+    finished: Timestamp
 
     @property
     def duration(self) -> float:

@@ -84,6 +84,6 @@ class CheckFailure(Struct, frozen=True):
     detail: str = ""
 
     @property
-    def sentence(self) -> str:
+    def message(self) -> str:
         """One line for people: `<Kind>: <what is wrong>`."""
         return f"{self.reason.kind}: {self.detail}" if self.detail else self.reason.summary

@@ -20,20 +20,20 @@ from msgspec.structs import replace
 
 from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.inventory import GpuInventory
-from dstack_backend.domain.moment import Moment
+from dstack_backend.domain.gpu.inventory import GpuInventory
 from dstack_backend.domain.status import BackendStatus, assess
+from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = [
+    "CheckPolicy",
     "MonitorState",
-    "Policy",
-    "hinted_check_at",
+    "earliest_hinted_check",
+    "effective_result_at",
     "next_check_at",
     "observe",
-    "result_at",
-    "since_at",
-    "stale_from",
+    "stale_at",
     "status_at",
+    "status_since",
 ]
 
 FIRST_RETRY = 1.0
@@ -44,7 +44,7 @@ HINT_PAUSE = 1.0
 """Seconds from the end of a check to the earliest one that a hint asks for."""
 
 
-class Policy(Struct, frozen=True, kw_only=True):
+class CheckPolicy(Struct, frozen=True, kw_only=True):
     """What an operator decides about the checks.
 
     Attributes:
@@ -77,10 +77,10 @@ class MonitorState(Struct, frozen=True, kw_only=True):
         source_version: What the source of GPUs last said of its own version.
     """
 
-    since: Moment
-    standing: CheckResult | None = None
+    since: Timestamp
+    effective_result: CheckResult | None = None
     last_check: Check | None = None
-    last_success: Moment | None = None
+    last_success: Timestamp | None = None
     streak: int = 0
     source_version: str | None = None
 
@@ -90,17 +90,17 @@ class MonitorState(Struct, frozen=True, kw_only=True):
         return self.streak if self.last_check and self.last_check.failure else 0
 
 
-def observe(state: MonitorState, check: Check, policy: Policy) -> MonitorState:
+def observe(state: MonitorState, check: Check, policy: CheckPolicy) -> MonitorState:
     """Give the state after a check has finished."""
     now = check.finished
     last = state.last_check
     in_a_row = last is not None and (last.failure is None) == (check.failure is None)
     streak = state.streak + 1 if in_a_row else 1
-    standing = _standing(state, check, streak, policy)
-    turned = assess(standing).status != status_at(state, now.monotonic, policy).status
+    effective_result = _effective_result(state, check, streak, policy)
+    turned = assess(effective_result).status != status_at(state, now.monotonic, policy).status
     after = MonitorState(
-        since=now if turned else since_at(state, now.monotonic, policy),
-        standing=standing,
+        since=now if turned else status_since(state, now.monotonic, policy),
+        effective_result=effective_result,
         last_check=check,
         last_success=state.last_success,
         streak=streak,
@@ -111,55 +111,57 @@ def observe(state: MonitorState, check: Check, policy: Policy) -> MonitorState:
     return after
 
 
-def _standing(state: MonitorState, check: Check, streak: int, policy: Policy) -> CheckResult:
+def _effective_result(
+    state: MonitorState, check: Check, streak: int, policy: CheckPolicy
+) -> CheckResult:
     """Rules 2 and 3: which result the status rests on after this check."""
-    if state.standing is None:
+    if state.effective_result is None:
         return check.result
-    available = isinstance(state.standing, GpuInventory)
+    available = isinstance(state.effective_result, GpuInventory)
     contradicts = available == isinstance(check.result, CheckFailure)
     if not contradicts:
         return check.result
     threshold = policy.failure_threshold if available else policy.recovery_threshold
     lapsed = available and _is_stale(state, check.finished.monotonic, policy)
-    return check.result if streak >= threshold or lapsed else state.standing
+    return check.result if streak >= threshold or lapsed else state.effective_result
 
 
-def result_at(state: MonitorState, now: float, policy: Policy) -> CheckResult:
+def effective_result_at(state: MonitorState, now: float, policy: CheckPolicy) -> CheckResult:
     """Give the result that holds at `now` (seconds, monotonic), rules 1 and 3 included."""
-    if state.standing is None or state.last_check is None:
+    if state.effective_result is None or state.last_check is None:
         return CheckFailure(Reason.STARTING)
     if _is_stale(state, now, policy):
         age = int(now - state.last_check.finished.monotonic)
         return CheckFailure(Reason.STALE, f"the last check finished {age} s ago")
-    return state.standing
+    return state.effective_result
 
 
-def status_at(state: MonitorState, now: float, policy: Policy) -> BackendStatus:
+def status_at(state: MonitorState, now: float, policy: CheckPolicy) -> BackendStatus:
     """Give the node's status at `now` (seconds, monotonic)."""
-    return assess(result_at(state, now, policy))
+    return assess(effective_result_at(state, now, policy))
 
 
-def since_at(state: MonitorState, now: float, policy: Policy) -> Moment:
+def status_since(state: MonitorState, now: float, policy: CheckPolicy) -> Timestamp:
     """Give the moment from which the status that holds at `now` has held."""
-    available = isinstance(state.standing, GpuInventory)
+    available = isinstance(state.effective_result, GpuInventory)
     if available and state.last_check and _is_stale(state, now, policy):
         return state.last_check.finished + policy.stale_after
     return state.since
 
 
-def stale_from(state: MonitorState, policy: Policy) -> float | None:
+def stale_at(state: MonitorState, policy: CheckPolicy) -> float | None:
     """Give the last second (monotonic) up to which the last check counts; `None` before one."""
     if state.last_check is None:
         return None
     return state.last_check.finished.monotonic + policy.stale_after
 
 
-def _is_stale(state: MonitorState, now: float, policy: Policy) -> bool:
-    limit = stale_from(state, policy)
+def _is_stale(state: MonitorState, now: float, policy: CheckPolicy) -> bool:
+    limit = stale_at(state, policy)
     return limit is not None and now > limit
 
 
-def next_check_at(state: MonitorState, policy: Policy) -> float:
+def next_check_at(state: MonitorState, policy: CheckPolicy) -> float:
     """Give the second (monotonic) at which the next check is due."""
     last = state.last_check
     if last is None:
@@ -174,7 +176,7 @@ def next_check_at(state: MonitorState, policy: Policy) -> float:
     return min(finished + wait, regular)
 
 
-def hinted_check_at(state: MonitorState) -> float:
+def earliest_hinted_check(state: MonitorState) -> float:
     """Give the second (monotonic) from which on a hint is followed."""
     last = state.last_check
     return last.finished.monotonic + HINT_PAUSE if last else state.since.monotonic

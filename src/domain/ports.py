@@ -4,16 +4,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from dstack_backend.domain.backend_info import HealthAnswer
+from dstack_backend.domain.backend_info import HealthResponse
 from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check, CheckResult
-from dstack_backend.domain.history import HistoryEntry, Uptime
+from dstack_backend.domain.history.entry import HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
 
-__all__ = ["DStack", "Health", "History", "News", "Observer", "Past", "Presence"]
+__all__ = [
+    "ConnectivityWatcher",
+    "GpuSource",
+    "Health",
+    "HistoryReader",
+    "HistoryStore",
+    "Observer",
+    "UpdateNotifier",
+]
 
 
-class DStack(Protocol):
+class GpuSource(Protocol):
     """A source of GPUs: DStack itself, or what another backend has in its place."""
 
     async def list_gpus(self) -> CheckResult:
@@ -25,10 +33,10 @@ class DStack(Protocol):
         ...
 
 
-class Presence(Protocol):
+class ConnectivityWatcher(Protocol):
     """Notices, without asking it, that a source of GPUs may have gone or come back."""
 
-    async def changed(self) -> None:
+    async def wait_for_change(self) -> None:
         """Wait for such a sign. It is a hint to check, never a verdict; none may ever come.
 
         A cancelled call releases all that it holds.
@@ -39,7 +47,7 @@ class Presence(Protocol):
 class Health(Protocol):
     """What is known of the node, from memory: no call waits, none asks the source of GPUs."""
 
-    def answer(self) -> HealthAnswer:
+    def answer(self) -> HealthResponse:
         """Give what the worker reads."""
         ...
 
@@ -55,16 +63,16 @@ class Health(Protocol):
 class Observer(Protocol):
     """Is told what happens, after it has been published. It must neither raise nor wait."""
 
-    def checked(self, check: Check) -> None:
+    def on_check(self, check: Check) -> None:
         """Take note of a finished check."""
         ...
 
-    def changed(self, change: Change) -> None:
+    def on_change(self, change: Change) -> None:
         """Take note of a change of status; each comes once."""
         ...
 
 
-class History(Protocol):
+class HistoryStore(Protocol):
     """Keeps entries. Its calls may wait for a disk: they are for threads of their own.
 
     One thread writes: `append`, `prune`, `close`. Any thread may read meanwhile. Each call raises
@@ -109,7 +117,7 @@ class History(Protocol):
         ...
 
 
-class Past(Protocol):
+class HistoryReader(Protocol):
     """What is known of the past, for whoever shows it. It waits for a disk, not for the loop."""
 
     async def latest(
@@ -128,14 +136,14 @@ class Past(Protocol):
         ...
 
 
-class News(Protocol):
+class UpdateNotifier(Protocol):
     """Numbers what there is to see: each check and each change makes an edition."""
 
     @property
-    def edition(self) -> int:
+    def version(self) -> int:
         """The number of the last edition."""
         ...
 
-    async def after(self, edition: int) -> int | None:
+    async def wait_newer(self, version: int) -> int | None:
         """Wait for an edition after the one that was seen; `None`: there will be none any more."""
         ...

@@ -6,9 +6,9 @@ from msgspec import Struct
 
 from dstack_backend.domain.backend_info import Metadata, describe_inventory
 from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.moment import Moment
-from dstack_backend.domain.monitor import MonitorState, Policy, since_at, status_at
+from dstack_backend.domain.monitor import CheckPolicy, MonitorState, status_at, status_since
 from dstack_backend.domain.status import Status
+from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = ["LastCheck", "StatusReport", "report"]
 
@@ -55,14 +55,14 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     inventory: Metadata | None
 
 
-def report(state: MonitorState, now: float, policy: Policy) -> StatusReport:
+def report(state: MonitorState, now: float, policy: CheckPolicy) -> StatusReport:
     """Tell all about the monitor at `now` (seconds, monotonic)."""
     status = status_at(state, now, policy)
     return StatusReport(
         status=status.status,
         reason=status.reason,
-        detail=status.sentence,
-        last_change=since_at(state, now, policy).utc,
+        detail=status.message,
+        last_change=status_since(state, now, policy).utc,
         last_check=_last_check(state, now),
         last_success=_utc(state.last_success),
         consecutive_failures=state.consecutive_failures,
@@ -71,7 +71,7 @@ def report(state: MonitorState, now: float, policy: Policy) -> StatusReport:
     )
 
 
-def _utc(moment: Moment | None) -> datetime | None:
+def _utc(moment: Timestamp | None) -> datetime | None:
     return moment.utc if moment else None
 
 
@@ -83,5 +83,5 @@ def _last_check(state: MonitorState, now: float) -> LastCheck | None:
         age_seconds=round(max(0.0, now - check.finished.monotonic), 3),
         duration_seconds=round(check.duration, 6),
         reason=check.failure.reason if check.failure else None,
-        detail=check.failure.sentence if check.failure else None,
+        detail=check.failure.message if check.failure else None,
     )

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from dstack_backend.domain.check import CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.inventory import GpuInventory
+from dstack_backend.domain.gpu.inventory import GpuInventory
 
 __all__ = ["BackendStatus", "Status", "assess"]
 
@@ -38,14 +38,14 @@ class BackendStatus(Struct, frozen=True):
 
     status: Status
     reason: Reason | None
-    sentence: str
+    message: str
     inventory: GpuInventory | None
 
 
 def assess(result: CheckResult) -> BackendStatus:
     """Turn the result of a check into the status that it means."""
     if isinstance(result, CheckFailure):
-        return BackendStatus(Status.UNAVAILABLE, result.reason, result.sentence, None)
+        return BackendStatus(Status.UNAVAILABLE, result.reason, result.message, None)
     return BackendStatus(Status.AVAILABLE, None, _count(result), result)
 
 

@@ -6,28 +6,28 @@ import itertools
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from dstack_backend.adapters.memory_history import MemoryHistory as FakeHistory
-from dstack_backend.domain.backend_info import HealthAnswer, Identity, answer_with
+from dstack_backend.adapters.memory_history import MemoryHistory as FakeHistoryStore
+from dstack_backend.domain.backend_info import HealthResponse, NodeIdentity, encode_health
 from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.inventory import GpuInventory
-from dstack_backend.domain.moment import Moment
-from dstack_backend.domain.monitor import MonitorState, Policy, observe
+from dstack_backend.domain.gpu.inventory import GpuInventory
+from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
 from dstack_backend.domain.report import StatusReport, report
 from dstack_backend.domain.status import assess
-from dstack_backend.testing.fake_past import FakeNews, FakePast
+from dstack_backend.domain.timestamp import Timestamp
+from dstack_backend.testing.fake_history import FakeHistory, FakeNotifier
 
 __all__ = [
     "EPOCH",
     "ORIGIN",
     "FakeClock",
-    "FakeDStack",
+    "FakeGpuSource",
     "FakeHealth",
     "FakeHistory",
-    "FakeNews",
-    "FakePast",
-    "FakePresence",
+    "FakeHistoryStore",
+    "FakeNotifier",
+    "FakeWatcher",
     "RecordingObserver",
 ]
 
@@ -84,7 +84,7 @@ async def _let_run() -> None:
         await asyncio.sleep(0)
 
 
-class FakeDStack:
+class FakeGpuSource:
     """A DStack whose results are scripted.
 
     Attributes:
@@ -155,7 +155,7 @@ def _one_by_one(results: Sequence[CheckResult]) -> Callable[[], CheckResult]:
     return lambda: remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
 
-class FakePresence:
+class FakeWatcher:
     """Gives a hint when it is told to.
 
     Attributes:
@@ -171,7 +171,7 @@ class FakePresence:
         """Let one call return: the one that waits, or else the next."""
         self._hint.set()
 
-    async def changed(self) -> None:
+    async def wait_for_change(self) -> None:
         """Wait for the next hint."""
         self.listeners += 1
         try:
@@ -192,24 +192,24 @@ class FakeHealth:
 
     def __init__(self, result: CheckResult | None = None) -> None:
         """Know what one check has brought; by default nothing: `starting`."""
-        self.health_answer: HealthAnswer
+        self.health_answer: HealthResponse
         self.status_report: StatusReport
         self.ready: bool
         self.know(result)
 
-    def know(self, result: CheckResult | None, identity: Identity | None = None) -> None:
+    def know(self, result: CheckResult | None, identity: NodeIdentity | None = None) -> None:
         """Set all three to what one check has brought; `None`: no check has finished."""
-        start = Moment(ORIGIN, EPOCH)
+        start = Timestamp(ORIGIN, EPOCH)
         state = MonitorState(since=start)
         if result is not None:
             check = Check(result=result, started=ORIGIN, finished=start + 0.25)
-            state = observe(state, check, Policy())
+            state = observe(state, check, CheckPolicy())
         status = assess(CheckFailure(Reason.STARTING) if result is None else result)
-        self.health_answer = answer_with(status, identity)
-        self.status_report = report(state, ORIGIN + 1.0, Policy())
+        self.health_answer = encode_health(status, identity)
+        self.status_report = report(state, ORIGIN + 1.0, CheckPolicy())
         self.ready = result is not None
 
-    def answer(self) -> HealthAnswer:
+    def answer(self) -> HealthResponse:
         """Give `health_answer`."""
         return self.health_answer
 
@@ -235,10 +235,10 @@ class RecordingObserver:
         self.checks: list[Check] = []
         self.changes: list[Change] = []
 
-    def checked(self, check: Check) -> None:
+    def on_check(self, check: Check) -> None:
         """Keep a check."""
         self.checks.append(check)
 
-    def changed(self, change: Change) -> None:
+    def on_change(self, change: Change) -> None:
         """Keep a change."""
         self.changes.append(change)

@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from dstack_backend.domain.check import Check, CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.inventory import Gpu, GpuInventory
-from dstack_backend.domain.moment import Moment
-from dstack_backend.domain.monitor import MonitorState, Policy, observe
-from dstack_backend.testing.past_strategies import history_entries, pasts
+from dstack_backend.domain.gpu.inventory import Gpu, GpuInventory
+from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
+from dstack_backend.domain.timestamp import Timestamp
+from dstack_backend.testing.history_strategies import history_entries, pasts
 
 __all__ = [
     "CHECK_REASONS",
-    "History",
+    "HistoryStore",
     "check_results",
     "failures",
     "gpus",
@@ -99,19 +99,19 @@ def check_results() -> SearchStrategy[CheckResult]:
     return st.one_of(inventories(), failures())
 
 
-def moments() -> SearchStrategy[Moment]:
+def moments() -> SearchStrategy[Timestamp]:
     """Moments; the wall clock has nothing to do with the monotonic one."""
     years = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001 - next line
     wall = years.map(lambda naive: naive.replace(tzinfo=UTC))
-    return st.builds(Moment, st.floats(0, 1e6), wall)
+    return st.builds(Timestamp, st.floats(0, 1e6), wall)
 
 
-def policies() -> SearchStrategy[Policy]:
+def policies() -> SearchStrategy[CheckPolicy]:
     """Policies that the settings allow."""
     thresholds = st.integers(1, 4)
     seconds = st.floats(0.1, 600)
     return st.builds(
-        Policy,
+        CheckPolicy,
         interval=seconds,
         timeout=seconds,
         failure_threshold=thresholds,
@@ -119,7 +119,7 @@ def policies() -> SearchStrategy[Policy]:
     )
 
 
-class History(Struct, frozen=True):
+class HistoryStore(Struct, frozen=True):
     """What a monitor went through.
 
     Attributes:
@@ -129,8 +129,8 @@ class History(Struct, frozen=True):
         now: A second (monotonic) not before the last of them.
     """
 
-    policy: Policy
-    start: Moment
+    policy: CheckPolicy
+    start: Timestamp
     checks: tuple[Check, ...]
     now: float
 
@@ -157,7 +157,7 @@ _TURNS: tuple[CheckResult, ...] = (
 
 
 @st.composite
-def histories(draw: DrawFn, least: int = 0) -> History:
+def histories(draw: DrawFn, least: int = 0) -> HistoryStore:
     """Sequences of checks, with pauses that make them stale, and a wall clock that jumps."""
     policy = draw(policies())
     pauses = st.floats(0, 2 * policy.stale_after) | st.just(policy.stale_after)
@@ -168,8 +168,8 @@ def histories(draw: DrawFn, least: int = 0) -> History:
         started = now + draw(pauses)
         now = started + draw(st.floats(0, policy.timeout))
         wall = start.utc + timedelta(seconds=draw(st.integers(-9999, 9999)))
-        checks.append(Check(result=result, started=started, finished=Moment(now, wall)))
-    return History(policy, start, tuple(checks), now + draw(pauses))
+        checks.append(Check(result=result, started=started, finished=Timestamp(now, wall)))
+    return HistoryStore(policy, start, tuple(checks), now + draw(pauses))
 
 
 def json_values() -> SearchStrategy[object]:

@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
-from tests.browser.past import write_past
-from tests.browser.stage import Stage
-from tests.contract.service import Service
+from tests.browser.harness import SimulatedNode
+from tests.browser.history import write_past
+from tests.contract.process.service import Service
 
 ARGUMENTS = [
     "--no-sandbox",  # a container's root has no other way
@@ -40,7 +40,7 @@ def chromium() -> Generator[Browser]:
 
 
 @contextmanager
-def stage(browser: Browser, folder: Path) -> Generator[Stage]:
+def stage(browser: Browser, folder: Path) -> Generator[SimulatedNode]:
     """Run a service with a past beside a DStack, and look at it."""
     data = folder / "data"
     write_past(data)
@@ -69,7 +69,7 @@ def stage(browser: Browser, folder: Path) -> Generator[Stage]:
             ends.callback(process.kill)
             return process
 
-        made = Stage(browser, remote, serve, start_again)
+        made = SimulatedNode(browser, remote, serve, start_again)
         ends.callback(made.close)
         yield made
 
@@ -82,21 +82,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def staged(browser: Browser, tmp_path: Path) -> Iterator[Stage]:
+def staged(browser: Browser, tmp_path: Path) -> Iterator[SimulatedNode]:
     """A service, its DStack, and a browser."""
     with stage(browser, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def page(staged: Stage) -> Page:
+def page(staged: SimulatedNode) -> Page:
     """The page of an available node, in English."""
     staged.service.wait_for(None)
     return staged.open()
 
 
 @pytest.fixture(autouse=True)
-def innocent(staged: Stage) -> Iterator[None]:
+def innocent(staged: SimulatedNode) -> Iterator[None]:
     """Whatever is shown, no script fails, the policy stops nothing, and nobody else is asked."""
     yield
     assert staged.complaints == []

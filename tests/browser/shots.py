@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tests.browser.conftest import chromium, stage
-from tests.browser.stage import Stage
+from tests.browser.harness import SimulatedNode
 
 __all__ = ["ALL", "README", "Shot", "take"]
 
@@ -72,7 +72,7 @@ def take(folder: Path, shots: list[Shot]) -> None:
             _shoot(staged, folder, shot)
 
 
-def _shoot(staged: Stage, folder: Path, shot: Shot) -> None:
+def _shoot(staged: SimulatedNode, folder: Path, shot: Shot) -> None:
     page = staged.open(
         viewport={"width": shot.width, "height": shot.height or 800},
         color_scheme=shot.scheme,

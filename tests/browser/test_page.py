@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from dstack_backend.domain import Gpu
 from dstack_backend.testing.simulated_dstack import EIGHT_H200
 from tests.browser.axe import faults
-from tests.browser.stage import PATIENCE, Stage
+from tests.browser.harness import READ_TIMEOUT, SimulatedNode
 
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
@@ -42,7 +42,7 @@ def test_an_available_node_shows_itself_at_a_glance(page: Page) -> None:
     expect(page.locator("#changes tbody tr")).to_have_count(12)
 
 
-def test_an_unavailable_node_says_why_and_what_to_do(staged: Stage) -> None:
+def test_an_unavailable_node_says_why_and_what_to_do(staged: SimulatedNode) -> None:
     """With the reason's code and sentence, and its cures."""
     staged.dstack.crash()
     staged.service.wait_for("connection_refused")
@@ -55,7 +55,7 @@ def test_an_unavailable_node_says_why_and_what_to_do(staged: Stage) -> None:
     expect(page.get_by_text("Nobody knows the GPUs")).to_be_visible()
 
 
-def test_hostile_text_stays_text(staged: Stage) -> None:
+def test_hostile_text_stays_text(staged: SimulatedNode) -> None:
     """Markup, templates and directions from DStack are shown as they are, and do nothing."""
     card = Gpu(slot=HOSTILE, product_id="<b>", description="x" * 5000 + HOSTILE, is_free=True)
     staged.dstack.dstack.gpus = [card, *EIGHT_H200]
@@ -68,7 +68,7 @@ def test_hostile_text_stays_text(staged: Stage) -> None:
     assert _overflow(page) == 0
 
 
-def test_a_printed_page_keeps_its_timelines_and_its_dark_text(staged: Stage) -> None:
+def test_a_printed_page_keeps_its_timelines_and_its_dark_text(staged: SimulatedNode) -> None:
     """Browsers leave out backgrounds, and paper is white also where the screen is dark."""
     page = staged.open(color_scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
@@ -82,7 +82,7 @@ def test_a_printed_page_keeps_its_timelines_and_its_dark_text(staged: Stage) -> 
     [("en-GB", "en", "Available"), ("zh-CN", "zh-CN", "可用"), ("zh-TW", "zh-CN", "可用")],
 )
 def test_the_browser_s_language_is_spoken(
-    staged: Stage, locale: str, lang: str, heading: str
+    staged: SimulatedNode, locale: str, lang: str, heading: str
 ) -> None:
     """English or Chinese, and the page says which."""
     staged.service.wait_for(None)
@@ -91,16 +91,16 @@ def test_the_browser_s_language_is_spoken(
     assert page.locator("html").get_attribute("lang") == lang
 
 
-def test_the_language_can_be_switched_and_stays(page: Page, staged: Stage) -> None:
+def test_the_language_can_be_switched_and_stays(page: Page, staged: SimulatedNode) -> None:
     """By a link; what comes in later is in that language too."""
     page.get_by_role("link", name="中文").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("可用")
     staged.dstack.crash()
-    expect(page.get_by_role("heading", level=1)).to_have_text("不可用", timeout=PATIENCE)
+    expect(page.get_by_role("heading", level=1)).to_have_text("不可用", timeout=READ_TIMEOUT)
     expect(page.get_by_role("heading", name="连接被拒绝")).to_be_visible()
 
 
-def test_without_javascript_all_that_matters_is_there(staged: Stage) -> None:
+def test_without_javascript_all_that_matters_is_there(staged: SimulatedNode) -> None:
     """The verdict, the cure, the past; and it says that it stands still."""
     staged.dstack.crash()
     staged.service.wait_for("connection_refused")
@@ -124,7 +124,7 @@ def test_times_are_shown_in_the_reader_s_zone(page: Page) -> None:
 @pytest.mark.parametrize("reason", [None, "connection_refused"])
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
 def test_a_phone_needs_no_scrolling_sideways(
-    staged: Stage, reason: str | None, locale: str
+    staged: SimulatedNode, reason: str | None, locale: str
 ) -> None:
     """390 pixels are enough, and so are 320."""
     if reason:
@@ -135,7 +135,7 @@ def test_a_phone_needs_no_scrolling_sideways(
     assert _overflow(staged.open(locale=locale, **small)) == 0
 
 
-def test_more_gpus_than_a_page_can_hold_are_counted(staged: Stage) -> None:
+def test_more_gpus_than_a_page_can_hold_are_counted(staged: SimulatedNode) -> None:
     """Of 20,000 some are shown, and how many there are more."""
     many = [replace(EIGHT_H200[0], slot=f"{number:05x}:00.0") for number in range(20_000)]
     staged.dstack.dstack.gpus = many
@@ -149,7 +149,9 @@ def test_more_gpus_than_a_page_can_hold_are_counted(staged: Stage) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("reason", [None, "connection_refused"])
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
-def test_axe_finds_no_fault(staged: Stage, scheme: str, reason: str | None, locale: str) -> None:
+def test_axe_finds_no_fault(
+    staged: SimulatedNode, scheme: str, reason: str | None, locale: str
+) -> None:
     """Every rule that axe has, on a desktop and on a phone."""
     if reason:
         staged.dstack.crash()
@@ -177,7 +179,7 @@ def test_the_keyboard_reaches_every_link_and_shows_where_it_is(page: Page) -> No
     assert seen == page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
 
 
-def test_little_motion_is_wanted(staged: Stage) -> None:
+def test_little_motion_is_wanted(staged: SimulatedNode) -> None:
     """Whoever asks for no motion gets none."""
     staged.service.wait_for(None)
     page = staged.open(reduced_motion="reduce")

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import yaml
 
-from tests.contract.service import Service, free_port, wait_until
+from tests.contract.process.service import Service, free_port, wait_until
 from tests.deploy.programs import DEPLOY, documents, program
 
 __all__ = ["PrometheusServer"]

@@ -9,7 +9,7 @@ import pytest
 from msgspec import Struct
 
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
-from tests.contract.service import Service, wait_until
+from tests.contract.process.service import Service, wait_until
 from tests.deploy.dashboard import DASHBOARD, QUERIES, filled_in
 from tests.deploy.prometheus_server import PrometheusServer
 

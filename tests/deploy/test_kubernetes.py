@@ -14,7 +14,7 @@ from kubernetes_validate import (  # type: ignore[import-untyped] # it has no ty
 )
 
 from dstack_backend import __version__
-from dstack_backend.app.settings import SETTINGS
+from dstack_backend.app.config.settings import SETTINGS
 from tests.deploy.manifests import FILES, FOLDER, KUSTOMIZATION, OBJECTS, container, of_kind, pod
 
 VERSIONS = ("1.29", "1.33", "1.37")

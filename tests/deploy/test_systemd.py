@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dstack_backend.app.settings import SETTINGS, load
+from dstack_backend.app.config.settings import SETTINGS, load
 from tests.deploy.programs import DEPLOY, run
 
 FOLDER = DEPLOY / "systemd"

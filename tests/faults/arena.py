@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dstack_backend.domain import Reason
 from dstack_backend.testing.contracts import check_answer
-from tests.contract.service import Service, wait_until
+from tests.contract.process.service import Service, wait_until
 from tests.faults.polling import Poller
 from tests.faults.process import MEGABYTE, settled, sockets
 
@@ -49,7 +49,7 @@ class Arena:
         return min(counts)
 
     def endure(
-        self, begin: Callable[[], object], end: Callable[[], object], reason: Reason, sentence: str
+        self, begin: Callable[[], object], end: Callable[[], object], reason: Reason, message: str
     ) -> None:
         """Let a fault begin, see what the service says of it, let it end, and see that all is well.
 
@@ -59,7 +59,7 @@ class Arena:
             reason: The code that the service must give.
             sentence: What `/health` must say, but for a position in the answer at its end.
         """
-        self.watch(begin, lambda: self._assert_told(reason, sentence), end)
+        self.watch(begin, lambda: self._assert_told(reason, message), end)
 
     def watch(
         self,
@@ -84,11 +84,11 @@ class Arena:
         assert self.service.memory() < MOST_MEMORY
         assert settled(self.service.process.pid, self._open) <= self._open, "something is left open"
 
-    def _assert_told(self, reason: Reason, sentence: str) -> None:
+    def _assert_told(self, reason: Reason, message: str) -> None:
         wait_until(lambda: self.service.status()["reason"])
         status = self.service.status()
         assert status["reason"] == reason, status["detail"]
         answer = self.service.ask("/health")
         told = check_answer(answer.code, answer.body).metadata
-        assert told.partition(" (byte ")[0] == sentence
+        assert told.partition(" (byte ")[0] == message
         assert status["detail"] == told

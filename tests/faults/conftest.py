@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.conftest import authority, dstack, serve, serve_module
-from tests.contract.service import Service
+from tests.contract.process.service import Service
 from tests.faults.namespaces import own_namespaces
 from tests.faults.polling import Poller
 from tests.faults.process import Staged

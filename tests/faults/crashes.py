@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
-from tests.contract.service import Service, free_port
+from tests.contract.process.service import Service, free_port
 
 __all__ = [
     "CRASH_SEEN",

@@ -13,7 +13,7 @@ __all__ = ["Front", "Treatment", "before", "closes", "forwards", "hangs", "idle"
 Treatment = Callable[["Front", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """Does with a connection whatever it likes; the connection is closed when it returns."""
 
-PATIENCE = 0.1
+READ_TIMEOUT = 0.1
 """Seconds without a byte after which a connection counts as idle: a check asks at once."""
 
 CLOSING = 0.05
@@ -136,7 +136,7 @@ def idle(treatment: Treatment) -> Treatment:
         front: Front, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            first = await asyncio.wait_for(reader.read(65536), PATIENCE)
+            first = await asyncio.wait_for(reader.read(65536), READ_TIMEOUT)
         except TimeoutError:
             await treatment(front, reader, writer)
         else:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.contract.service import Service, wait_until
+from tests.contract.process.service import Service, wait_until
 from tests.faults.polling import Poller
 
 SERVER = "127.0.0.53"

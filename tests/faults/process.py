@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.contract.service import START, Service, free_port, wait_until
+from tests.contract.process.service import START, Service, free_port, wait_until
 
 __all__ = ["MEGABYTE", "Staged", "processor_seconds", "settled", "sockets"]
 
@@ -54,7 +54,7 @@ class Staged(Service):
         given = {"LISTEN_ADDR": self.netloc, "STAGE_ORDERS": str(self._orders), **env}
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.stage"],
+                [sys.executable, "-m", "tests.faults.harness"],
                 env={"PATH": os.environ["PATH"], "HISTORY": "off", **given},
                 stdout=output,
                 stderr=output,

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.contract.service import wait_until
+from tests.contract.process.service import wait_until
 from tests.faults.process import Staged
 
-Stage = Callable[..., Staged]
+SimulatedNode = Callable[..., Staged]
 
 TIMES = {"CHECK_INTERVAL": "0.5", "CHECK_TIMEOUT": "0.2"}
 STALE_AFTER = 1.7
@@ -39,7 +39,7 @@ def _assert_goes_stale_on_time(staged: Staged) -> None:
 
 @pytest.mark.parametrize("end", ["raise", "cancel", "cancel-task"])
 def test_a_loop_that_is_killed_is_started_again_and_meanwhile_its_status_goes_stale(
-    stage: Stage, end: str
+    stage: SimulatedNode, end: str
 ) -> None:
     """However it ends: stale on time, started again, available as soon as a check succeeds."""
     staged = stage(**TIMES)
@@ -52,7 +52,7 @@ def test_a_loop_that_is_killed_is_started_again_and_meanwhile_its_status_goes_st
     assert staged.end()[0] == 0
 
 
-def test_a_call_that_hangs_goes_stale_on_time_and_is_given_up(stage: Stage) -> None:
+def test_a_call_that_hangs_goes_stale_on_time_and_is_given_up(stage: SimulatedNode) -> None:
     """Stale first; then the hanging call is given up as timed out, and checks go on."""
     staged = stage(**TIMES)
     staged.wait_for(None)
@@ -65,7 +65,7 @@ def test_a_call_that_hangs_goes_stale_on_time_and_is_given_up(stage: Stage) -> N
 
 
 def test_a_call_that_does_not_let_itself_be_cancelled_holds_up_neither_truth_nor_end(
-    stage: Stage,
+    stage: SimulatedNode,
 ) -> None:
     """Nobody can start such a loop again, but its status goes stale, and SIGTERM ends it."""
     staged = stage(**TIMES)
@@ -78,7 +78,7 @@ def test_a_call_that_does_not_let_itself_be_cancelled_holds_up_neither_truth_nor
     assert (code, seconds < LONGEST_STOP) == (0, True)
 
 
-def test_a_blocked_event_loop_never_ends_with_an_old_available(stage: Stage) -> None:
+def test_a_blocked_event_loop_never_ends_with_an_old_available(stage: SimulatedNode) -> None:
     """Who asks while it is blocked waits, and is told the truth when it goes on."""
     staged = stage(**TIMES)
     staged.wait_for(None)
@@ -93,7 +93,7 @@ def test_a_blocked_event_loop_never_ends_with_an_old_available(stage: Stage) -> 
     staged.wait_for(None, seconds=5)
 
 
-def test_an_event_loop_that_is_blocked_again_and_again_recovers(stage: Stage) -> None:
+def test_an_event_loop_that_is_blocked_again_and_again_recovers(stage: SimulatedNode) -> None:
     """Each check blocks everything for longer than the interval; then none does any more."""
     staged = stage("block 0.8", **TIMES)
     wait_until(lambda: staged.status()["last_check"] is not None)
@@ -105,7 +105,7 @@ def test_an_event_loop_that_is_blocked_again_and_again_recovers(stage: Stage) ->
     assert time.monotonic() - started < LATE
 
 
-def test_a_wall_clock_that_jumps_by_decades_changes_nothing(stage: Stage) -> None:
+def test_a_wall_clock_that_jumps_by_decades_changes_nothing(stage: SimulatedNode) -> None:
     """Checks keep their pace, ages stay small, and the status stays what it is."""
     staged = stage(STAGE_CLOCK="jumping", **TIMES)
     staged.wait_for(None)
@@ -123,7 +123,7 @@ def test_a_wall_clock_that_jumps_by_decades_changes_nothing(stage: Stage) -> Non
     _assert_goes_stale_on_time(staged)
 
 
-def test_a_wall_clock_that_jumps_does_not_hide_the_end_of_the_loop(stage: Stage) -> None:
+def test_a_wall_clock_that_jumps_does_not_hide_the_end_of_the_loop(stage: SimulatedNode) -> None:
     """It is started again in its second, whatever the year is."""
     staged = stage("raise", STAGE_CLOCK="jumping", **TIMES)
     wait_until(lambda: staged.log.count("the checking loop ended") >= 3, seconds=6)

@@ -15,11 +15,11 @@ from dstack_backend.testing.simulated_dstack import (
     SimulatedDStack,
     in_thread,
 )
-from tests.contract.service import wait_until
+from tests.contract.process.service import wait_until
 from tests.faults.process import MEGABYTE, Staged, settled, sockets
 
 Note = Callable[[str], None]
-Stage = Callable[..., Staged]
+SimulatedNode = Callable[..., Staged]
 
 WARM = 2_000
 CHECKS = 10_000
@@ -46,7 +46,7 @@ def _all_sorts() -> Behaviour:
     return behave
 
 
-def _endure(stage: Stage, dstack: Remote, note: Note, checks: int = CHECKS) -> None:
+def _endure(stage: SimulatedNode, dstack: Remote, note: Note, checks: int = CHECKS) -> None:
     service = stage(STAGE_DSTACK="real", STAGE_INTERVAL="0.0001", DSTACK_URL=dstack.url)
     _checks(service, WARM)
     memory, descriptors = service.memory(), min(sockets(service.process.pid) for _ in range(100))
@@ -69,7 +69,7 @@ def _checks(service: Staged, count: int) -> None:
 
 @pytest.mark.parametrize("transport", ["tcp", "unix"])
 def test_ten_thousand_good_checks_cost_nothing(
-    stage: Stage, note: Note, tmp_path: Path, transport: str
+    stage: SimulatedNode, note: Note, tmp_path: Path, transport: str
 ) -> None:
     """What one check takes it gives back."""
     path = tmp_path / "vmm.sock" if transport == "unix" else None
@@ -77,7 +77,9 @@ def test_ten_thousand_good_checks_cost_nothing(
         _endure(stage, dstack, note)
 
 
-def test_five_thousand_failed_checks_cost_nothing(dstack: Remote, stage: Stage, note: Note) -> None:
+def test_five_thousand_failed_checks_cost_nothing(
+    dstack: Remote, stage: SimulatedNode, note: Note
+) -> None:
     """Nor do failures of all sorts, one after the other."""
     dstack.dstack.behaviour = _all_sorts()
     _endure(stage, dstack, note, CHECKS // 2)

@@ -11,7 +11,7 @@ import pytest
 from dstack_backend.testing.contracts import check_answer
 from dstack_backend.testing.faults import HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Remote
-from tests.contract.service import Service, wait_until
+from tests.contract.process.service import Service, wait_until
 from tests.faults.arena import LONGEST_ANSWER, MOST_MEMORY
 from tests.faults.polling import Poller
 from tests.faults.process import Staged, processor_seconds, settled, sockets
@@ -19,7 +19,7 @@ from tests.faults.process import Staged, processor_seconds, settled, sockets
 Note = Callable[[str], None]
 Serve = Callable[..., Service]
 Poll = Callable[[Service], Poller]
-Stage = Callable[..., Staged]
+SimulatedNode = Callable[..., Staged]
 
 CLIENTS = 400
 HEAD = b"GET /health HTTP/1.1\r\nHost: me\r\n"
@@ -69,7 +69,7 @@ def _ask_on(client: socket.socket) -> bytes:
 
 
 def test_under_a_low_limit_clients_cannot_take_what_the_checks_need(
-    dstack: Remote, stage: Stage
+    dstack: Remote, stage: SimulatedNode
 ) -> None:
     """With 200 descriptors and 300 clients: no error, no busy loop, and the checks go on."""
     service = stage(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from dstack_backend.testing.simulated_dstack import Remote
-from tests.contract.service import Service, wait_until
+from tests.contract.process.service import Service, wait_until
 from tests.faults.crashes import seconds_until
 from tests.faults.front import Treatment, before, closes, forwards, hangs, idle, resets, says
 from tests.faults.process import processor_seconds

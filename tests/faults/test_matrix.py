@@ -8,11 +8,11 @@ import trustme
 
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
-from tests.contract.certificates import server_context
-from tests.contract.service import Service, wait_until
+from tests.contract.process.certificates import server_context
+from tests.contract.process.service import Service, wait_until
 from tests.faults.arena import LONGEST_ANSWER, MOST_MEMORY, Arena
+from tests.faults.messages import TIMEOUT, message
 from tests.faults.polling import Poller
-from tests.faults.sentences import TIMEOUT, sentence
 
 Note = Callable[[str], None]
 Match = tuple[Arena, Remote]
@@ -52,7 +52,7 @@ def test_a_fault_is_told_as_it_is_harms_nobody_and_is_forgotten(match: Match, na
         lambda: setattr(dstack.dstack, "behaviour", fault.behaviour),
         lambda: setattr(dstack.dstack, "behaviour", None),
         fault.reason,
-        sentence(name),
+        message(name),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dstack_backend.domain import Reason
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
-from tests.contract.service import Service
+from tests.contract.process.service import Service
 from tests.faults.arena import Arena
 from tests.faults.polling import Poller
 
@@ -44,7 +44,7 @@ def unix(
         service.kill()
 
 
-class Place:
+class RuntimeEnvironment:
     """Where a DStack listened, for somebody else to take while it is away."""
 
     def __init__(self, dstack: Remote, family: socket.AddressFamily, address: object) -> None:
@@ -87,57 +87,73 @@ class Place:
 
 
 @pytest.fixture
-def tcp_place(tcp: tuple[Arena, Remote]) -> Place:
+def tcp_place(tcp: tuple[Arena, Remote]) -> RuntimeEnvironment:
     """Where the DStack on TCP listens."""
     _, dstack = tcp
-    return Place(dstack, socket.AF_INET, ("127.0.0.1", int(dstack.url.rpartition(":")[2])))
+    return RuntimeEnvironment(
+        dstack, socket.AF_INET, ("127.0.0.1", int(dstack.url.rpartition(":")[2]))
+    )
 
 
 @pytest.fixture
-def unix_place(unix: tuple[Arena, Remote, Path]) -> Place:
+def unix_place(unix: tuple[Arena, Remote, Path]) -> RuntimeEnvironment:
     """Where the DStack on a unix socket listens."""
     _, dstack, path = unix
-    return Place(dstack, socket.AF_UNIX, str(path))
+    return RuntimeEnvironment(dstack, socket.AF_UNIX, str(path))
 
 
-def test_nobody_listens_on_the_port(tcp: tuple[Arena, Remote], tcp_place: Place) -> None:
+def test_nobody_listens_on_the_port(
+    tcp: tuple[Arena, Remote], tcp_place: RuntimeEnvironment
+) -> None:
     """Connection refused."""
     tcp[0].endure(tcp_place.abandon, tcp_place.restore, *REFUSED)
 
 
-def test_nobody_accepts_on_the_port(tcp: tuple[Arena, Remote], tcp_place: Place) -> None:
+def test_nobody_accepts_on_the_port(
+    tcp: tuple[Arena, Remote], tcp_place: RuntimeEnvironment
+) -> None:
     """A process that hangs: the kernel accepts for it, and no answer comes."""
     tcp[0].endure(lambda: tcp_place.take(100), tcp_place.restore, *TIMED_OUT)
 
 
-def test_the_port_drops_whoever_comes(tcp: tuple[Arena, Remote], tcp_place: Place) -> None:
+def test_the_port_drops_whoever_comes(
+    tcp: tuple[Arena, Remote], tcp_place: RuntimeEnvironment
+) -> None:
     """With its queue full the kernel answers nothing at all, as a firewall that drops does."""
     tcp[0].endure(lambda: tcp_place.take(0, waiting=3), tcp_place.restore, *TIMED_OUT)
 
 
-def test_the_socket_is_gone(unix: tuple[Arena, Remote, Path], unix_place: Place) -> None:
+def test_the_socket_is_gone(
+    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment
+) -> None:
     """Socket not found."""
     unix[0].endure(unix_place.abandon, unix_place.restore, *NOT_FOUND)
 
 
-def test_the_socket_is_a_dead_ones(unix: tuple[Arena, Remote, Path], unix_place: Place) -> None:
+def test_the_socket_is_a_dead_ones(
+    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment
+) -> None:
     """What a killed DStack leaves behind refuses."""
     unix[0].endure(lambda: unix_place.take(None), unix_place.restore, *REFUSED)
 
 
-def test_nobody_accepts_on_the_socket(unix: tuple[Arena, Remote, Path], unix_place: Place) -> None:
+def test_nobody_accepts_on_the_socket(
+    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment
+) -> None:
     """A process that hangs behind its socket."""
     unix[0].endure(lambda: unix_place.take(100), unix_place.restore, *TIMED_OUT)
 
 
-def test_the_sockets_queue_is_full(unix: tuple[Arena, Remote, Path], unix_place: Place) -> None:
+def test_the_sockets_queue_is_full(
+    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment
+) -> None:
     """It waits for a place in the queue, as on TCP."""
     unix[0].endure(lambda: unix_place.take(0, waiting=3), unix_place.restore, *TIMED_OUT)
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_the_socket_is_no_socket(
-    unix: tuple[Arena, Remote, Path], unix_place: Place, what: str
+    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment, what: str
 ) -> None:
     """A file or a folder in its place refuses too."""
     path = unix[2]

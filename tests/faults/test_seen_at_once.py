@@ -8,7 +8,7 @@ import pytest
 
 from dstack_backend.testing.faults import FAULTS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
-from tests.contract.service import Service
+from tests.contract.process.service import Service
 from tests.faults.crashes import (
     CRASH_SEEN,
     RETURN_SEEN,

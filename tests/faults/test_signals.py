@@ -11,7 +11,7 @@ import pytest
 from dstack_backend.domain import Reason
 from dstack_backend.testing.faults import FAULTS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
-from tests.contract.service import Service, wait_until
+from tests.contract.process.service import Service, wait_until
 
 Serve = Callable[..., Service]
 

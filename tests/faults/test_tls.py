@@ -12,8 +12,8 @@ import trustme
 from dstack_backend.domain import Reason
 from dstack_backend.testing.faults import CANARY
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
-from tests.contract.certificates import server_context
-from tests.contract.service import Service
+from tests.contract.process.certificates import server_context
+from tests.contract.process.service import Service
 from tests.faults.arena import Arena
 from tests.faults.front import Front, Treatment, before, closes, forwards, hangs, resets, says
 from tests.faults.polling import Poller

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from dstack_backend.adapters.httpx_dstack.listing import decode_listing, decode_version
+from dstack_backend.adapters.httpx_dstack.decode import decode_listing, decode_version
 from dstack_backend.domain import (
     BackendInfo,
     CheckFailure,
@@ -16,8 +16,8 @@ from dstack_backend.domain import (
     Metadata,
     Reason,
     Status,
-    answer_with,
     assess,
+    encode_health,
 )
 from dstack_backend.testing.strategies import hostile_bodies, listing_bodies
 from tests.fuzz.effort import effort
@@ -59,7 +59,7 @@ BODIES = hostile_bodies() | damaged() | st.binary(max_size=3000)
 
 def assert_well_formed(result: GpuInventory | CheckFailure) -> None:
     """What `/health` then says is what the worker understands."""
-    answer = answer_with(assess(result))
+    answer = encode_health(assess(result))
     info = msgspec.json.decode(answer.body, type=BackendInfo)
     assert list(json.loads(answer.body)) == ["version", "topic", "pubkeys", "status", "metadata"]
     assert answer.available == (info.status is Status.AVAILABLE) == isinstance(result, GpuInventory)
@@ -80,7 +80,7 @@ def test_any_bytes_give_an_inventory_or_a_sentence_of_ours(body: bytes) -> None:
     assert isinstance(result, (GpuInventory, CheckFailure))
     if isinstance(result, CheckFailure):
         assert result.reason is Reason.INVALID_RESPONSE
-        assert SAFE.fullmatch(result.sentence), result.sentence
+        assert SAFE.fullmatch(result.message), result.message
     assert_well_formed(result)
 
 

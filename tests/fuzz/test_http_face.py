@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litestar import Litestar
 
-from dstack_backend.adapters.litestar_http import HttpFace
+from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history import HistoryEntry, Uptime
+from dstack_backend.domain.history.entry import HistoryEntry, Uptime
 from dstack_backend.domain.status import Status
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
 from dstack_backend.testing.strategies import check_results
@@ -38,7 +38,7 @@ class Memory:
             before=Status.AVAILABLE,
             after=Status.UNAVAILABLE,
             reason=Reason.TIMED_OUT,
-            sentence="Connection error: no answer in time",
+            message="Connection error: no answer in time",
         )
         self._history.append([entry] * 200, EPOCH + timedelta(hours=1))
 
@@ -76,13 +76,13 @@ class Errors(logging.Handler):
         self.records.append(record)
 
 
-class Face:
+class AppClient:
     """The application, and how to ask it."""
 
     def __init__(self) -> None:
         self.health = FakeHealth()
         metrics = PrometheusMetrics()
-        self.app = HttpFace(self.health, metrics.render, nothing, past=Memory())
+        self.app = HealthApp(self.health, metrics.render, nothing, past=Memory())
         self.errors = Errors()
         self.loop = asyncio.new_event_loop()
 
@@ -128,9 +128,9 @@ def scope_of(request: Request) -> Any:
 
 
 @pytest.fixture(scope="module")
-def face() -> Iterator[Face]:
+def face() -> Iterator[AppClient]:
     """One application for all examples: it keeps nothing between requests."""
-    face = Face()
+    face = AppClient()
     root = logging.getLogger()
     root.addHandler(face.errors)
     yield face
@@ -141,7 +141,7 @@ def face() -> Iterator[Face]:
 @effort(6_000)
 @given(request=requests(), result=st.none() | check_results())
 def test_any_request_gets_an_answer_that_is_no_server_error(
-    face: Face, request: Request, result: Any
+    face: AppClient, request: Request, result: Any
 ) -> None:
     """Only `/health` and `/readyz` say 503, no traceback gets out, and no error is logged."""
     face.health.know(result)
@@ -160,7 +160,7 @@ def test_any_request_gets_an_answer_that_is_no_server_error(
 @effort(1_500)
 @given(request=requests(), since=st.datetimes().map(datetime.isoformat))
 def test_any_page_of_the_past_leads_to_the_next_one(
-    face: Face, request: Request, since: str
+    face: AppClient, request: Request, since: str
 ) -> None:
     """The link in `next` is one that the service understands, whatever the window was."""
     query = request.query + f"&since={since}&limit=3".encode()

@@ -1,7 +1,7 @@
 """The monitor's state machine against its model, at length."""
 
 from tests.fuzz.effort import effort
-from tests.unit.test_monitor_machine import MonitorMachine
+from tests.unit.app.monitoring.test_monitor_machine import MonitorMachine
 
 MonitorMachine.TestCase.settings = effort(500)
 TestMonitor = MonitorMachine.TestCase

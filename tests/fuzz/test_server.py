@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
-from tests.contract.service import Service
+from tests.contract.process.service import Service
 from tests.fuzz.effort import effort
 from tests.fuzz.requests import Request, requests
 
-PATIENCE = 0.3
+READ_TIMEOUT = 0.3
 """Seconds after which a server that says nothing is given up: it may wait for more of a request."""
 
 ENOUGH = 200_000
@@ -39,7 +39,7 @@ def exchange(service: Service, data: bytes) -> bytes:
     answer = b""
     with service.connect() as client, contextlib.suppress(OSError):
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client.settimeout(PATIENCE)
+        client.settimeout(READ_TIMEOUT)
         client.sendall(data)
         while len(answer) < ENOUGH and (part := client.recv(65536)):
             answer += part

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from dstack_backend.app.settings import SETTINGS, SettingError, Settings, load, load_listen
+from dstack_backend.app.config.settings import SETTINGS, SettingError, Settings, load, load_listen
 from dstack_backend.testing.strategies import setting_texts
 from tests.fuzz.effort import effort
 

@@ -8,18 +8,18 @@ from dstack_backend.adapters.httpx_dstack.credentials import (
     TokenFile,
     usable_token,
 )
-from dstack_backend.adapters.httpx_dstack.dstack import HttpxDStack, trust
-from dstack_backend.adapters.httpx_dstack.presence import HeldConnection
+from dstack_backend.adapters.httpx_dstack.dstack import HttpxDStack, ssl_context
+from dstack_backend.adapters.httpx_dstack.watcher import ConnectionWatcher
 
 __all__ = [
     "Basic",
     "Bearer",
+    "ConnectionWatcher",
     "Credentials",
     "DStackAddress",
-    "HeldConnection",
     "HttpxDStack",
     "TokenFile",
     "parse_address",
-    "trust",
+    "ssl_context",
     "usable_token",
 ]

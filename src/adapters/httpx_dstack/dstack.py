@@ -20,12 +20,12 @@ import httpx
 from dstack_backend import __version__
 from dstack_backend.adapters.httpx_dstack.address import DStackAddress
 from dstack_backend.adapters.httpx_dstack.credentials import Credentials
-from dstack_backend.adapters.httpx_dstack.failures import failure_of, http_failure
-from dstack_backend.adapters.httpx_dstack.listing import decode_listing, decode_version
+from dstack_backend.adapters.httpx_dstack.decode import decode_listing, decode_version
+from dstack_backend.adapters.httpx_dstack.errors import failure_from, http_failure
 from dstack_backend.domain.check import CheckResult
 from dstack_backend.domain.failure import CheckFailure, Reason
 
-__all__ = ["HttpxDStack", "trust"]
+__all__ = ["HttpxDStack", "ssl_context"]
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer's body."""
@@ -41,7 +41,7 @@ _HEADERS = {
 }
 
 
-def trust(ca_file: Path | None = None) -> ssl.SSLContext:
+def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
     """Make the TLS context: certificates of `ca_file`, or the usual ones (certifi's).
 
     From Python 3.13 on a context is strict about the form of certificates (VERIFY_X509_STRICT). It
@@ -90,7 +90,7 @@ class HttpxDStack:
         self._timeout = timeout
         self._credentials = credentials or address.login
         if address.is_tls:
-            self._tls = tls or trust()
+            self._tls = tls or ssl_context()
         else:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, but httpx wants one
 
@@ -104,7 +104,7 @@ class HttpxDStack:
         except Exception as exc:  # noqa: BLE001 - the port's promise: a failure is a value
             if deadline.expired():
                 return CheckFailure(Reason.TIMED_OUT, f"no answer within {self._timeout:g} s")
-            return failure_of(exc)
+            return failure_from(exc)
         finally:
             await connections.close()
 

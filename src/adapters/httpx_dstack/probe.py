@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from dstack_backend.adapters.httpx_dstack.address import DStackAddress
-from dstack_backend.adapters.httpx_dstack.failures import failure_of
+from dstack_backend.adapters.httpx_dstack.errors import failure_from
 from dstack_backend.domain.failure import CheckFailure, Reason
 
-__all__ = ["Certificate", "Handshake", "connect", "look_up", "shake_hands"]
+__all__ = ["Certificate", "Handshake", "connect", "resolve", "tls_handshake"]
 
 T = TypeVar("T")
 
@@ -53,12 +53,12 @@ class Handshake(Struct, frozen=True):
     certificate: Certificate | None
 
 
-async def look_up(address: DStackAddress, timeout: float) -> tuple[str, ...] | CheckFailure:  # noqa: ASYNC109 - it becomes a value, not an exception
+async def resolve(address: DStackAddress, timeout: float) -> tuple[str, ...] | CheckFailure:  # noqa: ASYNC109 - it becomes a value, not an exception
     """Give the numeric addresses of DStack's host, each once, in the order they are tried in."""
-    return await _within(timeout, _look_up(address))
+    return await _within(timeout, _resolve(address))
 
 
-async def _look_up(address: DStackAddress) -> tuple[str, ...] | CheckFailure:
+async def _resolve(address: DStackAddress) -> tuple[str, ...] | CheckFailure:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM
@@ -93,7 +93,7 @@ async def _connect(address: DStackAddress, numeric: str) -> float:
     return took
 
 
-async def shake_hands(
+async def tls_handshake(
     address: DStackAddress,
     numeric: str,
     tls: ssl.SSLContext,
@@ -146,4 +146,4 @@ async def _within(timeout: float, step: Coroutine[Any, Any, T]) -> T | CheckFail
     except Exception as exc:  # noqa: BLE001 - a failure is a value
         if deadline.expired():
             return CheckFailure(Reason.TIMED_OUT, f"no answer within {timeout:g} s")
-        return failure_of(exc)
+        return failure_from(exc)

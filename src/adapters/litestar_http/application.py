@@ -23,14 +23,14 @@ from litestar.types import (
     Send,
 )
 
-from dstack_backend.adapters.litestar_http import openapi
-from dstack_backend.adapters.litestar_http.handlers import Exposition, handlers
-from dstack_backend.adapters.litestar_http.live import ASKED_BY_HEAD
-from dstack_backend.adapters.litestar_http.quick_health import answer_health, asks_for_health
+from dstack_backend.adapters.litestar_http.fast_path import answer_health, asks_for_health
+from dstack_backend.adapters.litestar_http.openapi import status as openapi
+from dstack_backend.adapters.litestar_http.routes.events import ASKED_BY_HEAD
+from dstack_backend.adapters.litestar_http.routes.handlers import Exposition, handlers
 from dstack_backend.domain.backend_info import DSTACK
-from dstack_backend.domain.ports import Health, News, Past
+from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 
-__all__ = ["HttpFace"]
+__all__ = ["HealthApp"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _HEADERS = (
 )
 
 
-class HttpFace(Litestar):
+class HealthApp(Litestar):
     """A Litestar application that answers HEAD wherever it answers GET."""
 
     def __init__(
@@ -48,8 +48,8 @@ class HttpFace(Litestar):
         health: Health,
         exposition: Exposition,
         lifespan: Callable[["Litestar"], AbstractAsyncContextManager[None]],
-        past: Past | None = None,
-        news: News | None = None,
+        past: HistoryReader | None = None,
+        news: UpdateNotifier | None = None,
         source: str = DSTACK,
     ) -> None:
         """Tie the paths to what is known.

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from dstack_backend.domain import history
-from dstack_backend.domain.history import Uptime
-from dstack_backend.domain.ports import Past
+from dstack_backend.domain.history import entry as history
+from dstack_backend.domain.history.entry import Uptime
+from dstack_backend.domain.ports import HistoryReader
 
 __all__ = ["DAY", "WINDOWS", "last_days", "share"]
 
@@ -13,7 +13,7 @@ WINDOWS = {name: time.days for name, time in history.WINDOWS.items()}
 """Days of each window, by its name."""
 
 
-async def last_days(past: Past) -> list[Uptime]:
+async def last_days(past: HistoryReader) -> list[Uptime]:
     """Give the last 90 days, one by one, the oldest first.
 
     Raises:

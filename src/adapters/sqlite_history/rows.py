@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history import HistoryEntry
+from dstack_backend.domain.history.entry import HistoryEntry
 from dstack_backend.domain.status import Status
 
 __all__ = ["Row", "entry_of_row", "row_of", "time_of"]
@@ -17,19 +17,19 @@ Row = tuple[int, float, str | None, str | None, str | None, str]
 
 def row_of(entry: HistoryEntry) -> tuple[object, ...]:
     """Give an entry's row, without its number."""
-    sentence = entry.sentence.encode(errors="replace").decode()  # SQLite takes no lone surrogates
-    return entry.at.timestamp(), entry.before, entry.after, entry.reason, sentence
+    message = entry.message.encode(errors="replace").decode()  # SQLite takes no lone surrogates
+    return entry.at.timestamp(), entry.before, entry.after, entry.reason, message
 
 
 def entry_of_row(row: Row) -> HistoryEntry:
     """Give a row's entry."""
-    number, at, before, after, reason, sentence = row
+    number, at, before, after, reason, message = row
     return HistoryEntry(
         at=time_of(at),
         before=_STATUSES.get(before),  # one that only a newer version knows counts as none
         after=_STATUSES.get(after),
         reason=_REASONS.get(reason),
-        sentence=sentence,
+        message=message,
         number=number,
     )
 

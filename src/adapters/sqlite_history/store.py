@@ -13,13 +13,13 @@ from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from dstack_backend.adapters.sqlite_history import file, queries
+from dstack_backend.adapters.sqlite_history import database, queries
 from dstack_backend.adapters.sqlite_history.rows import Row, entry_of_row, row_of, time_of
-from dstack_backend.domain.history import CLOCKS_ARE_SET, HistoryEntry, HistoryError
+from dstack_backend.domain.history.entry import MIN_VALID_TIME, HistoryEntry, HistoryError
 
 __all__ = ["SqliteHistory", "SqliteReader"]
 
-_SET = {"clocks_are_set": CLOCKS_ARE_SET.timestamp()}
+_SET = {"clocks_are_set": MIN_VALID_TIME.timestamp()}
 
 
 class SqliteReader:
@@ -71,13 +71,13 @@ class SqliteReader:
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection, None, None]:
         try:
-            with closing(file.open_for_reading(self._folder)) as connection:
+            with closing(database.open_for_reading(self._folder)) as connection:
                 yield connection
         except sqlite3.Error as exc:
             self._suspect(exc)
-            raise HistoryError(file.why(exc)) from exc
+            raise HistoryError(database.error_text(exc)) from exc
         except OSError as exc:
-            raise HistoryError(file.why(exc)) from exc
+            raise HistoryError(database.error_text(exc)) from exc
 
     def _suspect(self, exc: sqlite3.Error) -> None:
         """Take note of an error; whoever only reads can do nothing about it."""
@@ -98,7 +98,7 @@ class SqliteHistory(SqliteReader):
         super().__init__(folder)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._opened: file.Identity | None = None
+        self._opened: database.FileIds | None = None
         self._claim: int | None = None
         self._is_doubtful = False
         self._is_closed = False
@@ -145,9 +145,9 @@ class SqliteHistory(SqliteReader):
                     yield connection
             except sqlite3.Error as exc:
                 self._suspect(exc)
-                raise HistoryError(file.why(exc)) from exc
+                raise HistoryError(database.error_text(exc)) from exc
             except OSError as exc:
-                raise HistoryError(file.why(exc)) from exc
+                raise HistoryError(database.error_text(exc)) from exc
 
     def _connected(self) -> sqlite3.Connection:
         """Give the connection to the file that is in the folder now; opening it anew checks it."""
@@ -155,35 +155,35 @@ class SqliteHistory(SqliteReader):
             raise HistoryError("it is closed")  # a reader may be late; nothing is opened for it
         if self._connection is None or self._is_doubtful or self._is_moved():
             self._let_go()
-            self._claim = file.claim(self._folder)
+            self._claim = database.acquire_lock(self._folder)
             self._connection = self._open()
-            self._opened = file.identity(self._folder)
+            self._opened = database.file_ids(self._folder)
             self._is_doubtful = False
         return self._connection
 
     def _is_moved(self) -> bool:
         with suppress(OSError):  # where nobody may look any more, what is open is still good
-            return self._opened != file.identity(self._folder)
+            return self._opened != database.file_ids(self._folder)
         return False
 
     def _open(self) -> sqlite3.Connection:
         try:
-            return file.open_for_writing(self._folder)
+            return database.open_for_writing(self._folder)
         except sqlite3.Error as exc:
-            if not file.is_corrupt(self._folder, exc):
+            if not database.is_corrupt(self._folder, exc):
                 raise
-        file.set_aside(self._folder)
-        return file.open_for_writing(self._folder)
+        database.quarantine(self._folder)
+        return database.open_for_writing(self._folder)
 
     def _suspect(self, exc: sqlite3.Error) -> None:
-        self._is_doubtful = self._is_doubtful or not file.is_passing(exc)
+        self._is_doubtful = self._is_doubtful or not database.is_transient(exc)
 
     def _let_go(self) -> None:
-        connection, claim = self._connection, self._claim
+        connection, acquire_lock = self._connection, self._claim
         self._connection, self._claim = None, None
         try:
             if connection is not None:
                 connection.close()
         finally:
-            if claim is not None:
-                os.close(claim)
+            if acquire_lock is not None:
+                os.close(acquire_lock)

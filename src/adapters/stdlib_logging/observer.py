@@ -14,18 +14,18 @@ _log = logging.getLogger(__name__)
 class LogObserver:
     """An observer of the monitor that tells people."""
 
-    def checked(self, check: Check) -> None:
+    def on_check(self, check: Check) -> None:
         """Say nothing but for debugging: a failure that repeats is no news."""
-        outcome = check.failure.sentence if check.failure else "an inventory"
+        outcome = check.failure.message if check.failure else "an inventory"
         _log.debug("a check took %.3f s and brought: %s", check.duration, outcome)
 
-    def changed(self, change: Change) -> None:
+    def on_change(self, change: Change) -> None:
         """Say what holds from now on, and why."""
         after = change.after
         fields = {"status": after.status, "reason": after.reason}
         if after.status is Status.UNAVAILABLE:
-            _log.warning("unavailable (%s): %s", after.reason, after.sentence, extra=fields)
+            _log.warning("unavailable (%s): %s", after.reason, after.message, extra=fields)
         elif after.inventory and after.inventory.gpus:
-            _log.info("available: %s", after.sentence, extra=fields)
+            _log.info("available: %s", after.message, extra=fields)
         else:
-            _log.warning("available: %s", after.sentence, extra=fields)
+            _log.warning("available: %s", after.message, extra=fields)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from dstack_backend.adapters.system_clock import SystemClock
-from dstack_backend.app.doctor.examine import examine
+from dstack_backend.app.cli.output import write_line
+from dstack_backend.app.doctor.diagnose import diagnose
 from dstack_backend.app.doctor.render import as_json, as_text
-from dstack_backend.app.streams import write_line
 
 __all__ = ["run"]
 
@@ -24,7 +24,7 @@ def run(environ: Mapping[str, str], options: Mapping[str, str], *, json: bool = 
     signal.signal(
         signal.SIGINT, signal.SIG_DFL
     )  # waiting for that thread is what Ctrl-C is against
-    examination = asyncio.new_event_loop().run_until_complete(examine(environ, options))
+    examination = asyncio.new_event_loop().run_until_complete(diagnose(environ, options))
     if json:
         text = as_json(examination, SystemClock().utc())
     else:

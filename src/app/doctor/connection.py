@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 
 from dstack_backend.adapters.httpx_dstack import DStackAddress
 from dstack_backend.adapters.httpx_dstack.probe import Certificate, Handshake
-from dstack_backend.app.doctor.place import (
+from dstack_backend.app.doctor.environment import (
     DOCKER_HOST,
-    Place,
+    RuntimeEnvironment,
     is_ourselves,
     leave_container,
 )
-from dstack_backend.app.doctor.verdict import Finding, Step, failed, fine, plain, warning
+from dstack_backend.app.doctor.finding import Finding, Step, failed, ok, sanitize, warning
 from dstack_backend.domain.failure import CheckFailure, Reason
 
-__all__ = ["judge_connection", "judge_tls"]
+__all__ = ["check_connection", "check_tls"]
 
 ENDS_SOON = timedelta(days=14)
 MOST_NAMES = 5
@@ -23,30 +23,38 @@ Tries = Mapping[str, float | CheckFailure]
 """What connecting to each address brought: the seconds it took, or why it failed."""
 
 
-def judge_connection(tries: Tries, address: DStackAddress, place: Place) -> Finding:
+def check_connection(
+    tries: Tries, address: DStackAddress, environment: RuntimeEnvironment
+) -> Finding:
     """Say whether a connection can be opened to any of DStack's addresses."""
     failures = {to: each for to, each in tries.items() if isinstance(each, CheckFailure)}
     told = "; ".join(f"{to}: {_short(each)}" for to, each in failures.items())
     opened = {to: each for to, each in tries.items() if not isinstance(each, CheckFailure)}
     for to, seconds in opened.items():
         text = f"connected to {to} in {seconds * 1000:.1f} ms"
-        return fine(Step.CONNECTION, f"{text} ({told})" if told else text, seconds)
+        return ok(Step.CONNECTION, f"{text} ({told})" if told else text, seconds)
     failure = next(iter(failures.values()))
-    cures = _unix_cures(failure, place) if address.socket else _cures(failure, address, place)
-    return failed(Step.CONNECTION, told, cures, failure.reason)
+    remedies = (
+        _unix_cures(failure, environment)
+        if address.socket
+        else _cures(failure, address, environment)
+    )
+    return failed(Step.CONNECTION, told, remedies, failure.reason)
 
 
 def _short(failure: CheckFailure) -> str:
-    return failure.sentence.removeprefix(f"{failure.reason.kind}: ")
+    return failure.message.removeprefix(f"{failure.reason.kind}: ")
 
 
-def _cures(failure: CheckFailure, address: DStackAddress, place: Place) -> tuple[str, ...]:
+def _cures(
+    failure: CheckFailure, address: DStackAddress, environment: RuntimeEnvironment
+) -> tuple[str, ...]:
     port = address.port
     ask = f"does DStack listen there? On its host: ss -ltn 'sport = :{port}'"
-    if place.own_network and is_ourselves(address.host):
-        return (*leave_container(place, port), ask)
+    if environment.own_network and is_ourselves(address.host):
+        return (*leave_container(environment, port), ask)
     if failure.reason is Reason.CONNECTION_REFUSED:
-        if place.own_network or address.host == DOCKER_HOST:
+        if environment.own_network or address.host == DOCKER_HOST:
             return (
                 ask,
                 (
@@ -61,11 +69,11 @@ def _cures(failure: CheckFailure, address: DStackAddress, place: Place) -> tuple
     )
 
 
-def _unix_cures(failure: CheckFailure, place: Place) -> tuple[str, ...]:
+def _unix_cures(failure: CheckFailure, environment: RuntimeEnvironment) -> tuple[str, ...]:
     if failure.reason is not Reason.CONNECTION_REFUSED:
         return ("is the path in DSTACK_URL that of DStack's socket?",)
     running = "no process is behind the socket any more: is DStack running?"
-    if not place.container:
+    if not environment.container:
         return (running,)
     return (
         running,
@@ -76,7 +84,7 @@ def _unix_cures(failure: CheckFailure, place: Place) -> tuple[str, ...]:
     )
 
 
-def judge_tls(handshake: Handshake, address: DStackAddress, now: datetime) -> Finding:
+def check_tls(handshake: Handshake, address: DStackAddress, now: datetime) -> Finding:
     """Say whether the certificate is trusted, and until when."""
     shown = handshake.certificate
     if handshake.failure:
@@ -85,27 +93,27 @@ def judge_tls(handshake: Handshake, address: DStackAddress, now: datetime) -> Fi
             Step.TLS, text, _tls_cures(handshake.failure, address), handshake.failure.reason
         )
     if shown is None:
-        return fine(Step.TLS, "the certificate is trusted")
+        return ok(Step.TLS, "the certificate is trusted")
     text = f"the certificate is trusted ({_describe(shown)})"
     if shown.expires - now < ENDS_SOON:
         return warning(Step.TLS, text, "renew DStack's certificate before it ends")
-    return fine(Step.TLS, text)
+    return ok(Step.TLS, text)
 
 
 def _describe(shown: Certificate) -> str:
-    names = ", ".join(plain(name) for name in shown.names[:MOST_NAMES]) or "no name"
+    names = ", ".join(sanitize(name) for name in shown.names[:MOST_NAMES]) or "no name"
     more = " and more" if len(shown.names) > MOST_NAMES else ""
     return f"for {names}{more}; ends {shown.expires:%Y-%m-%d %H:%M} UTC"
 
 
 def _tls_cures(failure: CheckFailure, address: DStackAddress) -> tuple[str, ...]:
-    sentence = failure.sentence
-    if "expired" in sentence or "not valid yet" in sentence:
+    message = failure.message
+    if "expired" in message or "not valid yet" in message:
         return ("renew DStack's certificate", "is the clock of this machine right? Try: date -u")
-    if "for another" in sentence:
+    if "for another" in message:
         return ("put a name of the certificate into DSTACK_URL, or renew it with this one",)
     see = f"see it: openssl s_client -connect {address.host}:{address.port} </dev/null"
-    if "trusted" in sentence:
+    if "trusted" in message:
         return (
             (
                 "set DSTACK_CA_FILE to the authority's certificate (PEM); of a self-signed one,"
@@ -113,7 +121,7 @@ def _tls_cures(failure: CheckFailure, address: DStackAddress) -> tuple[str, ...]
             ),
             see,
         )
-    if "certificate" in sentence:  # it speaks TLS: http:// would send the token in the open
+    if "certificate" in message:  # it speaks TLS: http:// would send the token in the open
         return ("make DStack's certificate, or its authority's, anew", see)
     return (
         f"does that port speak TLS at all? Try DSTACK_URL=http://{address.host}:{address.port}",

@@ -8,12 +8,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from dstack_backend.adapters.sqlite_history import FILE, SqliteReader
-from dstack_backend.app.doctor.place import Place
-from dstack_backend.app.doctor.socket_file import Identity, who_we_are
-from dstack_backend.app.doctor.verdict import Finding, Step, fine, warning
-from dstack_backend.domain.history import HistoryError
+from dstack_backend.app.doctor.environment import RuntimeEnvironment
+from dstack_backend.app.doctor.finding import Finding, Step, ok, warning
+from dstack_backend.app.doctor.socket_file import ProcessUser, process_user
+from dstack_backend.domain.history.entry import HistoryError
 
-__all__ = ["HistoryFolder", "examine_history", "judge_history", "look_at_history"]
+__all__ = ["HistoryFolder", "check_history", "examine_history", "look_at_history"]
 
 LEAST_ROOM = 50_000_000
 """Bytes: the file, its write-ahead log, and as much again for one that is set aside."""
@@ -43,17 +43,19 @@ class HistoryFolder(Struct, frozen=True, kw_only=True):
     fault: str | None = None
 
 
-async def examine_history(path: Path | None, place: Place, timeout: float) -> Finding:  # noqa: ASYNC109 - it becomes a finding
+async def examine_history(
+    path: Path | None, environment: RuntimeEnvironment, timeout: float
+) -> Finding:
     """Look at the folder, as long as its disk answers."""
     if path is None:
-        return fine(Step.HISTORY, "HISTORY=off: the past is kept in memory only")
+        return ok(Step.HISTORY, "HISTORY=off: the past is kept in memory only")
     try:
         async with asyncio.timeout(timeout):
             folder = await asyncio.to_thread(look_at_history, path)
     except TimeoutError:
         text = f"the disk of {path} does not answer: the past is kept in memory meanwhile"
         return warning(Step.HISTORY, text, "name a folder of another disk: DATA_DIR")
-    return judge_history(folder, who_we_are(), place)
+    return check_history(folder, process_user(), environment)
 
 
 def look_at_history(path: Path) -> HistoryFolder:
@@ -93,7 +95,9 @@ def _fault(folder: Path) -> str | None:
     return None
 
 
-def judge_history(folder: HistoryFolder, us: Identity, place: Place) -> Finding:
+def check_history(
+    folder: HistoryFolder, user: ProcessUser, environment: RuntimeEnvironment
+) -> Finding:
     """Say whether the past will be kept. Without it the service serves all the same: no failure.
 
     Args:
@@ -105,8 +109,8 @@ def judge_history(folder: HistoryFolder, us: Identity, place: Place) -> Finding:
         text = f"{folder.met} is no folder: the past is kept in memory only"
         return warning(Step.HISTORY, text, "name a folder in DATA_DIR, or set HISTORY=off")
     if not folder.is_open:
-        text = f"we ({us}) may not write in {folder.met}: the past is kept in memory only"
-        return warning(Step.HISTORY, text, *_let_in(folder.met, us, place))
+        text = f"we ({user}) may not write in {folder.met}: the past is kept in memory only"
+        return warning(Step.HISTORY, text, *_let_in(folder.met, user, environment))
     if folder.fault:
         text = f"{folder.path / FILE} cannot be read: {folder.fault}"
         cure = "the service sets a corrupt file aside by itself; move away any other that it names"
@@ -116,13 +120,13 @@ def judge_history(folder: HistoryFolder, us: Identity, place: Place) -> Finding:
         text = f"{folder.met}: only {room}; with a full disk the past is kept in memory only"
         return warning(Step.HISTORY, text, "make room, or name a folder of another disk: DATA_DIR")
     if folder.size is None:
-        return fine(Step.HISTORY, f"{folder.path}: the file will be made; {room}")
-    return fine(Step.HISTORY, f"{folder.path / FILE}: {folder.size / MB:.1f} MB; {room}")
+        return ok(Step.HISTORY, f"{folder.path}: the file will be made; {room}")
+    return ok(Step.HISTORY, f"{folder.path / FILE}: {folder.size / MB:.1f} MB; {room}")
 
 
-def _let_in(folder: Path, us: Identity, place: Place) -> tuple[str, ...]:
+def _let_in(folder: Path, user: ProcessUser, environment: RuntimeEnvironment) -> tuple[str, ...]:
     other = "or name a folder that we may write in: DATA_DIR; or set HISTORY=off"
-    if place.container:
+    if environment.container:
         mount = "mount a volume there, as in -v dstack-history:/data; for a folder of the host,"
-        return (f"{mount} chown {us.uid} it", other)
-    return (f"setfacl -m u:{us.uid}:rwx {folder}", other)
+        return (f"{mount} chown {user.uid} it", other)
+    return (f"setfacl -m u:{user.uid}:rwx {folder}", other)

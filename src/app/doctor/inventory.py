@@ -3,11 +3,11 @@
 import re
 from collections import Counter
 
-from dstack_backend.app.doctor.verdict import Finding, Step, fine, plain, warning
-from dstack_backend.domain.gpu_model import model_of
-from dstack_backend.domain.inventory import Gpu, GpuInventory
+from dstack_backend.app.doctor.finding import Finding, Step, ok, sanitize, warning
+from dstack_backend.domain.gpu.inventory import Gpu, GpuInventory
+from dstack_backend.domain.gpu.model import model_of
 
-__all__ = ["judge_inventory"]
+__all__ = ["check_inventory"]
 
 NVSWITCHES = {"10de:22a3", "10de:1af1"}
 MOST_SHOWN = 8
@@ -25,7 +25,7 @@ EMPTY_CURES = (
 )
 
 
-def judge_inventory(inventory: GpuInventory) -> Finding:
+def check_inventory(inventory: GpuInventory) -> Finding:
     """Say which GPUs there are, and what is odd about them."""
     gpus = inventory.gpus
     if not gpus:
@@ -34,15 +34,15 @@ def judge_inventory(inventory: GpuInventory) -> Finding:
     switches = [gpu for gpu in gpus if gpu.product_id.lower() in NVSWITCHES]
     nameless = [gpu for gpu in gpus if gpu not in switches and model_of(gpu) is None]
     doubts: list[str] = []
-    cures: list[str] = []
+    remedies: list[str] = []
     if switches:
         doubts.append(f"{len(switches)} of them NVSwitches ({_ids(switches)}), which are no GPUs")
-        cures.append(f"take {_ids(switches)} out of listing in [cvm.gpu] of DStack's vmm.toml")
+        remedies.append(f"take {_ids(switches)} out of listing in [cvm.gpu] of DStack's vmm.toml")
     if nameless:
         doubts.append(f"{len(nameless)} of a model that nobody knows ({_ids(nameless)})")
-        cures.append("update-pciids on DStack's host, or report the product ids to us")
+        remedies.append("update-pciids on DStack's host, or report the product ids to us")
     text = "; ".join([_count(inventory), *doubts])
-    return warning(Step.INVENTORY, text, *cures) if doubts else fine(Step.INVENTORY, text)
+    return warning(Step.INVENTORY, text, *remedies) if doubts else ok(Step.INVENTORY, text)
 
 
 def _count(inventory: GpuInventory) -> str:
@@ -55,7 +55,7 @@ def _count(inventory: GpuInventory) -> str:
 
 def _known(gpu: Gpu) -> str | None:
     model = model_of(gpu)
-    return plain(model) if model else None
+    return sanitize(model) if model else None
 
 
 def _ids(gpus: list[Gpu]) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dstack_backend.adapters.granian_server import ListenError, free_address
-from dstack_backend.app.doctor.holders import Holder, holders
-from dstack_backend.app.doctor.neighbour import Neighbour, ask_neighbour
-from dstack_backend.app.doctor.verdict import Finding, Step, failed, fine, plain, warning
-from dstack_backend.app.setting_values import ListenAddress, listen_address
+from dstack_backend.app.config.parsers import ListenAddress, listen_address
+from dstack_backend.app.doctor.finding import Finding, Step, failed, ok, sanitize, warning
+from dstack_backend.app.doctor.port_owners import PortOwner, port_owners
+from dstack_backend.app.doctor.running_service import RunningService, find_running_service
 
-__all__ = ["Listening", "examine_listen", "judge_listen", "really_at"]
+__all__ = ["Listening", "check_listen", "examine_listen", "really_at"]
 
 
 class Listening(NamedTuple):
@@ -37,18 +37,18 @@ async def examine_listen(listen: ListenAddress, root: Path, timeout: float) -> L
     except TimeoutError:
         fault = OSError(errno.ETIMEDOUT, "the look-up of the name takes too long")
     if fault is None or fault.errno != errno.EADDRINUSE:
-        return Listening(judge_listen(listen, fault), listen)
+        return Listening(check_listen(listen, fault), listen)
     try:
         async with asyncio.timeout(timeout):
-            neighbour = await asyncio.to_thread(ask_neighbour, listen)
+            running_service = await asyncio.to_thread(find_running_service, listen)
     except TimeoutError:
-        neighbour = None
-    found = holders(listen.port, root)
-    at = really_at(listen, found) if neighbour else listen
-    return Listening(judge_listen(listen, fault, found, neighbour), at)
+        running_service = None
+    found = port_owners(listen.port, root)
+    at = really_at(listen, found) if running_service else listen
+    return Listening(check_listen(listen, fault, found, running_service), at)
 
 
-def really_at(listen: ListenAddress, found: Sequence[Holder]) -> ListenAddress:
+def really_at(listen: ListenAddress, found: Sequence[PortOwner]) -> ListenAddress:
     """Give where a service that is met at an address listens, as far as that is seen.
 
     Where the address is taken, the service that answers there may have it as one of many, or
@@ -57,7 +57,7 @@ def really_at(listen: ListenAddress, found: Sequence[Holder]) -> ListenAddress:
     places = [listen_address(each.address) for each in found]
     if not _is_numeric(listen.host) or listen in places or not places:
         return listen
-    return listen.met_at if listen.met_at in places else places[0]
+    return listen.connect_address if listen.connect_address in places else places[0]
 
 
 def _is_numeric(host: str) -> bool:
@@ -76,11 +76,11 @@ def _try(listen: ListenAddress) -> OSError | None:
     return None
 
 
-def judge_listen(
+def check_listen(
     listen: ListenAddress,
     fault: OSError | None,
-    found: Sequence[Holder] = (),
-    neighbour: Neighbour | None = None,
+    found: Sequence[PortOwner] = (),
+    running_service: RunningService | None = None,
 ) -> Finding:
     """Say whether the service can listen, or already does.
 
@@ -91,9 +91,9 @@ def judge_listen(
         neighbour: Our own service, if it is that.
     """
     if fault is None:
-        return fine(Step.LISTEN, f"{listen} is free; the service does not run there now")
-    if neighbour:
-        return _judge_ours(listen, really_at(listen, found), neighbour)
+        return ok(Step.LISTEN, f"{listen} is free; the service does not run there now")
+    if running_service:
+        return _judge_ours(listen, really_at(listen, found), running_service)
     if fault.errno == errno.EADDRINUSE:
         who = "; ".join(map(str, found)) or "another process"
         return failed(Step.LISTEN, f"{listen} is taken by {who}", _free_it(listen, found))
@@ -101,24 +101,26 @@ def judge_listen(
     return failed(Step.LISTEN, text, _cures(listen, fault))
 
 
-def _judge_ours(listen: ListenAddress, at: ListenAddress, neighbour: Neighbour) -> Finding:
+def _judge_ours(
+    listen: ListenAddress, at: ListenAddress, running_service: RunningService
+) -> Finding:
     text = f"our own service runs on {at}"
     if at == listen:
-        return fine(Step.LISTEN, f"{text}: {_shown(neighbour)}")
+        return ok(Step.LISTEN, f"{text}: {_shown(running_service)}")
     return warning(
         Step.LISTEN,
-        f"{text}, not on {listen} as set here: {_shown(neighbour)}",
+        f"{text}, not on {listen} as set here: {_shown(running_service)}",
         f"give the doctor the settings of the service, here LISTEN_ADDR={at}",
         f"or start the service again with LISTEN_ADDR={listen}",
     )
 
 
-def _shown(neighbour: Neighbour) -> str:
-    reason = f" ({neighbour.reason})" if neighbour.reason else ""
-    return f"version {plain(neighbour.version)}, {neighbour.status}{reason}"
+def _shown(running_service: RunningService) -> str:
+    reason = f" ({running_service.reason})" if running_service.reason else ""
+    return f"version {sanitize(running_service.version)}, {running_service.status}{reason}"
 
 
-def _free_it(listen: ListenAddress, found: Sequence[Holder]) -> tuple[str, ...]:
+def _free_it(listen: ListenAddress, found: Sequence[PortOwner]) -> tuple[str, ...]:
     port = listen.port
     other = f"end that program, or choose another port, as in LISTEN_ADDR=0.0.0.0:{port + 1}"
     if found and all(each.pid for each in found):

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from dstack_backend import __version__
-from dstack_backend.app.doctor.verdict import Examination, Finding, Verdict
+from dstack_backend.app.doctor.finding import Diagnosis, Finding, Verdict
 
 __all__ = ["as_json", "as_text"]
 
@@ -37,7 +37,7 @@ class _Ticket(Struct, frozen=True, kw_only=True):
     steps: tuple[Finding, ...]
 
 
-def as_json(examination: Examination, now: datetime) -> str:
+def as_json(examination: Diagnosis, now: datetime) -> str:
     """Give one JSON object, indented."""
     ticket = _Ticket(
         name="dstack-backend doctor",
@@ -50,7 +50,7 @@ def as_json(examination: Examination, now: datetime) -> str:
     return msgspec.json.format(msgspec.json.encode(ticket), indent=2).decode() + "\n"
 
 
-def as_text(examination: Examination, width: int, *, colour: bool = False) -> str:
+def as_text(examination: Diagnosis, width: int, *, colour: bool = False) -> str:
     """Give lines for a person.
 
     Args:
@@ -83,7 +83,7 @@ def _block(run: list[Finding], width: int, *, colour: bool) -> str:
             f"{_COLOURS[verdict]}{lines[0][:VERDICT_WIDTH]}{_PLAIN}{lines[0][VERDICT_WIDTH:]}"
         )
     margin = " " * (VERDICT_WIDTH + STEP_WIDTH)
-    for cure in finding.cures:
+    for cure in finding.remedies:
         lines += _wrap(cure, width, "-> ", margin)
     return "\n".join(lines)
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from dstack_backend.app.doctor.place import Place
-from dstack_backend.app.doctor.verdict import Finding, Step, failed, fine
+from dstack_backend.app.doctor.environment import RuntimeEnvironment
+from dstack_backend.app.doctor.finding import Finding, Step, failed, ok
 from dstack_backend.domain.failure import Reason
 
-__all__ = ["Identity", "SocketFile", "judge_socket", "look_at", "who_we_are"]
+__all__ = ["ProcessUser", "SocketFile", "check_socket", "look_at", "process_user"]
 
 
-class Identity(Struct, frozen=True):
+class ProcessUser(Struct, frozen=True):
     """Whom the kernel takes us for.
 
     Attributes:
@@ -50,9 +50,9 @@ class SocketFile(Struct, frozen=True, kw_only=True):
     is_open: bool = False
 
 
-def who_we_are() -> Identity:
+def process_user() -> ProcessUser:
     """Ask the kernel."""
-    return Identity(os.geteuid(), tuple(sorted({os.getegid(), *os.getgroups()})))
+    return ProcessUser(os.geteuid(), tuple(sorted({os.getegid(), *os.getgroups()})))
 
 
 def look_at(path: Path) -> SocketFile:
@@ -77,36 +77,36 @@ def look_at(path: Path) -> SocketFile:
     )
 
 
-def judge_socket(file: SocketFile, us: Identity, place: Place) -> Finding:
+def check_socket(file: SocketFile, user: ProcessUser, environment: RuntimeEnvironment) -> Finding:
     """Say whether we can connect to what is there."""
     if file.is_missing:
         text = f"{file.met} does not exist"
-        return failed(Step.SOCKET, text, _where(file, place), Reason.SOCKET_NOT_FOUND)
+        return failed(Step.SOCKET, text, _where(file, environment), Reason.SOCKET_NOT_FOUND)
     if file.fault:
         text = f"{file.met} cannot be looked at: {file.fault}"
         cure = "is the path in DSTACK_URL that of DStack's socket?"
         return failed(Step.SOCKET, text, (cure,), Reason.CONNECTION_FAILED)
     if file.mode is None:
-        text = f"we ({us}) may not enter the folder {file.met}"
-        cures = (f"setfacl -m u:{us.uid}:x {file.met}", *_other_user(file, place))
-        return failed(Step.SOCKET, text, cures, Reason.PERMISSION_DENIED)
+        text = f"we ({user}) may not enter the folder {file.met}"
+        remedies = (f"setfacl -m u:{user.uid}:x {file.met}", *_other_user(file, environment))
+        return failed(Step.SOCKET, text, remedies, Reason.PERMISSION_DENIED)
     if not stat.S_ISSOCK(file.mode):
-        return _no_socket(file, file.mode, place)
+        return _no_socket(file, file.mode, environment)
     rights = f"{stat.filemode(file.mode)}, owner {file.owner[0]}:{file.owner[1]}"
     if file.is_open:
-        return fine(Step.SOCKET, f"{file.path} is a socket ({rights}); we ({us}) may open it")
-    text = f"{file.path} ({rights}) is closed to us ({us}): connecting needs write permission"
-    cures = (
+        return ok(Step.SOCKET, f"{file.path} is a socket ({rights}); we ({user}) may open it")
+    text = f"{file.path} ({rights}) is closed to us ({user}): connecting needs write permission"
+    remedies = (
         (
-            f"setfacl -m u:{us.uid}:rw {file.path}, again after each start of DStack, which makes"
+            f"setfacl -m u:{user.uid}:rw {file.path}, again after each start of DStack, which makes"
             " the socket anew"
         ),
-        *_other_user(file, place),
+        *_other_user(file, environment),
     )
-    return failed(Step.SOCKET, text, cures, Reason.PERMISSION_DENIED)
+    return failed(Step.SOCKET, text, remedies, Reason.PERMISSION_DENIED)
 
 
-def _no_socket(file: SocketFile, mode: int, place: Place) -> Finding:
+def _no_socket(file: SocketFile, mode: int, environment: RuntimeEnvironment) -> Finding:
     if stat.S_ISDIR(mode):
         hint = (
             (
@@ -115,7 +115,7 @@ def _no_socket(file: SocketFile, mode: int, place: Place) -> Finding:
                     " DStack, then the container"
                 ),
             )
-            if place.container
+            if environment.container
             else ()
         )
         text = f"{file.path} is a folder, not a socket"
@@ -124,9 +124,9 @@ def _no_socket(file: SocketFile, mode: int, place: Place) -> Finding:
     return failed(Step.SOCKET, text, ("set DSTACK_URL to DStack's socket",))
 
 
-def _where(file: SocketFile, place: Place) -> tuple[str, ...]:
+def _where(file: SocketFile, environment: RuntimeEnvironment) -> tuple[str, ...]:
     running = "does DStack run? It makes the socket when it starts"
-    if place.container:
+    if environment.container:
         return (
             (
                 "the path is the one inside the container: mount the folder of DStack's socket,"
@@ -137,7 +137,7 @@ def _where(file: SocketFile, place: Place) -> tuple[str, ...]:
     return (running, "compare with `address` in DStack's vmm.toml")
 
 
-def _other_user(file: SocketFile, place: Place) -> tuple[str, ...]:
-    if place.container:
+def _other_user(file: SocketFile, environment: RuntimeEnvironment) -> tuple[str, ...]:
+    if environment.container:
         return ('or start the container with --user "$(stat -c %u:%g /path/vmm.sock)"',)
     return (f"or run the service as the user of: stat -c %U {file.path}",)

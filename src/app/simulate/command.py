@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from dstack_backend.app.server.runner import run_until_signal
+from dstack_backend.app.simulate.node import SimulatedNode
 from dstack_backend.app.simulate.options import Plan, blaming, read, why
 from dstack_backend.app.simulate.script import expected_results, parse, shown
-from dstack_backend.app.simulate.stage import Stage
-from dstack_backend.app.until_signal import run_until_signal
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
 __all__ = ["run"]
@@ -41,14 +41,14 @@ def run(options: Mapping[str, str]) -> NoReturn:
 
 
 async def _simulate(plan: Plan, stop: asyncio.Event) -> None:
-    stage = Stage(SimulatedDStack(), ended=stop)
+    node = SimulatedNode(SimulatedDStack(), ended=stop)
     for line in plan.first:
         with blaming(f"--{line.partition(' ')[0]}"):
-            await _follow(line, stage)
+            await _follow(line, node)
     with blaming("--listen"):
-        url = await _listen(stage.dstack, plan.place)
+        url = await _listen(node.dstack, plan.place)
     _say(url)
-    performance = asyncio.create_task(_perform(plan.script, stage))
+    performance = asyncio.create_task(_perform(plan.script, node))
     ending = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({performance, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -57,7 +57,7 @@ async def _simulate(plan: Plan, stop: asyncio.Event) -> None:
     finally:
         performance.cancel()
         ending.cancel()
-        await stage.dstack.crash()
+        await node.dstack.crash()
         if isinstance(plan.place, Path):
             plan.place.unlink(missing_ok=True)
 
@@ -68,8 +68,8 @@ async def _listen(dstack: SimulatedDStack, place: Path | tuple[str, int]) -> str
             raise ValueError("another process listens there")
         return await dstack.listen_unix(place)
     url = await dstack.listen_tcp(*place)
-    met_at = _MET_AT.get(place[0])
-    return f"http://{met_at}:{url.rpartition(':')[2]}" if met_at else url
+    connect_address = _MET_AT.get(place[0])
+    return f"http://{connect_address}:{url.rpartition(':')[2]}" if connect_address else url
 
 
 def _is_in_use(path: Path) -> bool:
@@ -77,16 +77,16 @@ def _is_in_use(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-async def _perform(script: tuple[str, ...] | None, stage: Stage) -> None:
+async def _perform(script: tuple[str, ...] | None, node: SimulatedNode) -> None:
     """Follow the script; what cannot be followed is told, and the next line comes."""
     started = time.monotonic()
     async for line in _lines(script):
         try:
-            if await _follow(line, stage):
+            if await _follow(line, node):
                 _say(f"{time.monotonic() - started:8.3f} s  {line.strip()}")
         except (OSError, ValueError) as exc:
             print(f"dstack-backend: {shown(line)}: {why(exc)}", file=sys.stderr)  # noqa: T201
-    await stage.ended.wait()
+    await node.ended.wait()
 
 
 async def _lines(script: tuple[str, ...] | None) -> AsyncIterator[str]:
@@ -99,10 +99,10 @@ async def _lines(script: tuple[str, ...] | None) -> AsyncIterator[str]:
         yield raw.decode(errors="replace")
 
 
-async def _follow(line: str, stage: Stage) -> bool:
+async def _follow(line: str, node: SimulatedNode) -> bool:
     direction = parse(line)
     if direction:
-        await direction(stage)
+        await direction(node)
     return direction is not None
 
 

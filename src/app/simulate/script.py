@@ -21,18 +21,18 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from dstack_backend.app.simulate.stage import Stage
+from dstack_backend.app.simulate.node import SimulatedNode
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Behaviour
 
-__all__ = ["Direction", "expected_results", "parse", "shown"]
+__all__ = ["ScriptCommand", "expected_results", "parse", "shown"]
 
 T = TypeVar("T")
 
 MOST_GPUS = 10_000
 LONGEST = 86_400.0
 
-Direction = Callable[[Stage], Awaitable[None]]
+ScriptCommand = Callable[[SimulatedNode], Awaitable[None]]
 """Follows one line. It raises `ValueError` or `OSError` where that is not possible now."""
 
 _BEHAVIOURS: dict[str, Behaviour] = {
@@ -50,7 +50,7 @@ def expected_results() -> dict[str, str]:
     return faults | dict.fromkeys(HOSTILE_ANSWERS, "available")
 
 
-def parse(line: str) -> Direction | None:
+def parse(line: str) -> ScriptCommand | None:
     """Read one line; `None` for an empty one and for a comment (`# ...`).
 
     Raises:
@@ -69,16 +69,16 @@ def shown(text: str) -> str:
     return ascii(text.strip()[:40])
 
 
-def _at_once(change: Callable[[Stage], None]) -> Direction:
-    async def direction(stage: Stage) -> None:
-        change(stage)
+def _at_once(change: Callable[[SimulatedNode], None]) -> ScriptCommand:
+    async def direction(node: SimulatedNode) -> None:
+        change(node)
         await asyncio.sleep(0)
 
     return direction
 
 
-def _alone(direction: Direction) -> Callable[[str], Direction]:
-    def read(argument: str) -> Direction:
+def _alone(direction: ScriptCommand) -> Callable[[str], ScriptCommand]:
+    def read(argument: str) -> ScriptCommand:
         if argument:
             raise ValueError(f"{shown(argument)} follows where nothing may")
         return direction
@@ -87,11 +87,11 @@ def _alone(direction: Direction) -> Callable[[str], Direction]:
 
 
 def _with(
-    read: Callable[[str], T], change: Callable[[Stage, T], None]
-) -> Callable[[str], Direction]:
-    def read_whole(argument: str) -> Direction:
+    read: Callable[[str], T], change: Callable[[SimulatedNode, T], None]
+) -> Callable[[str], ScriptCommand]:
+    def read_whole(argument: str) -> ScriptCommand:
         value = read(argument)
-        return _at_once(lambda stage: change(stage, value))
+        return _at_once(lambda node: change(node, value))
 
     return read_whole
 
@@ -133,21 +133,21 @@ def _token(text: str) -> str | None:
     return text or None
 
 
-def _wait(text: str) -> Direction:
+def _wait(text: str) -> ScriptCommand:
     seconds = _seconds(text)
     return lambda _: asyncio.sleep(seconds)
 
 
-_VERBS: dict[str, Callable[[str], Direction]] = {
-    "ok": _alone(_at_once(lambda stage: stage.behave(None))),
-    "fault": _with(_behaviour, Stage.behave),
-    "crash": _alone(Stage.crash),
-    "revive": _alone(Stage.revive),
-    "gpus": _with(_count, Stage.have),
-    "free": _with(_count_or_all, Stage.free),
-    "product-id": _with(_product_id, Stage.be_of),
-    "latency": _with(_seconds, Stage.answer_after),
-    "token": _with(_token, Stage.ask_for),
+_VERBS: dict[str, Callable[[str], ScriptCommand]] = {
+    "ok": _alone(_at_once(lambda node: node.behave(None))),
+    "fault": _with(_behaviour, SimulatedNode.behave),
+    "crash": _alone(SimulatedNode.crash),
+    "revive": _alone(SimulatedNode.revive),
+    "gpus": _with(_count, SimulatedNode.set_gpu_count),
+    "free": _with(_count_or_all, SimulatedNode.free),
+    "product-id": _with(_product_id, SimulatedNode.set_product_id),
+    "latency": _with(_seconds, SimulatedNode.set_latency),
+    "token": _with(_token, SimulatedNode.set_token),
     "wait": _wait,
-    "end": _alone(_at_once(Stage.end)),
+    "end": _alone(_at_once(SimulatedNode.end)),
 }

@@ -24,10 +24,10 @@ from dstack_backend.testing.contracts.backend_info import (  # noqa: E402 - rewr
     check_answer,
     check_backend_info,
 )
-from dstack_backend.testing.contracts.dstack import (  # noqa: E402 - rewritten, see above
-    DStackContract,
-    FaithfulContract,
-    HangingContract,
+from dstack_backend.testing.contracts.gpu_source import (  # noqa: E402 - rewritten, see above
+    GpuSourceContract,
+    InventoryContract,
+    TimeoutContract,
     check_result,
 )
 from dstack_backend.testing.contracts.health import (  # noqa: E402 - rewritten, see above
@@ -39,12 +39,12 @@ from dstack_backend.testing.contracts.history import (  # noqa: E402 - rewritten
 )
 
 __all__ = [
-    "DStackContract",
-    "FaithfulContract",
     "GpuHealthContract",
-    "HangingContract",
+    "GpuSourceContract",
     "HealthContract",
     "HistoryContract",
+    "InventoryContract",
+    "TimeoutContract",
     "backend_info_schema",
     "check_answer",
     "check_backend_info",

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from dstack_backend.domain.backend_info import BackendInfo, Metadata
 from dstack_backend.domain.failure import Reason
 from dstack_backend.domain.status import Status
-from dstack_backend.testing.contracts.sentence import check_sentence
+from dstack_backend.testing.contracts.message import check_message
 
 __all__ = [
     "backend_info_schema",
@@ -89,7 +89,7 @@ def check_backend_info(code: int, body: bytes) -> BackendInfo:
 
 def _check_metadata(info: BackendInfo) -> None:
     if info.status is Status.UNAVAILABLE:
-        check_sentence(info.metadata)
+        check_message(info.metadata)
         return
     metadata = _decode(info.metadata, "the metadata")
     assert isinstance(metadata, dict), f"the metadata is no JSON object: {info.metadata!r}"
@@ -107,9 +107,9 @@ def check_gpu_metadata(metadata: Mapping[str, object]) -> None:
     assert metadata["free_gpu_count"] == free, "`free_gpu_count` counts the free ones"
 
 
-def check_kind(sentence: str) -> None:
+def check_kind(message: str) -> None:
     """Assert that a failure's sentence begins with a kind of failure that this package has."""
-    assert sentence.partition(": ")[0] in KINDS, f"none of {KINDS} is the kind of {sentence!r}"
+    assert message.partition(": ")[0] in KINDS, f"none of {KINDS} is the kind of {message!r}"
 
 
 def _decode(text: str | bytes, what: str) -> object:

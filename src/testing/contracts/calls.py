@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from dstack_backend.domain.check import CheckResult
-from dstack_backend.domain.ports import DStack
+from dstack_backend.domain.ports import GpuSource
 
 __all__ = ["MOMENT", "ask", "begin", "cancel", "longest_pause_during", "run"]
 
@@ -58,7 +58,7 @@ class _Threads(ThreadPoolExecutor):
         return future
 
 
-async def ask(source: DStack, deadline: float) -> CheckResult:
+async def ask(source: GpuSource, deadline: float) -> CheckResult:
     """Call once. A call that is late is cancelled, and fails the test as one that raises does."""
     started = time.monotonic()
     call = begin(source)
@@ -73,7 +73,7 @@ async def ask(source: DStack, deadline: float) -> CheckResult:
         raise AssertionError(f"a call raised {exc!r}: a failure is a value") from exc
 
 
-def begin(source: DStack) -> asyncio.Task[CheckResult]:
+def begin(source: GpuSource) -> asyncio.Task[CheckResult]:
     """Begin a call."""
     return asyncio.ensure_future(source.list_gpus())
 
@@ -95,7 +95,7 @@ def _end_of(call: asyncio.Task[CheckResult]) -> object:
     return call.exception() or call.result()
 
 
-async def longest_pause_during(source: DStack, deadline: float) -> float:
+async def longest_pause_during(source: GpuSource, deadline: float) -> float:
     """Give the seconds for which the event loop stood still while a call was under way."""
     call = asyncio.ensure_future(ask(source, deadline))
     longest, before = 0.0, time.monotonic()

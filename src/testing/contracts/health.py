@@ -38,7 +38,7 @@ class HealthContract:
     def check_metadata(self, metadata: Mapping[str, object]) -> None:
         """Assert what holds for the metadata of your topic while available; here nothing."""
 
-    def check_failure(self, sentence: str) -> None:
+    def check_failure(self, message: str) -> None:
         """Assert what holds for your sentences beyond their form; here nothing."""
 
     def test_the_answer_is_a_backend_info(self) -> None:
@@ -98,9 +98,9 @@ class GpuHealthContract(HealthContract):
         """Assert that they are our fields in their order, with counts that count."""
         check_gpu_metadata(metadata)
 
-    def check_failure(self, sentence: str) -> None:
+    def check_failure(self, message: str) -> None:
         """Assert that its kind is one of ours."""
-        check_kind(sentence)
+        check_kind(message)
 
 
 def _directives(headers: HTTPMessage) -> list[str]:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history import HistoryEntry, Known, Uptime, spans, uptime
-from dstack_backend.domain.ports import History
+from dstack_backend.domain.history.entry import HistoryEntry, SpanState, Uptime, spans, uptime
+from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Status
-from dstack_backend.testing.past_strategies import PAST_BEGINS, pasts
+from dstack_backend.testing.history_strategies import PAST_BEGINS, pasts
 from dstack_backend.testing.strategies import nasty_texts
 
 __all__ = ["HistoryContract"]
@@ -32,21 +32,21 @@ def _entry(second: float, *, up: bool = True) -> HistoryEntry:
         before=None,
         after=Status.AVAILABLE if up else Status.UNAVAILABLE,
         reason=None if up else Reason.TIMED_OUT,
-        sentence="8 GPUs, 5 free",
+        message="8 GPUs, 5 free",
     )
 
 
 class HistoryContract:
     """Subclass it, and say how a new, empty history is made."""
 
-    def new(self) -> History:
+    def new(self) -> HistoryStore:
         """Make an empty history; each call another one."""
         raise NotImplementedError
 
     @contextmanager
     def _with(
         self, entries: Sequence[HistoryEntry], alive_at: datetime = PAST_BEGINS
-    ) -> Generator[History, None, None]:
+    ) -> Generator[HistoryStore, None, None]:
         history = self.new()
         try:
             history.append(entries, alive_at)
@@ -163,7 +163,7 @@ class HistoryContract:
         with self._with([_entry(0), _entry(1)]) as history:
             history.prune(_at(1000), 1)
             kept = [(entry.number, entry.known) for entry in history.latest(10)]
-            assert kept == [(2, Known.UP)], "the last entry alone"
+            assert kept == [(2, SpanState.UP)], "the last entry alone"
 
     def test_of_too_many_the_last_are_kept_and_numbers_go_on(self) -> None:
         """A number names one entry for ever."""

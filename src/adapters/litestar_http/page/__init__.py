@@ -2,7 +2,7 @@
 
 from dstack_backend.adapters.litestar_http.page.assets import asset_handler
 from dstack_backend.adapters.litestar_http.page.headers import PAGE_HEADERS
+from dstack_backend.adapters.litestar_http.page.i18n import LANGUAGES
 from dstack_backend.adapters.litestar_http.page.page import Page
-from dstack_backend.adapters.litestar_http.page.texts import LANGUAGES
 
 __all__ = ["LANGUAGES", "PAGE_HEADERS", "Page", "asset_handler"]

@@ -4,13 +4,18 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from dstack_backend.adapters.litestar_http.cache import SingleFlightCache
+from dstack_backend.adapters.litestar_http.page.context import (
+    MOST_CHANGES,
+    TIMELINES,
+    PageHistory,
+    view,
+)
+from dstack_backend.adapters.litestar_http.page.i18n import translation
 from dstack_backend.adapters.litestar_http.page.render import render, template
-from dstack_backend.adapters.litestar_http.page.texts import texts_in
-from dstack_backend.adapters.litestar_http.page.view import MOST_CHANGES, TIMELINES, History, view
-from dstack_backend.adapters.litestar_http.shared import Shared
 from dstack_backend.domain.backend_info import DSTACK
-from dstack_backend.domain.history import HistoryError, Uptime
-from dstack_backend.domain.ports import Health, News, Past
+from dstack_backend.domain.history.entry import HistoryError, Uptime
+from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 
 __all__ = ["Page"]
 
@@ -31,8 +36,8 @@ class Page:
     def __init__(
         self,
         health: Health,
-        past: Past,
-        news: News,
+        past: HistoryReader,
+        news: UpdateNotifier,
         now: Callable[[], datetime] = _utc_now,
         source: str = DSTACK,
     ) -> None:
@@ -50,29 +55,31 @@ class Page:
         self._past = past
         self._news = news
         self._now = now
-        self._pages: dict[str, Shared[bytes]] = {}
-        self._timelines: Shared[dict[str, list[Uptime]]] = Shared(TIMELINES_HOLD)
+        self._pages: dict[str, SingleFlightCache[bytes]] = {}
+        self._timelines: SingleFlightCache[dict[str, list[Uptime]]] = SingleFlightCache(
+            TIMELINES_HOLD
+        )
 
     async def html(self, language: str) -> bytes:
         """Give the page's bytes in one of the languages."""
-        shared = self._pages.setdefault(language, Shared(PAGE_HOLDS))
+        shared = self._pages.setdefault(language, SingleFlightCache(PAGE_HOLDS))
         return await shared.get(
-            (self._news.edition, self._health.answer().available), lambda: self._make(language)
+            (self._news.version, self._health.answer().available), lambda: self._make(language)
         )
 
     async def _make(self, language: str) -> bytes:
         await asyncio.to_thread(template)  # loading it the first time holds nobody up
         history = await self._history()
-        report, texts = self._health.report(), texts_in(language)
+        report, texts = self._health.report(), translation(language)
         return render(view(report, history, self._now(), texts, self._source))
 
-    async def _history(self) -> History | None:
+    async def _history(self) -> PageHistory | None:
         report = self._health.report()
         try:
             timelines = await self._timelines.get(
                 (report.last_change, report.reason), self._read_timelines
             )
-            return History(timelines, await self._past.latest(MOST_CHANGES))
+            return PageHistory(timelines, await self._past.latest(MOST_CHANGES))
         except HistoryError:
             return None
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dstack_backend.adapters.litestar_http.page.assets import version
-from dstack_backend.adapters.litestar_http.page.words import instant, shown_time
+from dstack_backend.adapters.litestar_http.page.formatting import instant, shown_time
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -1,0 +1,1 @@
+"""src adapters litestar_http routes."""

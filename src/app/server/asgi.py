@@ -1,0 +1,24 @@
+"""The application factory for any ASGI server.
+
+`granian --interface asgi --factory dstack_backend.app.server.asgi:create_app`, or uvicorn likewise.
+"""
+
+import os
+
+from dstack_backend.adapters.litestar_http import HealthApp
+from dstack_backend.adapters.stdlib_logging import set_up_logging
+from dstack_backend.app.config.settings import load
+from dstack_backend.app.container import Container
+
+__all__ = ["create_app"]
+
+
+def create_app() -> HealthApp:
+    """Build the application from the environment.
+
+    Raises:
+        SettingError: A variable cannot be used.
+    """
+    settings = load(os.environ, {})
+    set_up_logging(settings.log_level, settings.log_format)
+    return Container(settings=settings).http_app()

@@ -1,0 +1,98 @@
+"""What is built from the tree: the wheel, the sdist, and that they work away from it."""
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+PROGRAM = """
+import sys
+from dstack_backend.domain import Gpu, GpuInventory, assess, describe, encode
+gpu = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA Corporation", is_free=True)
+info = describe(assess(GpuInventory(gpus=(gpu,), allow_attach_all=True)))
+sys.stdout.buffer.write(encode(info))
+import dstack_backend
+print(dstack_backend.__file__, file=sys.stderr)
+heavy = {"httpx", "litestar", "granian", "prometheus_client", "dependency_injector", "asyncio"}
+assert not heavy & sys.modules.keys(), "the domain alone brings none of them"
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist of this tree and the wheel that is built from that sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    """The wheel."""
+    (wheel,) = built.glob("*.whl")
+    return wheel
+
+
+def _modules() -> set[str]:
+    files = (path for path in (ROOT / "src").rglob("*") if path.is_file())
+    return {path.relative_to(ROOT / "src").as_posix() for path in files if path.suffix != ".pyc"}
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    """Every module under its own name, the marker for types, the licence; no `src`, no tests."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    inside = {name for name in names if ".dist-info/" not in name}
+    assert inside == {f"dstack_backend/{module}" for module in _modules()}
+    assert any(name.endswith("dist-info/licenses/LICENSE") for name in names)
+    assert any(name.endswith("dist-info/entry_points.txt") for name in names)
+
+
+def test_the_sdist_holds_the_sources_and_the_tests(built: Path) -> None:
+    """Whoever gets the sdist can build, test and read."""
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"src/{module}" for module in _modules()} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE"} <= names
+    assert "tests/contract/kit/test_package.py" in names
+    unwanted = ("dstack_backend", "dist", ".venv", ".git/", ".env")
+    assert not [name for name in names if name.startswith(unwanted)]
+
+
+def test_ten_lines_turn_an_inventory_into_bytes_with_the_wheel_alone(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """The wheel works where the tree is not, and its domain needs msgspec only."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")  # noqa: S202 - it is our own wheel
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stderr.strip()).is_relative_to(tmp_path)
+    assert done.stdout == (
+        '{"version":"1.0.0","topic":"dstack-gpu-monitor","pubkeys":[],"status":"available",'
+        '"metadata":"{\\"gpu_count\\":1,\\"gpus\\":[{\\"slot\\":\\"3b:00.0\\",'
+        '\\"product_id\\":\\"10de:2335\\",\\"description\\":\\"NVIDIA Corporation\\",'
+        '\\"is_free\\":true,\\"model\\":\\"H200 SXM 141GB\\"}],\\"allow_attach_all\\":true,'
+        '\\"free_gpu_count\\":1}"}'
+    )

@@ -1,0 +1,188 @@
+"""The command line as a process: `check`, `healthcheck`, and each setting that cannot be used."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from dstack_backend.testing.contracts import check_answer
+from dstack_backend.testing.faults import FAULTS
+from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
+from tests.contract.process.service import Service, free_port, run_command
+
+SECRET = "s3cr3t-canary"
+
+BAD = {
+    "LISTEN_ADDR": {"LISTEN_ADDR": "8080"},
+    "LISTEN_ADDR-host": {"LISTEN_ADDR": "192.0.2.1:8080"},
+    "LISTEN_ADDR-label": {"LISTEN_ADDR": f"{'a' * 64}:8080"},
+    "DSTACK_URL": {"DSTACK_URL": "localhost:19060"},
+    "DSTACK_URL-secret": {"DSTACK_URL": f"http://user:{SECRET}@host:port"},
+    "DSTACK_URL-query": {"DSTACK_URL": f"http://host/?token={SECRET}"},
+    "DSTACK_URL-socket": {"DSTACK_URL": "unix:vmm.sock"},
+    "DSTACK_URL-twice": {"DSTACK_URL": f"http://u:{SECRET}@host", "DSTACK_TOKEN": SECRET},
+    "DSTACK_TOKEN": {"DSTACK_TOKEN": f"{SECRET} {SECRET}"},
+    "DSTACK_TOKEN-line": {"DSTACK_TOKEN": f"{SECRET}\nX-Header: 1"},
+    "DSTACK_TOKEN_FILE": {"DSTACK_TOKEN_FILE": "/nowhere/token"},
+    "DSTACK_TOKEN_FILE-twice": {"DSTACK_TOKEN_FILE": "LICENSE", "DSTACK_TOKEN": SECRET},
+    "DSTACK_CA_FILE": {"DSTACK_CA_FILE": "/nowhere/ca.pem", "DSTACK_URL": "https://host"},
+    "CHECK_INTERVAL": {"CHECK_INTERVAL": "ten"},
+    "CHECK_TIMEOUT": {"CHECK_TIMEOUT": "0"},
+    "FAILURE_THRESHOLD": {"FAILURE_THRESHOLD": "1.5"},
+    "RECOVERY_THRESHOLD": {"RECOVERY_THRESHOLD": "-1"},
+    "LOG_LEVEL": {"LOG_LEVEL": "loud\n\x1b[31m"},
+    "LOG_FORMAT": {"LOG_FORMAT": "xml"},
+}
+
+Runs = dict[str, subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def refused() -> Runs:
+    """What a start with each of them brings; two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(BAD, pool.map(_start, BAD.values()), strict=True))
+
+
+def _start(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return run_command(**env)
+
+
+def _is_refusal(done: subprocess.CompletedProcess[str], variable: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].isprintable()
+    assert variable in lines[0]
+    assert f"for example {variable}=" in lines[0]
+    assert SECRET not in lines[0]
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_setting_stops_the_start_with_one_line(refused: Runs, name: str) -> None:
+    """Exit code 2, the variable, a right example; no traceback and no secret."""
+    _is_refusal(refused[name], name.partition("-")[0])
+
+
+def test_a_taken_port_stops_the_start_with_one_line() -> None:
+    """Another program's port is not taken from it."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        done = run_command(LISTEN_ADDR=f"127.0.0.1:{other.getsockname()[1]}")
+    _is_refusal(done, "LISTEN_ADDR")
+    assert "in use" in done.stderr
+
+
+def test_a_second_instance_does_not_share_the_port_of_the_first(service: Service) -> None:
+    """Two services on one port would each get half of the requests."""
+    _is_refusal(run_command(LISTEN_ADDR=service.netloc), "LISTEN_ADDR")
+    assert service.ask("/livez").code == 200
+
+
+def test_an_unknown_option_stops_the_start_with_one_line() -> None:
+    """The command line is refused as settings are."""
+    done = run_command("--no-such-option")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_option_beats_its_variable(dstack: Remote) -> None:
+    """`--dstack-url` is the same setting as DSTACK_URL, and wins."""
+    done = run_command("check", "--dstack-url", dstack.url, DSTACK_URL="http://127.0.0.1:1")
+    assert done.returncode == 0, done.stderr
+
+
+def test_check_prints_the_backend_info_and_says_available(dstack: Remote) -> None:
+    """Exit code 0, one line of JSON on standard output, nothing else."""
+    done = run_command("check", DSTACK_URL=dstack.url)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+    check_answer(200, done.stdout.encode())
+    assert dstack.dstack.calls == 1
+
+
+def test_check_prints_the_backend_info_and_says_unavailable(dstack: Remote) -> None:
+    """Exit code 1, and still a BackendInfo on standard output."""
+    dstack.dstack.behaviour = FAULTS["status-400"].behaviour
+    done = run_command("check", DSTACK_URL=dstack.url)
+    assert done.returncode == 1, done.stderr
+    info = check_answer(503, done.stdout.encode())
+    assert info.metadata == "HTTP error: 400 Bad Request"
+    assert "canary" not in done.stderr
+
+
+def test_check_says_bad_setting() -> None:
+    """Exit code 2, nothing on standard output."""
+    done = run_command("check", DSTACK_URL="nonsense")
+    _is_refusal(done, "DSTACK_URL")
+
+
+def test_proxies_of_the_environment_are_not_used(dstack: Remote) -> None:
+    """DStack is a neighbour: no request goes to a proxy, whatever variables say."""
+    with in_thread(SimulatedDStack()) as proxy:
+        names = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")
+        done = run_command("check", DSTACK_URL=dstack.url, **dict.fromkeys(names, proxy.url))
+        assert done.returncode == 0, done.stdout
+        assert proxy.dstack.calls == 0
+    assert dstack.dstack.calls == 1
+
+
+def test_healthcheck_asks_the_running_service_and_no_proxy(
+    serve: Callable[..., Service], tmp_path: Path
+) -> None:
+    """Exit code 0 while the service lives, though DStack is gone and a proxy is named."""
+    service = serve(DSTACK_URL=f"unix:{tmp_path}/vmm.sock")
+    everywhere = f"0.0.0.0:{service.port}"
+    done = run_command("healthcheck", LISTEN_ADDR=everywhere, HTTP_PROXY="http://127.0.0.1:1")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_healthcheck_says_when_nobody_answers() -> None:
+    """Exit code 1 and one line."""
+    done = run_command("healthcheck", LISTEN_ADDR=f"127.0.0.1:{free_port()}")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that accepts and says nothing, as a service that hangs."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        yield int(server.getsockname()[1])
+
+
+@pytest.fixture
+def trickling_port() -> Iterator[int]:
+    """A port whose answers come byte by byte, and never to their end."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        Thread(target=_trickle, args=(server,), daemon=True).start()
+        yield int(server.getsockname()[1])
+
+
+def _trickle(server: socket.socket) -> None:
+    with suppress(OSError), server.accept()[0] as client:
+        client.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while True:
+            client.sendall(b"x")
+            time.sleep(0.2)
+
+
+def test_healthcheck_ends_in_time_while_an_answer_trickles(trickling_port: int) -> None:
+    """The deadline is for the whole of it, not for each byte."""
+    started = time.monotonic()
+    done = run_command("healthcheck", LISTEN_ADDR=f"127.0.0.1:{trickling_port}")
+    assert done.returncode == 1
+    assert time.monotonic() - started < 6
+
+
+def test_healthcheck_does_not_wait_for_ever(silent_port: int) -> None:
+    """A service that hangs is not alive; Docker gets its answer in time."""
+    done = run_command("healthcheck", LISTEN_ADDR=f"127.0.0.1:{silent_port}")
+    assert done.returncode == 1

@@ -1,0 +1,111 @@
+"""The body of DStack's answer: whatever bytes it holds, an inventory or a failure comes out."""
+
+import json
+
+import pytest
+from hypothesis import given
+
+from dstack_backend.adapters.httpx_dstack.decode import decode_listing, decode_version
+from dstack_backend.domain import CheckFailure, Gpu, GpuInventory, Reason, assess, encode_health
+from dstack_backend.testing.strategies import hostile_bodies, listing_bodies
+
+CANARY = "c4n4ry"
+GPU = b'{"slot":"3b:00.0","product_id":"10de:2335","description":"NVIDIA","is_free":true}'
+
+
+def test_an_answer_as_dstack_sends_it() -> None:
+    """The four fields of each GPU and the flag are taken as they are; the version is added."""
+    body = b'{"gpus":[' + GPU + b'],"allow_attach_all":true}'
+    assert decode_listing(body, "v0.5.11") == GpuInventory(
+        gpus=(Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True),),
+        allow_attach_all=True,
+        source_version="v0.5.11",
+    )
+
+
+def test_an_older_dstack_says_nothing_of_attaching_all() -> None:
+    """Up to June 2025 `allow_attach_all` is absent; then it is false."""
+    assert decode_listing(b'{"gpus":[]}') == GpuInventory(allow_attach_all=False)
+
+
+@given(listing_bodies())
+def test_any_good_answer_gives_its_inventory(pair: tuple[GpuInventory, bytes]) -> None:
+    """Fields that nobody knows are ignored, in the answer and in each GPU."""
+    inventory, body = pair
+    assert decode_listing(body) == inventory
+
+
+@given(hostile_bodies())
+def test_any_bytes_give_an_inventory_or_an_invalid_response(body: bytes) -> None:
+    """Nothing is raised, and what comes out makes a well-formed `/health`."""
+    result = decode_listing(body)
+    if isinstance(result, CheckFailure):
+        assert result.reason is Reason.INVALID_RESPONSE
+        assert result.message.startswith("Parse error: ")
+        assert result.message.isprintable()
+    assert json.loads(encode_health(assess(result)).body)["version"] == "1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (
+            b'{"gpus":[' + GPU.replace(b"true", b'"' + CANARY.encode() + b'"') + b"]}",
+            "Expected `bool`, got `str` - at `$.gpus[0].is_free`",
+        ),
+        (b'{"gpus":[{"slot":"x"}]}', "Object missing required field `product_id` - at `$.gpus[0]`"),
+        (b'{"gpus":null}', "Expected `array`, got `null` - at `$.gpus`"),
+        (
+            b'{"gpus":[],"allow_attach_all":1}',
+            "Expected `bool`, got `int` - at `$.allow_attach_all`",
+        ),
+        (b'{"error":"c4n4ry"}', "Object missing required field `gpus`"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"", "Input data was truncated"),
+        (b"<html>c4n4ry</html>", "JSON is malformed: invalid character (byte 0)"),
+        (b'{"gpus":[]} c4n4ry', "JSON is malformed: trailing characters (byte 13)"),
+        (b'{"gpus":[{"slot":"\xff"}]}', "the answer is not UTF-8"),
+        (b'{"x":' + b"[" * 100_000, "the answer is nested too deep"),
+    ],
+)
+def test_what_is_wrong_is_said_by_position_and_never_by_value(body: bytes, detail: str) -> None:
+    """The detail names our own fields and positions; nothing of the body is repeated."""
+    result = decode_listing(body)
+    assert result == CheckFailure(Reason.INVALID_RESPONSE, detail)
+    assert CANARY not in repr(result)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"c4n4ry":[[[[',
+        b'{"gpus":[{"c4n4ry":1}]}',
+        b'{"gpus":{"c4n4ry":{"c4n4ry":1}}}',
+        b'{"gpus":"c4n4ry"}',
+        b'{"gpus":[],"c4n4ry":\xff}',
+        b'{"gpus":[],"c4n4ry":"\\ud800"}',
+        b'{"gpus":[],"x":"c4n4ry\\u12"}',
+    ],
+)
+def test_no_name_and_no_value_of_a_bad_body_comes_out(body: bytes) -> None:
+    """Unknown names are the other side's text as well."""
+    result = decode_listing(body)
+    assert isinstance(result, CheckFailure)
+    assert CANARY not in result.message
+
+
+@pytest.mark.parametrize(
+    "header", ["v0.5.11 (git:0123456789abcdef0123)", "0.4.2", "v1.0.0-rc.1+build"]
+)
+def test_a_version_that_looks_like_one_is_passed_on(header: str) -> None:
+    """DStack's own form, with and without the commit."""
+    assert decode_version(header) == header
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "latest", "<b>v1</b>", "v1\r\nx", "v1\x00", "v" + "1" * 60, "v1 (git:)", "v\u0661"],
+)
+def test_a_version_that_looks_otherwise_is_not(header: str | None) -> None:
+    """A header is DStack's text: markup, control characters and length stop here."""
+    assert decode_version(header) is None

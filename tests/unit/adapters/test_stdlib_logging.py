@@ -1,0 +1,199 @@
+"""The log: one line for each record, nothing that another side wrote, each change once."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dstack_backend.adapters.stdlib_logging import (
+    JsonFormatter,
+    LogObserver,
+    TextFormatter,
+    place,
+    set_up_logging,
+)
+from dstack_backend.domain import (
+    Change,
+    Check,
+    CheckFailure,
+    CheckResult,
+    Gpu,
+    GpuInventory,
+    Reason,
+    Timestamp,
+    assess,
+)
+from dstack_backend.testing.fakes import EPOCH
+from dstack_backend.testing.strategies import nasty_texts
+
+CANARY = "c4n4ry"
+AT = Timestamp(5.0, EPOCH)
+STARTING = assess(CheckFailure(Reason.STARTING))
+GPU = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True)
+
+
+def record_of(message: str, *args: object, **fields: object) -> logging.LogRecord:
+    """A record of the first second of 2026."""
+    record = logging.LogRecord("dstack_backend.x", logging.WARNING, "x.py", 1, message, args, None)
+    record.created = EPOCH.timestamp()
+    for name, value in fields.items():
+        setattr(record, name, value)
+    return record
+
+
+def raised() -> Exception:
+    """An exception that was raised here."""
+    try:
+        json.loads(CANARY)
+    except ValueError as exc:
+        return exc
+    raise AssertionError
+
+
+def test_a_line_for_people() -> None:
+    """Time in UTC, level, message."""
+    line = TextFormatter().format(record_of("it is %s", "so"))
+    assert line == "2026-01-01T00:00:00.000Z WARNING it is so"
+
+
+def test_a_line_for_programs() -> None:
+    """One JSON object, with the fields that the record adds."""
+    line = JsonFormatter().format(
+        record_of("it is %s", "so", status="unavailable", reason=Reason.STALE, other=1)
+    )
+    assert json.loads(line) == {
+        "time": "2026-01-01T00:00:00.000Z",
+        "level": "warning",
+        "logger": "dstack_backend.x",
+        "message": "it is so",
+        "status": "unavailable",
+        "reason": "stale",
+    }
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+@given(message=nasty_texts() | st.text(st.characters(categories=["Cs", "Cc"])))
+def test_a_record_is_always_one_printable_line(formatter: logging.Formatter, message: str) -> None:
+    """No control character, no line end and no lone surrogate comes through."""
+    line = formatter.format(record_of("%s", message))
+    assert line.isprintable()
+    assert line.encode()
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_an_exception_is_named_without_its_text_and_its_traceback(
+    formatter: logging.Formatter,
+) -> None:
+    """Type and place are what a developer needs; the text may hold what nobody may see."""
+    error = raised()
+    record = record_of("it broke")
+    record.exc_info = (type(error), error, error.__traceback__)
+    record.stack_info = f"Stack: {CANARY}"
+    line = formatter.format(record)
+    assert re.search(r"it broke \[JSONDecodeError at decoder\.py:\d+\]", line)
+    assert CANARY not in line
+    assert line.isprintable()
+
+
+def test_an_exception_that_was_never_raised_has_no_place() -> None:
+    """Only its type is known."""
+    assert place(KeyError(CANARY)) == "KeyError"
+
+
+def test_a_record_that_has_no_exception_after_all_shows_none() -> None:
+    """`exc_info=True` outside of an `except` gives an empty triple."""
+    record = record_of("fine")
+    record.exc_info = (None, None, None)
+    assert TextFormatter().format(record).endswith("WARNING fine")
+
+
+@pytest.mark.parametrize(
+    ("after", "level", "line"),
+    [
+        (
+            CheckFailure(Reason.TIMED_OUT, "no answer within 5 s"),
+            "WARNING",
+            "unavailable (timed_out): Connection error: no answer within 5 s",
+        ),
+        (GpuInventory(gpus=(GPU,)), "INFO", "available: 1 GPU, 1 free"),
+        (GpuInventory(), "WARNING", f"available: {assess(GpuInventory()).message}"),
+    ],
+)
+def test_a_change_is_told_with_its_reason(
+    after: CheckResult, level: str, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning where somebody should look: unavailable, or available without a GPU."""
+    caplog.set_level(logging.INFO, "dstack_backend")
+    LogObserver().on_change(Change(AT, STARTING, assess(after)))
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()) == (level, line)
+    fields = json.loads(JsonFormatter().format(record))
+    assert (fields["status"], fields["reason"]) == (assess(after).status, assess(after).reason)
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (GpuInventory(), "a check took 2.000 s and brought: an inventory"),
+        (
+            CheckFailure(Reason.TIMED_OUT),
+            f"a check took 2.000 s and brought: {Reason.TIMED_OUT.summary}",
+        ),
+    ],
+)
+def test_a_check_is_told_for_debugging_only(
+    result: CheckResult, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A failure that repeats is no news."""
+    caplog.set_level(logging.DEBUG, "dstack_backend")
+    LogObserver().on_check(Check(result=result, started=3.0, finished=AT))
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()) == ("DEBUG", line)
+
+
+@pytest.fixture
+def _own_root_logger() -> Iterator[None]:
+    """Give pytest its logging back afterwards."""
+    root, ours = logging.getLogger(), logging.getLogger("dstack_backend")
+    before = root.handlers[:], root.level, ours.level
+    # What is replaced by force is closed; pytest's handlers must not be.
+    root.handlers = []
+    yield
+    root.handlers, ours.level = before[0], before[2]
+    root.setLevel(before[1])
+
+
+@pytest.mark.usefixtures("_own_root_logger")
+@pytest.mark.parametrize(
+    ("level", "seen"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_the_level_that_the_operator_asks_for(
+    level: str, seen: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Our own loggers speak from it on, to standard error."""
+    set_up_logging(level, "json")
+    ours = logging.getLogger("dstack_backend.test")
+    for each in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        ours.log(each, "hello")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [json.loads(line)["level"] for line in err.splitlines()] == seen
+
+
+@pytest.mark.usefixtures("_own_root_logger")
+def test_libraries_stay_silent_below_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """At `debug` httpcore would write DStack's address and the token."""
+    set_up_logging("debug", "text")
+    for name in ("httpcore.connection", "httpx", "litestar", "granian"):
+        logging.getLogger(name).info(CANARY)
+    assert capsys.readouterr().err == ""

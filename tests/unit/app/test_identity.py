@@ -1,0 +1,190 @@
+"""Who we are to the network, built from the settings, and how the command tells it."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from dstack_backend.adapters.ip_address import outgoing_address
+from dstack_backend.app.config.settings import SettingError, load
+from dstack_backend.app.identity import as_json, as_text, identity_of, report_identity
+from dstack_backend.domain import (
+    CheckFailure,
+    Gpu,
+    GpuInventory,
+    NodeIdentity,
+    Reason,
+    assess,
+    encode,
+    encode_health,
+)
+from dstack_backend.domain.backend_info import describe
+from dstack_backend.testing.contracts import check_answer
+
+KEY = "7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e"
+NPUB = "npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg"
+SECRET = "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa"
+OTHER = "3bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d"
+
+H200 = Gpu(slot="3b:00.0", product_id="10de:2335", description="", is_free=True)
+EIGHT = GpuInventory(gpus=(H200,) * 8)
+REFUSED = CheckFailure(Reason.CONNECTION_REFUSED)
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """A file with a secret key, for its owner only."""
+    file = tmp_path / "key"
+    file.write_text(SECRET)
+    file.chmod(0o600)
+    return file
+
+
+def test_without_settings_nothing_is_told_and_the_answer_is_what_it_was() -> None:
+    """No key, no address: the bytes of `/health` are those of an identity that holds nothing."""
+    identity = identity_of(load({}, {}))
+    assert identity == NodeIdentity()
+    assert encode_health(assess(EIGHT), identity) == encode_health(assess(EIGHT))
+    assert b"ip_address" not in encode_health(assess(EIGHT), identity).body
+
+
+def test_named_keys_come_first_and_none_comes_twice(key_file: Path) -> None:
+    """The file's key follows those of PUBKEYS, unless it is one of them."""
+    files = {"NOSTR_KEY_FILE": str(key_file)}
+    assert identity_of(load(files, {})).pubkeys == (KEY,)
+    assert identity_of(load({"PUBKEYS": OTHER, **files}, {})).pubkeys == (OTHER, KEY)
+    assert identity_of(load({"PUBKEYS": f"{NPUB},{OTHER}", **files}, {})).pubkeys == (KEY, OTHER)
+
+
+def test_nothing_of_a_secret_key_is_left_in_what_is_built(key_file: Path) -> None:
+    """Neither the settings nor the identity show it."""
+    settings = load({"NOSTR_KEY_FILE": str(key_file)}, {})
+    assert SECRET not in repr(settings) + repr(identity_of(settings))
+
+
+def test_a_missing_key_is_made_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Without NOSTR_KEY_CREATE a missing file is an error; with it, a second start has the key."""
+    file = tmp_path / "key"
+    with pytest.raises(SettingError, match=r"^NOSTR_KEY_FILE .*cannot be read \(no such file"):
+        identity_of(load({"NOSTR_KEY_FILE": str(file)}, {}))
+    assert not file.exists()
+    create = {"NOSTR_KEY_FILE": str(file), "NOSTR_KEY_CREATE": "1"}
+    first, second = identity_of(load(create, {})), identity_of(load(create, {}))
+    assert first.pubkeys == second.pubkeys
+    assert len(first.pubkeys) == 1
+
+
+def test_a_key_is_not_made_without_a_file_to_keep_it() -> None:
+    """NOSTR_KEY_CREATE alone would serve no key, and nobody would notice."""
+    with pytest.raises(SettingError, match=r"^NOSTR_KEY_FILE .*it is not set"):
+        identity_of(load({"NOSTR_KEY_CREATE": "1"}, {}))
+
+
+@pytest.mark.parametrize(
+    ("mode", "warnings"), [(0o600, 0), (0o440, 0), (0o640, 0), (0o604, 1), (0o644, 1)]
+)
+def test_a_key_that_everybody_can_read_is_warned_of(
+    key_file: Path, mode: int, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is served all the same. A group may read it: systemd and Kubernetes hand files over so."""
+    key_file.chmod(mode)
+    assert identity_of(load({"NOSTR_KEY_FILE": str(key_file)}, {})).pubkeys == (KEY,)
+    said = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(said) == warnings
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:DB8:0::7", "2001:db8::7"),
+        *((each, each) for each in ("10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1")),
+        *((each, each) for each in ("1.0.0.0", "223.255.255.255", "::2", "fd00::1")),
+        ("", UNSET),
+    ],
+)
+def test_an_advertised_address_is_told_in_its_usual_form(text: str, address: object) -> None:
+    """It is IPv4 or IPv6; nothing set is nothing told."""
+    assert identity_of(load({"ADVERTISED_IP": text}, {})).ip_address == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("localhost", "10.0.0", "10.0.0.1:80", " ", "fd00::1%eth0"),
+        *("0.0.0.0", "0.1.2.3", "127.0.0.1", "127.9.9.9", "169.254.1.1"),
+        *("224.0.0.1", "240.0.0.1", "255.255.255.255"),
+        *("::", "::1", "fe80::1", "fe80::1%eth0", "ff02::1"),
+        *("::ffff:127.0.0.1", "::ffff:203.0.113.7"),
+    ],
+)
+def test_what_is_no_address_that_others_reach_is_refused(text: str) -> None:
+    """The message names the variable and gives an example."""
+    with pytest.raises(SettingError, match=r"^ADVERTISED_IP .*for example ADVERTISED_IP="):
+        load({"ADVERTISED_IP": text}, {})
+
+
+def test_auto_tells_the_address_of_the_default_route_or_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Where the machine has no route out, the field is absent and the log says so."""
+    found = outgoing_address()
+    assert identity_of(load({"ADVERTISED_IP": "Auto"}, {})).ip_address == (found or UNSET)
+    assert ("no default route" in caplog.text) == (found is None)
+
+
+@given(st.ip_addresses())
+def test_an_answer_with_an_address_keeps_the_contract(address: object) -> None:
+    """The field comes last, available or not, and passes the check of answers."""
+    identity = NodeIdentity(pubkeys=(KEY,), ip_address=str(address))
+    for result, code in ((EIGHT, 200), (REFUSED, 503)):
+        body = encode(describe(assess(result), identity))
+        assert list(json.loads(body))[-2:] == ["metadata", "ip_address"]
+        assert check_answer(code, body).ip_address == str(address)
+
+
+@pytest.mark.parametrize("address", [None, 7, "", "localhost", "10.0.0.1:80"])
+def test_the_check_of_answers_refuses_what_is_no_address(address: object) -> None:
+    """An absent field is right, a wrong one is not."""
+    info = json.loads(encode_health(assess(EIGHT)).body)
+    with pytest.raises(Exception, match=r"."):
+        check_answer(200, json.dumps({**info, "ip_address": address}).encode())
+
+
+def test_the_report_of_a_good_check() -> None:
+    """Both forms of the key, and the node type."""
+    identity = NodeIdentity(pubkeys=(KEY,), ip_address="203.0.113.7")
+    report = report_identity(identity, EIGHT)
+    assert as_text(report).splitlines() == [
+        f"public key  {KEY}",
+        f"            {NPUB}",
+        "node type   node-H200x8",
+        "ip address  203.0.113.7",
+    ]
+    assert json.loads(as_json(report)) == {
+        "pubkeys": [{"hex": KEY, "npub": NPUB}],
+        "node_type": "node-H200x8",
+        "detail": None,
+        "ip_address": "203.0.113.7",
+    }
+
+
+@pytest.mark.parametrize(
+    ("result", "detail"),
+    [(REFUSED, "Connection error: connection refused"), (GpuInventory(), "there are no GPUs")],
+)
+def test_the_report_says_why_there_is_no_node_type(
+    result: GpuInventory | CheckFailure, detail: str
+) -> None:
+    """And that no key is set; an address that is not told is absent from the JSON."""
+    report = report_identity(NodeIdentity(), result)
+    assert as_text(report).splitlines() == [
+        "public key  none: set NOSTR_KEY_FILE or PUBKEYS",
+        f"node type   none: {detail}",
+    ]
+    assert json.loads(as_json(report)) == {"pubkeys": [], "node_type": None, "detail": detail}

@@ -1,0 +1,255 @@
+"""The monitor's rules as timelines: what came when, and what held from then on.
+
+Every policy here has an interval of 10 s and a timeout of 5 s unless it says otherwise, so that a
+status is stale when more than 35 s have passed since the last check.
+"""
+
+import pytest
+from msgspec.structs import replace
+
+from dstack_backend.domain import (
+    Check,
+    CheckFailure,
+    CheckPolicy,
+    CheckResult,
+    Gpu,
+    GpuInventory,
+    MonitorState,
+    Reason,
+    Timestamp,
+    earliest_hinted_check,
+    effective_result_at,
+    next_check_at,
+    observe,
+    stale_at,
+    status_at,
+    status_since,
+)
+from dstack_backend.testing.fakes import EPOCH
+
+START = Timestamp(0.0, EPOCH)
+GOOD = GpuInventory(source_version="v0.5.11")
+BAD = CheckFailure(Reason.CONNECTION_REFUSED)
+WORSE = CheckFailure(Reason.TIMED_OUT)
+
+Timeline = list[tuple[float, CheckResult | None, str, float]]
+"""Second; what a check brought then, if one finished; what holds; since which second."""
+
+
+def finished_at(second: float, result: CheckResult, took: float = 0.0) -> Check:
+    """A check."""
+    return Check(result=result, started=second - took, finished=START + second)
+
+
+def told(state: MonitorState, second: float, policy: CheckPolicy) -> str:
+    """The status, or why it is unavailable."""
+    status = status_at(state, second, policy)
+    return status.reason or status.status
+
+
+TIMELINES = {
+    "before the first check it is starting": (
+        CheckPolicy(),
+        [(0, None, "starting", 0), (1_000_000, None, "starting", 0)],
+    ),
+    "the first result decides at once, whatever the thresholds": (
+        CheckPolicy(failure_threshold=3, recovery_threshold=3),
+        [(1, GOOD, "available", 1)],
+    ),
+    "a first failure decides at once too": (
+        CheckPolicy(failure_threshold=3, recovery_threshold=3),
+        [(1, BAD, "connection_refused", 0)],
+    ),
+    "with thresholds of 1 each contradiction turns": (
+        CheckPolicy(),
+        [
+            (0, GOOD, "available", 0),
+            (10, BAD, "connection_refused", 10),
+            (11, BAD, "connection_refused", 10),
+            (13, GOOD, "available", 13),
+        ],
+    ),
+    "as many failures in a row as the threshold asks turn it": (
+        CheckPolicy(failure_threshold=3),
+        [
+            (0, GOOD, "available", 0),
+            (10, BAD, "available", 0),
+            (11, WORSE, "available", 0),
+            (13, BAD, "connection_refused", 13),
+        ],
+    ),
+    "a good check in between begins the count anew": (
+        CheckPolicy(failure_threshold=2),
+        [
+            (0, GOOD, "available", 0),
+            (10, BAD, "available", 0),
+            (11, GOOD, "available", 0),
+            (21, BAD, "available", 0),
+            (22, BAD, "connection_refused", 22),
+        ],
+    ),
+    "as many good checks in a row as the threshold asks turn it back": (
+        CheckPolicy(recovery_threshold=2),
+        [
+            (0, BAD, "connection_refused", 0),
+            (1, GOOD, "connection_refused", 0),
+            (11, BAD, "connection_refused", 0),
+            (12, GOOD, "connection_refused", 0),
+            (22, GOOD, "available", 22),
+        ],
+    ),
+    "another failure replaces the reason, not the moment": (
+        CheckPolicy(),
+        [(0, BAD, "connection_refused", 0), (1, WORSE, "timed_out", 0)],
+    ),
+    "an available goes stale after three intervals and the timeout": (
+        CheckPolicy(),
+        [
+            (5, GOOD, "available", 5),
+            (40, None, "available", 5),
+            (40.001, None, "stale", 40),
+            (9000, None, "stale", 40),
+        ],
+    ),
+    "an unavailable goes stale without a turn": (
+        CheckPolicy(),
+        [(5, BAD, "connection_refused", 0), (41, None, "stale", 0)],
+    ),
+    "a failed check that turned nothing keeps an available fresh": (
+        CheckPolicy(failure_threshold=3),
+        [(0, GOOD, "available", 0), (30, BAD, "available", 0), (65, None, "available", 0)],
+    ),
+    "a good check after a stale time turns it again, from its own end on": (
+        CheckPolicy(),
+        [(0, GOOD, "available", 0), (50, None, "stale", 35), (60, GOOD, "available", 60)],
+    ),
+    "an available that went stale is not kept through a threshold": (
+        CheckPolicy(failure_threshold=3),
+        [(0, GOOD, "available", 0), (50, BAD, "connection_refused", 35)],
+    ),
+    "an unavailable that went stale still needs its good checks": (
+        CheckPolicy(recovery_threshold=2),
+        [
+            (0, BAD, "connection_refused", 0),
+            (50, GOOD, "connection_refused", 0),
+            (60, GOOD, "available", 60),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("policy", "timeline"), TIMELINES.values(), ids=TIMELINES.keys())
+def test_what_holds_after_each_event(policy: CheckPolicy, timeline: Timeline) -> None:
+    """The status, and since when it holds, follow from the results and from time alone."""
+    state = MonitorState(since=START)
+    for second, result, expected, since in timeline:
+        if result is not None:
+            state = observe(state, finished_at(second, result), policy)
+        assert told(state, second, policy) == expected, second
+        assert status_since(state, second, policy) == START + since, second
+
+
+def test_a_threshold_of_hundreds_is_counted_to_the_last_check() -> None:
+    """Short intervals with long patience are what such a threshold is for."""
+    policy = CheckPolicy(failure_threshold=300)
+    state = observe(MonitorState(since=START), finished_at(0, GOOD), policy)
+    seen: list[str] = []
+    for second in range(1, 301):
+        state = observe(state, finished_at(second, BAD), policy)
+        seen.append(told(state, second, policy))
+    assert seen == ["available"] * 299 + ["connection_refused"]
+
+
+def test_a_stale_status_says_how_old_its_evidence_is() -> None:
+    """The sentence counts whole seconds since the last check finished."""
+    state = observe(MonitorState(since=START), finished_at(5, GOOD), CheckPolicy())
+    assert (
+        status_at(state, 42.9, CheckPolicy()).message == "Stale: the last check finished 37 s ago"
+    )
+
+
+def test_a_result_without_a_check_is_no_evidence() -> None:
+    """Nobody can tell how old it is: the node is still starting."""
+    state = MonitorState(since=START, effective_result=GOOD)
+    assert told(state, 0, CheckPolicy()) == "starting"
+
+
+def test_a_later_inventory_replaces_the_one_before() -> None:
+    """What stands while available is the newest inventory."""
+    newer = GpuInventory(gpus=(Gpu(slot="", product_id="", description="", is_free=True),))
+    state = MonitorState(since=START)
+    for second, result in ((0, GOOD), (10, newer)):
+        state = observe(state, finished_at(second, result), CheckPolicy())
+    assert effective_result_at(state, 10, CheckPolicy()) == newer
+
+
+def test_successes_failures_and_the_version_are_remembered() -> None:
+    """A failure forgets neither the last success nor the source's version; a success ends a row."""
+    state = MonitorState(since=START)
+    seen: list[tuple[int, float | None, str | None]] = []
+    for second, result in ((0, BAD), (1, BAD), (3, GOOD), (13, BAD), (14, replace(GOOD))):
+        state = observe(state, finished_at(second, result), CheckPolicy())
+        success = state.last_success.monotonic if state.last_success else None
+        seen.append((state.consecutive_failures, success, state.source_version))
+    assert seen == [
+        (1, None, None),
+        (2, None, None),
+        (0, 3, "v0.5.11"),
+        (1, 3, "v0.5.11"),
+        (0, 14, "v0.5.11"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("results", "took", "due"),
+    [
+        pytest.param([GOOD], 0, 10, id="the next one an interval after the start"),
+        pytest.param([GOOD], 4, 6, id="of which the check itself takes its part"),
+        pytest.param([GOOD], 25, 0, id="or at once where it took longer than the interval"),
+        pytest.param([BAD], 0, 1, id="after a failure in 1 s"),
+        pytest.param([BAD] * 2, 0, 2, id="then in 2 s"),
+        pytest.param([BAD] * 3, 0, 4, id="then in 4 s"),
+        pytest.param([BAD] * 4, 0, 8, id="then in 8 s"),
+        pytest.param([BAD] * 5, 0, 10, id="and never later than an interval after the start"),
+        pytest.param([BAD], 4, 1, id="counted from the end of the failed check"),
+        pytest.param([BAD] * 4, 4, 6, id="which the interval still bounds"),
+        pytest.param([BAD] * 5000, 0, 10, id="a night of failures overflows nothing"),
+        pytest.param([BAD, BAD, GOOD], 0, 10, id="a good check ends the back-off"),
+        pytest.param([BAD, BAD, GOOD, BAD], 0, 1, id="and the next failure begins it anew"),
+        pytest.param([BAD, WORSE], 0, 2, id="whatever the failures are"),
+    ],
+)
+def test_when_the_next_check_is_due(results: list[CheckResult], took: float, due: float) -> None:
+    """Seconds from the end of the last check to the start of the next."""
+    state = MonitorState(since=START)
+    for result in results:
+        state = observe(state, finished_at(100, result, took), CheckPolicy())
+    assert next_check_at(state, CheckPolicy()) == 100 + due
+
+
+def test_the_first_check_is_due_at_once() -> None:
+    """It waits neither for an interval nor for a hint."""
+    state = MonitorState(since=START)
+    assert next_check_at(state, CheckPolicy()) == earliest_hinted_check(state) == START.monotonic
+
+
+@pytest.mark.parametrize("result", [GOOD, BAD])
+def test_a_hint_is_followed_a_second_after_the_last_check(result: CheckResult) -> None:
+    """Whatever the check has brought, and however many hints come."""
+    state = observe(MonitorState(since=START), finished_at(100, result, took=4), CheckPolicy())
+    assert earliest_hinted_check(state) == 101
+
+
+def test_an_interval_shorter_than_the_first_retry_is_kept_after_a_failure() -> None:
+    """A failure never makes the next check later than it would be anyway."""
+    policy = CheckPolicy(interval=0.25)
+    state = observe(MonitorState(since=START), finished_at(100, BAD), policy)
+    assert next_check_at(state, policy) == 100.25
+
+
+def test_before_a_check_nothing_can_go_stale() -> None:
+    """The last second up to which a check counts exists once there is one."""
+    state = MonitorState(since=START)
+    assert (state.streak, state.consecutive_failures) == (0, 0)
+    assert stale_at(state, CheckPolicy()) is None
+    assert stale_at(observe(state, finished_at(5, GOOD), CheckPolicy()), CheckPolicy()) == 40
