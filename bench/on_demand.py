@@ -24,7 +24,7 @@ async def main() -> None:
     @get("/health")
     async def health() -> Response[bytes]:
         answer = encode_health(assess(await dstack.list_gpus()))
-        code = 200 if answer.available else 503
+        code = 200 if answer.is_available else 503
         return Response(answer.body, media_type=MediaType.JSON, status_code=code)
 
     stop = asyncio.Event()

@@ -31,7 +31,7 @@ class Backend:
         """Answer `GET /health`."""
         status = domain.status_at(self._state, time.monotonic(), POLICY)
         answer, kind = domain.encode_health(status, IDENTITY), "application/json"
-        return Response(answer.body, 200 if answer.available else 503, HEADERS, mimetype=kind)
+        return Response(answer.body, 200 if answer.is_available else 503, HEADERS, mimetype=kind)
 
     def _keep_checking(self, file: Path) -> None:
         while True:

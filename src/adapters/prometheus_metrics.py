@@ -16,13 +16,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from dstack_backend import __version__
-from dstack_backend.domain.backend_info import Metadata
-from dstack_backend.domain.change import Change
-from dstack_backend.domain.check import Check
-from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.gpu.model import KNOWN_MODELS
+from dstack_backend.domain.check import Check, Reason
+from dstack_backend.domain.gpu import KNOWN_MODELS, GpuInventoryMetadata
 from dstack_backend.domain.report import StatusReport
-from dstack_backend.domain.status import Status
+from dstack_backend.domain.status import Change, Status
 
 __all__ = ["PrometheusMetrics"]
 
@@ -73,7 +70,7 @@ class PrometheusMetrics:
 
     def on_change(self, change: Change) -> None:
         """Count a turn of the status."""
-        if change.turned:
+        if change.is_transition:
             self._changes.inc()
 
     def render(self, report: StatusReport) -> bytes:
@@ -122,7 +119,7 @@ class _Scrape(Collector):
                 "Seconds since a check finished, whatever it brought.",
                 value=report.last_check.age_seconds,
             )
-        if report.inventory:
+        if isinstance(report.inventory, GpuInventoryMetadata):
             yield GaugeMetricFamily(
                 "dstack_backend_gpu_count",
                 "GPUs in all; 0 where their source is online and lists none.",
@@ -137,7 +134,7 @@ def _labelled(name: str, text: str, labels: dict[str, str]) -> Metric:
     return family
 
 
-def _gpus(inventory: Metadata) -> Metric:
+def _gpus(inventory: GpuInventoryMetadata) -> Metric:
     tally = Tally(
         (gpu.model if gpu.model in KNOWN_MODELS else OTHER_MODEL, gpu.is_free)
         for gpu in inventory.gpus

@@ -1,8 +1,8 @@
-"""The composition root: the only place where adapters are built and tied to the app.
+"""The composition root: the only place where adapters are created and connected to the app.
 
-A test brings its own in the place of any provider; for another backend `embed` does it:
+A test passes its own replacement for any provider; another backend uses `embed`:
 
-    Container(settings=settings, dstack=FakeDStack(), presence=FakePresence(), clock=FakeClock())
+    Container(settings=settings, source=FakeGpuSource(), watcher=FakeWatcher(), clock=FakeClock())
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,10 @@ from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.adapters.stdlib_logging import LogObserver
 from dstack_backend.adapters.system_clock import SystemClock
-from dstack_backend.app.config.settings import Settings
+from dstack_backend.app.config.settings import DStackSettings, Settings
+from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.history.open import opener
-from dstack_backend.app.history.past import RecordedPast
-from dstack_backend.app.history.recorder import Recorder
-from dstack_backend.app.history.unwritten import Unwritten
-from dstack_backend.app.history.writer import HistoryWriter
-from dstack_backend.app.identity import identity_of
+from dstack_backend.app.identity import node_identity
 from dstack_backend.app.monitoring.monitor import Monitor
 from dstack_backend.app.monitoring.notifier import Notifier
 from dstack_backend.app.server.lifespan import make_lifespan
@@ -34,49 +31,52 @@ def _all(*ours: Observer, more: Sequence[Observer]) -> list[Observer]:
 
 
 class Container(containers.DeclarativeContainer):
-    """One of each, made when it is first asked for. Lifetimes belong to Litestar's lifespan."""
+    """One instance of each, created on first use. Lifetimes belong to Litestar's lifespan."""
 
     settings = providers.Dependency(instance_of=Settings)
-    identity = providers.Singleton(identity_of, settings)
+    dstack_settings = providers.Dependency(instance_of=DStackSettings)
+    identity = providers.Singleton(node_identity, settings)
     clock = providers.Singleton(SystemClock)
-    dstack = providers.Singleton(
+    source = providers.Singleton(
         HttpxDStack,
-        settings.provided.dstack,
+        dstack_settings.provided.address,
         timeout=settings.provided.policy.timeout,
-        credentials=settings.provided.credentials,
-        tls=settings.provided.tls,
+        credentials=dstack_settings.provided.credentials,
+        tls=dstack_settings.provided.tls,
     )
+    source_name = providers.Callable("DStack at {}".format, dstack_settings.provided.address.shown)
     watcher = providers.Singleton(
-        ConnectionWatcher, settings.provided.dstack, timeout=settings.provided.policy.timeout
+        ConnectionWatcher,
+        dstack_settings.provided.address,
+        timeout=settings.provided.policy.timeout,
     )
-    log = providers.Singleton(LogObserver)
+    log_observer = providers.Singleton(LogObserver)
     metrics = providers.Singleton(PrometheusMetrics)
     open_history = providers.Singleton(opener, settings.provided.history_folder)
-    unwritten = providers.Singleton(Unwritten)
-    history_writer = providers.Singleton(
-        HistoryWriter, open_history, unwritten, settings.provided.history_retention
+    history = providers.Singleton(
+        HistoryLog, open_history, settings.provided.history_retention, clock
     )
-    recorder = providers.Singleton(Recorder, history_writer, unwritten, clock)
-    past = providers.Singleton(RecordedPast, history_writer, unwritten, clock)
-    news = providers.Singleton(Notifier)
+    notifier = providers.Singleton(Notifier)
     more_observers = providers.Object[Sequence[Observer]](())
-    observers = providers.Callable(_all, log, metrics, recorder, news, more=more_observers)
+    observers = providers.Callable(
+        _all, log_observer, metrics, history, notifier, more=more_observers
+    )
     monitor = providers.Singleton(
         Monitor,
-        dstack=dstack,
+        source=source,
         clock=clock,
         policy=settings.provided.policy,
         identity=identity,
         observers=observers,
         watcher=watcher,
     )
-    lifespan = providers.Singleton(make_lifespan, monitor=monitor, clock=clock, recorder=recorder)
+    lifespan = providers.Singleton(make_lifespan, monitor=monitor, clock=clock, history=history)
     http_app = providers.Singleton(
         HealthApp,
         health=monitor,
         exposition=metrics.provided.render,
         lifespan=lifespan,
-        past=past,
-        news=news,
-        source=identity.provided.source,
+        history=history,
+        notifier=notifier,
+        identity=identity,
     )

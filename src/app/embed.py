@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dstack_backend.app.config.settings import Settings
 from dstack_backend.app.container import Container
-from dstack_backend.app.identity import identity_of
+from dstack_backend.app.identity import node_identity
 from dstack_backend.app.monitoring.wakeup import NullWatcher
 from dstack_backend.domain.ports import ConnectivityWatcher, GpuSource, Observer
 
@@ -35,8 +35,9 @@ def embed(
     """
     return Container(
         settings=settings,
-        dstack=source,
+        source=source,
+        source_name=name,
         watcher=watcher or NullWatcher(),
-        identity=identity_of(settings, topic=topic, source=name),
+        identity=node_identity(settings, topic=topic, source=name),
         more_observers=tuple(observers),
     )

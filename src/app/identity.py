@@ -10,12 +10,10 @@ from dstack_backend.adapters.ip_address import AUTO, outgoing_address
 from dstack_backend.adapters.nostr_keys import MissingLibraryError, create_key, npub, read_key
 from dstack_backend.app.config.settings import SettingError, Settings
 from dstack_backend.domain.backend_info import DSTACK, DSTACK_TOPIC, NodeIdentity
-from dstack_backend.domain.check import CheckResult
-from dstack_backend.domain.failure import CheckFailure
-from dstack_backend.domain.gpu.inventory import GpuInventory
-from dstack_backend.domain.gpu.node_type import NoNodeType, node_type
+from dstack_backend.domain.check import CheckFailure, CheckResult
+from dstack_backend.domain.gpu import GpuInventory, NoNodeType, node_type
 
-__all__ = ["IdentityReport", "PublicKey", "as_json", "as_text", "identity_of", "report_identity"]
+__all__ = ["IdentityReport", "PublicKey", "as_json", "as_text", "node_identity", "report_identity"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +41,7 @@ class IdentityReport(Struct, frozen=True, kw_only=True):
     ip_address: str | UnsetType = UNSET
 
 
-def identity_of(
+def node_identity(
     settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = DSTACK
 ) -> NodeIdentity:
     """Build the identity; of a secret key nothing but its public key is kept.
@@ -125,10 +123,10 @@ def _ip_address(advertised: str | None) -> str | UnsetType:
     return found or UNSET
 
 
-def _why_not(kind: str | NoNodeType | CheckFailure) -> str | None:
+def _why_not(kind: object) -> str | None:
     match kind:
         case NoNodeType():
-            return kind.value
+            return kind.message
         case CheckFailure():
             return kind.message
         case _:

@@ -1,36 +1,147 @@
-"""One finished check: what it brought, and when."""
+"""A finished check: its result, the codes of a failure, and when it ran.
+
+A failure has a stable code for programs and a message for people:
+
+| kind             | reasons                                                                  |
+|------------------|--------------------------------------------------------------------------|
+| Starting         | `starting`                                                               |
+| Stale            | `stale`                                                                  |
+| Connection error | everything before an HTTP answer is complete                             |
+| HTTP error       | the status of the answer is not 200                                      |
+| Parse error      | the body of the answer is not what it should be                          |
+
+Messages are sent to a public network. They contain no address, path, secret or text from the other
+side. The code that creates a `CheckFailure` is responsible for its detail.
+"""
+
+from enum import StrEnum
 
 from msgspec import Struct
 
-from dstack_backend.domain.failure import CheckFailure
-from dstack_backend.domain.gpu.inventory import GpuInventory
+from dstack_backend.domain.inventory import Inventory
 from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["Check", "CheckResult"]
+__all__ = ["Check", "CheckFailure", "CheckResult", "FailureCause", "Reason"]
 
-CheckResult = GpuInventory | CheckFailure
-"""What a check brings: the inventory, or why there is none."""
+
+class Reason(StrEnum):
+    """Why a node is unavailable. The values are stable: dashboards and alerts use them."""
+
+    STARTING = "starting"
+    STALE = "stale"
+    CONNECTION_REFUSED = "connection_refused"
+    HOST_NOT_FOUND = "host_not_found"
+    SOCKET_NOT_FOUND = "socket_not_found"
+    PERMISSION_DENIED = "permission_denied"
+    TIMED_OUT = "timed_out"
+    CONNECTION_CLOSED = "connection_closed"
+    TLS_FAILED = "tls_failed"
+    CONNECTION_FAILED = "connection_failed"
+    UNAUTHORIZED = "unauthorized"
+    HTTP_ERROR = "http_error"
+    RESPONSE_TOO_LARGE = "response_too_large"
+    INVALID_RESPONSE = "invalid_response"
+
+    @property
+    def kind(self) -> str:
+        """The part of the message before the colon."""
+        return _TEXTS[self][0]
+
+    @property
+    def summary(self) -> str:
+        """The message where no detail is known."""
+        kind, detail = _TEXTS[self]
+        return f"{kind}: {detail}"
+
+    @property
+    def is_conclusive(self) -> bool:
+        """Whether a check failed. `starting` and `stale` mean that no check has told anything."""
+        return self not in (Reason.STARTING, Reason.STALE)
+
+
+_CONNECTION = "Connection error"
+_HTTP = "HTTP error"
+_PARSE = "Parse error"
+
+_TEXTS = {
+    Reason.STARTING: ("Starting", "no check has finished yet"),
+    Reason.STALE: ("Stale", "the last check finished too long ago"),
+    Reason.CONNECTION_REFUSED: (_CONNECTION, "connection refused"),
+    Reason.HOST_NOT_FOUND: (_CONNECTION, "host not found"),
+    Reason.SOCKET_NOT_FOUND: (_CONNECTION, "socket not found"),
+    Reason.PERMISSION_DENIED: (_CONNECTION, "permission denied"),
+    Reason.TIMED_OUT: (_CONNECTION, "no answer in time"),
+    Reason.CONNECTION_CLOSED: (_CONNECTION, "connection closed before the answer was complete"),
+    Reason.TLS_FAILED: (_CONNECTION, "TLS failed"),
+    Reason.CONNECTION_FAILED: (_CONNECTION, "connection failed"),
+    Reason.UNAUTHORIZED: (_HTTP, "401 Unauthorized"),
+    Reason.HTTP_ERROR: (_HTTP, "not 200 OK"),
+    Reason.RESPONSE_TOO_LARGE: (_PARSE, "the answer is too large"),
+    Reason.INVALID_RESPONSE: (_PARSE, "the answer is not as expected"),
+}
+
+
+class FailureCause(StrEnum):
+    """What a failure was caused by, where the reason alone does not tell what to do."""
+
+    NAME_SERVER_UNREACHABLE = "name_server_unreachable"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
+    CERTIFICATE_UNTRUSTED = "certificate_untrusted"
+    CERTIFICATE_WRONG_HOST = "certificate_wrong_host"
+    CERTIFICATE_INVALID = "certificate_invalid"
+    NOT_HTTP = "not_http"
+    HTTP_REDIRECT = "http_redirect"
+    HTTP_BAD_REQUEST = "http_bad_request"
+    HTTP_FORBIDDEN = "http_forbidden"
+    HTTP_NOT_FOUND = "http_not_found"
+
+
+class CheckFailure(Struct, frozen=True):
+    """A check that did not return an inventory.
+
+    Attributes:
+        reason: The stable code.
+        detail: What is wrong, more precisely than the text of the reason. It is published: it
+            must not contain an address, a path, a secret or text from the other side.
+        cause: A code for what the detail says, where a program decides on it.
+    """
+
+    reason: Reason
+    detail: str = ""
+    cause: FailureCause | None = None
+
+    @property
+    def message(self) -> str:
+        """One line for people: `<Kind>: <detail>`."""
+        return f"{self.reason.kind}: {self.detail}" if self.detail else self.reason.summary
+
+
+CheckResult = Inventory | CheckFailure
+"""What a check returns: the inventory, or why there is none."""
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One question to the source of GPUs, after it was answered or given up.
+    """One call of the source after it has returned.
 
     Attributes:
-        result: What it brought.
-        started: When the question was asked, in seconds on the monotonic clock.
-        finished: When the result was there.
+        result: What the call returned.
+        started: When the call started, in seconds on the monotonic clock.
+        finished: When the call returned.
+        is_hinted: Whether a hint of the connectivity watcher caused it, and not the schedule.
     """
 
     result: CheckResult
     started: float
     finished: Timestamp
+    is_hinted: bool = False
 
     @property
     def duration(self) -> float:
-        """How long it took, in seconds."""
+        """Seconds from start to finish."""
         return self.finished.monotonic - self.started
 
     @property
     def failure(self) -> CheckFailure | None:
-        """Why it failed; `None` where it brought an inventory."""
+        """The failure; `None` where the check returned an inventory."""
         return self.result if isinstance(self.result, CheckFailure) else None

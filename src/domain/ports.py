@@ -1,14 +1,15 @@
-"""The ports: what the monitor needs of the world, and what it offers to it."""
+"""The ports: what the monitor needs from outside, and what it offers."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from dstack_backend.domain.backend_info import HealthResponse
-from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check, CheckResult
-from dstack_backend.domain.history.entry import HistoryEntry, Uptime
+from dstack_backend.domain.history.entry import HistoryEntry, StoredHistory
+from dstack_backend.domain.history.uptime import Uptime
 from dstack_backend.domain.report import StatusReport
+from dstack_backend.domain.status import Change
 
 __all__ = [
     "ConnectivityWatcher",
@@ -22,103 +23,95 @@ __all__ = [
 
 
 class GpuSource(Protocol):
-    """A source of GPUs: DStack itself, or what another backend has in its place."""
+    """A source of an inventory: DStack, or whatever an embedding backend has in its place."""
 
     async def list_gpus(self) -> CheckResult:
-        """Ask once which GPUs the node has.
+        """Return the inventory, or why there is none.
 
-        It never raises: a failure is a value. It returns within its own deadline. A cancelled
-        call releases all that it holds.
+        It never raises and returns within its own deadline. A cancelled call releases everything
+        that it holds.
         """
         ...
 
 
 class ConnectivityWatcher(Protocol):
-    """Notices, without asking it, that a source of GPUs may have gone or come back."""
+    """Notices that a source may have gone or come back, without calling it."""
 
     async def wait_for_change(self) -> None:
-        """Wait for such a sign. It is a hint to check, never a verdict; none may ever come.
+        """Wait for a hint. It causes a check and decides nothing; there may never be one.
 
-        A cancelled call releases all that it holds.
+        A cancelled call releases everything that it holds.
         """
         ...
 
 
 class Health(Protocol):
-    """What is known of the node, from memory: no call waits, none asks the source of GPUs."""
+    """What is known of the node, from memory: no call waits, and none calls the source."""
 
-    def answer(self) -> HealthResponse:
-        """Give what the worker reads."""
+    def response(self) -> HealthResponse:
+        """Return the encoded BackendInfo."""
         ...
 
     def report(self) -> StatusReport:
-        """Give all that is known."""
+        """Return everything that is known."""
         ...
 
     def is_ready(self) -> bool:
-        """Say whether a first check has finished, whatever it brought."""
+        """Return whether a first check has finished, whatever its result."""
         ...
 
 
 class Observer(Protocol):
-    """Is told what happens, after it has been published. It must neither raise nor wait."""
+    """Is called after something was published. It must neither raise nor block."""
 
     def on_check(self, check: Check) -> None:
-        """Take note of a finished check."""
+        """Handle a finished check."""
         ...
 
     def on_change(self, change: Change) -> None:
-        """Take note of a change of status; each comes once."""
+        """Handle a change of the status. Each change is passed once."""
         ...
 
 
 class HistoryStore(Protocol):
-    """Keeps entries. Its calls may wait for a disk: they are for threads of their own.
+    """Saves the history. Calls may block on a disk: they are made from one thread."""
 
-    One thread writes: `append`, `prune`, `close`. Any thread may read meanwhile. Each call raises
-    `HistoryError` where the past cannot be written or read now; what was to be written is then not
-    written in part, and may be tried again.
-    """
+    def load(self) -> StoredHistory:
+        """Return what is saved.
 
-    def append(self, entries: Sequence[HistoryEntry], alive_at: datetime) -> None:
-        """Write entries, in their order, and that we run at `alive_at`: all of it or nothing."""
-        ...
-
-    def alive_at(self) -> datetime | None:
-        """Give when we were last known to run; `None` where there is no past."""
-        ...
-
-    def between(self, since: datetime, until: datetime) -> list[HistoryEntry]:
-        """Give the entries of a time in the order of writing, and the last one before it.
-
-        It begins with the last one written that is older than `since`, and ends with the last one
-        written that is older than `until`; for both, one of a clock that was not set is none. See
-        the rule for a wrong clock.
+        Raises:
+            HistoryError: It cannot be read now.
         """
         ...
 
-    def latest(
+    def append(
         self,
-        limit: int,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        before: int | None = None,
-    ) -> list[HistoryEntry]:
-        """Give entries, the last written first: at most `limit`, of a time, below a number."""
-        ...
+        entries: Sequence[HistoryEntry],
+        alive_at: datetime,
+        after: HistoryEntry | None,
+        oldest: int = 0,
+    ) -> None:
+        """Save entries and that the service is running: all of it or nothing.
 
-    def prune(self, older_than: datetime, most: int) -> None:
-        """Forget what is older, and all but the last `most`; keep what holds at that moment."""
+        Args:
+            entries: New entries with their numbers, in order.
+            alive_at: The present time.
+            after: The entry that was saved last; `None` where nothing is saved.
+            oldest: Entries with a lower number are deleted.
+
+        Raises:
+            HistoryConflict: The last saved entry is not `after`. Nothing was written.
+            HistoryError: It cannot be written now. It may be tried again.
+        """
         ...
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Release the store."""
         ...
 
 
 class HistoryReader(Protocol):
-    """What is known of the past, for whoever shows it. It waits for a disk, not for the loop."""
+    """The history from memory. No call waits for a disk, and none fails."""
 
     async def latest(
         self,
@@ -128,22 +121,26 @@ class HistoryReader(Protocol):
         until: datetime | None = None,
         before: int | None = None,
     ) -> list[HistoryEntry]:
-        """Give entries, the last written first. See `History.latest`."""
+        """Return entries, the last written first. See `domain.history.latest`."""
         ...
 
     async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
         """Divide the last so many seconds into slots, the oldest first."""
         ...
 
+    async def uptime(self) -> dict[str, Uptime]:
+        """Return the uptime of each window of `domain.history.WINDOWS`."""
+        ...
+
 
 class UpdateNotifier(Protocol):
-    """Numbers what there is to see: each check and each change makes an edition."""
+    """Counts the updates: each check and each change is one."""
 
     @property
     def version(self) -> int:
-        """The number of the last edition."""
+        """The number of the last update."""
         ...
 
     async def wait_newer(self, version: int) -> int | None:
-        """Wait for an edition after the one that was seen; `None`: there will be none any more."""
+        """Wait for an update after `version`; `None` means that there will be no more."""
         ...

@@ -1,11 +1,10 @@
-"""The whole truth about the monitor at one moment: the body of `GET /status`."""
+"""Everything known about the node at one moment: the body of `GET /status`."""
 
 from datetime import datetime
 
 from msgspec import Struct
 
-from dstack_backend.domain.backend_info import Metadata, describe_inventory
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.check import Reason
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, status_at, status_since
 from dstack_backend.domain.status import Status
 from dstack_backend.domain.timestamp import Timestamp
@@ -19,14 +18,14 @@ class LastCheck(Struct, frozen=True, kw_only=True):
     Attributes:
         age_seconds: Seconds since it finished.
         duration_seconds: Seconds that it took.
-        reason: Why it failed; `None` where it brought an inventory.
-        detail: The same for people; `None` where it brought an inventory.
+        reason: Why it failed; `None` where it returned an inventory.
+        message: The same for people; `None` where it returned an inventory.
     """
 
     age_seconds: float
     duration_seconds: float
     reason: Reason | None
-    detail: str | None
+    message: str | None
 
 
 class StatusReport(Struct, frozen=True, kw_only=True):
@@ -35,44 +34,44 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     Attributes:
         status: What the network is told.
         reason: Why it is unavailable; `None` while it is available.
-        detail: The same for people, in one line.
-        last_change: When the status turned last; at first, when the service started.
+        message: The same for people, in one line.
+        last_change: When the status last changed; at first, when the service started.
         last_check: The check that finished last; `None` before the first.
-        last_success: When a check last brought an inventory.
+        last_success: When a check last returned an inventory.
         consecutive_failures: How many of the last checks in a row failed.
-        dstack_version: What DStack last said of its own version.
-        inventory: The GPUs while the node is available; `None` while nobody knows them.
+        source_version: The version that the source reported last.
+        inventory: The metadata of the inventory while available; `None` otherwise.
     """
 
     status: Status
     reason: Reason | None
-    detail: str
+    message: str
     last_change: datetime
     last_check: LastCheck | None
     last_success: datetime | None
     consecutive_failures: int
-    dstack_version: str | None
-    inventory: Metadata | None
+    source_version: str | None
+    inventory: Struct | None
 
 
 def report(state: MonitorState, now: float, policy: CheckPolicy) -> StatusReport:
-    """Tell all about the monitor at `now` (seconds, monotonic)."""
+    """Return the report for `now` (seconds, monotonic)."""
     status = status_at(state, now, policy)
     return StatusReport(
         status=status.status,
         reason=status.reason,
-        detail=status.message,
+        message=status.message,
         last_change=status_since(state, now, policy).utc,
         last_check=_last_check(state, now),
         last_success=_utc(state.last_success),
         consecutive_failures=state.consecutive_failures,
-        dstack_version=state.source_version,
-        inventory=describe_inventory(status.inventory) if status.inventory else None,
+        source_version=state.source_version,
+        inventory=status.inventory.metadata() if status.inventory else None,
     )
 
 
-def _utc(moment: Timestamp | None) -> datetime | None:
-    return moment.utc if moment else None
+def _utc(timestamp: Timestamp | None) -> datetime | None:
+    return timestamp.utc if timestamp else None
 
 
 def _last_check(state: MonitorState, now: float) -> LastCheck | None:
@@ -83,5 +82,5 @@ def _last_check(state: MonitorState, now: float) -> LastCheck | None:
         age_seconds=round(max(0.0, now - check.finished.monotonic), 3),
         duration_seconds=round(check.duration, 6),
         reason=check.failure.reason if check.failure else None,
-        detail=check.failure.message if check.failure else None,
+        message=check.failure.message if check.failure else None,
     )

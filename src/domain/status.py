@@ -1,6 +1,6 @@
-"""The rule that turns the result of a check into the node's status.
+"""The status of a node and its changes.
 
-An inventory, be it empty, means that the source of GPUs is online: available. A failure means
+An inventory, even an empty one, means that the source is online: available. A failure means
 unavailable.
 """
 
@@ -8,15 +8,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from dstack_backend.domain.check import CheckResult
-from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.gpu.inventory import GpuInventory
+from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
+from dstack_backend.domain.inventory import Inventory
+from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["BackendStatus", "Status", "assess"]
-
-EMPTY_INVENTORY = (
-    "no GPUs: none is listed; with DStack, its listing may match no card or its lspci may fail"
-)
+__all__ = ["BackendStatus", "Change", "Status", "assess", "change_between"]
 
 
 class Status(StrEnum):
@@ -27,30 +23,56 @@ class Status(StrEnum):
 
 
 class BackendStatus(Struct, frozen=True):
-    """The status of a node, with what it rests on.
+    """The status of a node and the result on which it is based.
 
     Attributes:
         status: Available or unavailable.
         reason: Why it is unavailable; `None` while it is available.
-        sentence: The same for people, in one line.
-        inventory: The GPUs while it is available; `None` while nobody knows them.
+        message: The same for people, in one line.
+        inventory: The inventory while it is available; `None` otherwise.
     """
 
     status: Status
     reason: Reason | None
     message: str
-    inventory: GpuInventory | None
+    inventory: Inventory | None
+
+
+class Change(Struct, frozen=True):
+    """A transition from one status to another, or to another reason of the same status.
+
+    Attributes:
+        at: When it happened.
+        before: What held until then.
+        after: What holds from then on.
+    """
+
+    at: Timestamp
+    before: BackendStatus
+    after: BackendStatus
+
+    @property
+    def is_transition(self) -> bool:
+        """Whether the status itself changed, and not only its reason."""
+        return self.before.status != self.after.status
 
 
 def assess(result: CheckResult) -> BackendStatus:
-    """Turn the result of a check into the status that it means."""
+    """Return the status that the result of a check means."""
     if isinstance(result, CheckFailure):
         return BackendStatus(Status.UNAVAILABLE, result.reason, result.message, None)
-    return BackendStatus(Status.AVAILABLE, None, _count(result), result)
+    return BackendStatus(Status.AVAILABLE, None, result.summary, result)
 
 
-def _count(inventory: GpuInventory) -> str:
-    count = len(inventory.gpus)
-    if not count:
-        return EMPTY_INVENTORY
-    return f"{count} {'GPU' if count == 1 else 'GPUs'}, {inventory.free_count} free"
+def change_between(before: BackendStatus, after: BackendStatus, at: Timestamp) -> Change | None:
+    """Return the change from one status to the next; `None` where nothing relevant changed.
+
+    Relevant are the status, the reason, and whether the inventory is empty. A different message of
+    the same reason ("37 s ago", "38 s ago") is not.
+    """
+    return None if _relevant(before) == _relevant(after) else Change(at, before, after)
+
+
+def _relevant(status: BackendStatus) -> tuple[Status, Reason | None, bool]:
+    has_resources = status.inventory is not None and not status.inventory.is_empty
+    return status.status, status.reason, has_resources

@@ -1,4 +1,4 @@
-"""A reading of both clocks at once."""
+"""A reading of the monotonic and the wall clock at the same moment."""
 
 from datetime import datetime, timedelta
 
@@ -8,16 +8,16 @@ __all__ = ["Timestamp"]
 
 
 class Timestamp(Struct, frozen=True, gc=False):
-    """When something was. Ages come from `monotonic`; `utc` is for showing only.
+    """When something happened. Ages are computed from `monotonic`; `utc` is for display only.
 
     Attributes:
-        monotonic: Seconds on a clock that is never set, from an origin without a meaning.
-        utc: The wall clock's time, with its zone. It may be wrong and may jump.
+        monotonic: Seconds on a clock that is never set. Only differences have a meaning.
+        utc: The time of the wall clock, with its zone. It may be wrong and may jump.
     """
 
     monotonic: float
     utc: datetime
 
     def __add__(self, seconds: float) -> "Timestamp":
-        """The moment that many seconds later."""
+        """Return the timestamp that many seconds later."""
         return Timestamp(self.monotonic + seconds, self.utc + timedelta(seconds=seconds))

@@ -4,40 +4,41 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from dstack_backend.adapters.memory_history import MemoryHistory
-from dstack_backend.domain.change import Change
+from msgspec.structs import replace
+
 from dstack_backend.domain.check import Check
-from dstack_backend.domain.history.entry import (
+from dstack_backend.domain.history import (
     HistoryEntry,
-    HistoryError,
     Uptime,
+    latest,
     spans,
     timeline,
+    uptime_windows,
 )
+from dstack_backend.domain.status import Change
 
 __all__ = ["FakeHistory", "FakeNotifier"]
 
 
 class FakeHistory:
-    """A past that somebody wrote.
+    """A `HistoryReader` over entries that a test provides.
 
     Attributes:
-        now: The moment at which it is asked.
-        failing: Whether it cannot be read now.
-        calls: How often it was asked.
+        now: The present time of its answers.
+        calls: How many calls there were.
     """
 
     def __init__(self, entries: Sequence[HistoryEntry], now: datetime) -> None:
-        """Take the entries, in the order of writing; they get their numbers here."""
+        """Store the entries, in the order of writing; they are numbered from 1."""
         self.now = now
-        self.failing = False
         self.calls = 0
-        self._history = MemoryHistory()
-        self._history.append(entries, now)
+        self._entries: list[HistoryEntry] = []
+        for entry in entries:
+            self.add(entry)
 
     def add(self, entry: HistoryEntry) -> None:
-        """Write one more."""
-        self._history.append([entry], self.now)
+        """Add one more entry."""
+        self._entries.append(replace(entry, number=len(self._entries) + 1))
 
     async def latest(
         self,
@@ -47,22 +48,20 @@ class FakeHistory:
         until: datetime | None = None,
         before: int | None = None,
     ) -> list[HistoryEntry]:
-        """Give entries, the last written first."""
-        self._ask()
-        return self._history.latest(limit, since=since, until=until, before=before)
+        """Return entries, the last written first."""
+        self.calls += 1
+        return latest(self._entries, limit, since=since, until=until, before=before)
 
     async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
         """Divide the last so many seconds into slots, the oldest first."""
-        self._ask()
-        since = self.now - timedelta(seconds=seconds)
-        entries = self._history.between(since, self.now)
-        parts = spans(entries, since, self.now, self.now)
-        return timeline(parts, since, self.now, slots)
-
-    def _ask(self) -> None:
         self.calls += 1
-        if self.failing:
-            raise HistoryError("disk I/O error")
+        since = self.now - timedelta(seconds=seconds)
+        return timeline(spans(self._entries, since, self.now, self.now), since, self.now, slots)
+
+    async def uptime(self) -> dict[str, Uptime]:
+        """Return the uptime of each window."""
+        self.calls += 1
+        return uptime_windows(self._entries, self.now, self.now)
 
 
 class FakeNotifier:

@@ -8,13 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from dstack_backend.adapters.memory_history import MemoryHistory as FakeHistoryStore
 from dstack_backend.domain.backend_info import HealthResponse, NodeIdentity, encode_health
-from dstack_backend.domain.change import Change
-from dstack_backend.domain.check import Check, CheckResult
-from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.gpu.inventory import GpuInventory
+from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
+from dstack_backend.domain.gpu import GpuInventory
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
 from dstack_backend.domain.report import StatusReport, report
-from dstack_backend.domain.status import assess
+from dstack_backend.domain.status import Change, assess
 from dstack_backend.domain.timestamp import Timestamp
 from dstack_backend.testing.fake_history import FakeHistory, FakeNotifier
 

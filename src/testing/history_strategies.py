@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import hypothesis.strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history.entry import HistoryEntry
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.domain.status import Status
 
 __all__ = ["PAST_BEGINS", "history_entries", "pasts"]

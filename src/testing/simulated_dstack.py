@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Struct
 
-from dstack_backend.domain.gpu.inventory import Gpu
+from dstack_backend.domain.gpu import Gpu
 
 __all__ = [
     "EIGHT_H200",

@@ -8,9 +8,8 @@ import msgspec
 from hypothesis.strategies import DrawFn, SearchStrategy
 from msgspec import Struct
 
-from dstack_backend.domain.check import Check, CheckResult
-from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.gpu.inventory import Gpu, GpuInventory
+from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
+from dstack_backend.domain.gpu import Gpu, GpuInventory
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
 from dstack_backend.domain.timestamp import Timestamp
 from dstack_backend.testing.history_strategies import history_entries, pasts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dstack_backend.adapters.sqlite_history import SqliteHistory
 from dstack_backend.domain import CheckFailure, Reason, Status
-from dstack_backend.domain.history.entry import NOT_RUNNING, HistoryEntry
+from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry
 
 __all__ = ["write_past"]
 

@@ -16,8 +16,8 @@ from litestar import Litestar
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
-from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history.entry import HistoryEntry, Uptime
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.history import HistoryEntry, Uptime
 from dstack_backend.domain.status import Status
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
 from dstack_backend.testing.strategies import check_results

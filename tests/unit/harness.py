@@ -76,11 +76,11 @@ class SimulatedNode:
     @property
     def told(self) -> str:
         """What `/health` says: the status, or the sentence."""
-        answer = self.monitor.answer()
+        answer = self.monitor.response()
         info = msgspec.json.decode(answer.body, type=BackendInfo)
-        assert answer.available == (info.status is Status.AVAILABLE)
+        assert answer.is_available == (info.status is Status.AVAILABLE)
         assert self.monitor.report().status is info.status
-        return info.status if answer.available else info.metadata
+        return info.status if answer.is_available else info.metadata
 
     @property
     def announced(self) -> list[tuple[float, str]]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from dstack_backend.domain import Reason, Status
-from dstack_backend.domain.history.entry import HistoryEntry
+from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.testing.history_strategies import PAST_BEGINS
 
 __all__ = ["at", "down", "up"]

@@ -9,9 +9,8 @@ import re
 import msgspec
 from msgspec import Struct
 
-from dstack_backend.domain.check import CheckResult
-from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.gpu.inventory import Gpu, GpuInventory
+from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
+from dstack_backend.domain.gpu import Gpu, GpuInventory
 
 __all__ = ["decode_listing", "decode_version"]
 

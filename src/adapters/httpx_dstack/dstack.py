@@ -22,8 +22,7 @@ from dstack_backend.adapters.httpx_dstack.address import DStackAddress
 from dstack_backend.adapters.httpx_dstack.credentials import Credentials
 from dstack_backend.adapters.httpx_dstack.decode import decode_listing, decode_version
 from dstack_backend.adapters.httpx_dstack.errors import failure_from, http_failure
-from dstack_backend.domain.check import CheckResult
-from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
 
 __all__ = ["HttpxDStack", "ssl_context"]
 

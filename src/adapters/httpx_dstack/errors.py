@@ -15,7 +15,7 @@ from typing import cast
 import anyio
 import httpx
 
-from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, Reason
 
 __all__ = ["BY_CAUSE", "BY_STEP", "CERTIFICATE_FAULTS", "failure_from", "http_failure"]
 

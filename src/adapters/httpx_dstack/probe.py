@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from dstack_backend.adapters.httpx_dstack.address import DStackAddress
 from dstack_backend.adapters.httpx_dstack.errors import failure_from
-from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, Reason
 
 __all__ = ["Certificate", "Handshake", "connect", "resolve", "tls_handshake"]
 

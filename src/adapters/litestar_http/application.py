@@ -27,7 +27,7 @@ from dstack_backend.adapters.litestar_http.fast_path import answer_health, asks_
 from dstack_backend.adapters.litestar_http.openapi import status as openapi
 from dstack_backend.adapters.litestar_http.routes.events import ASKED_BY_HEAD
 from dstack_backend.adapters.litestar_http.routes.handlers import Exposition, handlers
-from dstack_backend.domain.backend_info import DSTACK
+from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 
 __all__ = ["HealthApp"]
@@ -48,9 +48,9 @@ class HealthApp(Litestar):
         health: Health,
         exposition: Exposition,
         lifespan: Callable[["Litestar"], AbstractAsyncContextManager[None]],
-        past: HistoryReader | None = None,
-        news: UpdateNotifier | None = None,
-        source: str = DSTACK,
+        history: HistoryReader | None = None,
+        notifier: UpdateNotifier | None = None,
+        identity: NodeIdentity | None = None,
     ) -> None:
         """Tie the paths to what is known.
 
@@ -58,13 +58,13 @@ class HealthApp(Litestar):
             health: What is known of the node.
             exposition: Renders the metrics.
             lifespan: What runs as long as the application does.
-            past: What is known of the past; by default nothing is.
-            news: Says when there is something new; by default a client has to come back for it.
-            source: What people call the source of GPUs.
+            history: The history; by default there is none.
+            notifier: Counts the updates; by default a client has to come back for them.
+            identity: How the node presents itself.
         """
         self._health = health
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
-            handlers(health, exposition, past, news, source),
+            handlers(health, exposition, history, notifier, identity),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
             lifespan=[lifespan],
             openapi_config=openapi.CONFIG,

@@ -27,12 +27,12 @@ def asks_for_health(scope: HTTPScope) -> bool:
 
 async def answer_health(health: Health, send: Send) -> None:
     """Send what the worker reads. For HEAD the server leaves the body out."""
-    answer = health.answer()
+    answer = health.response()
     length = str(len(answer.body)).encode()
     await send(
         {
             "type": "http.response.start",
-            "status": 200 if answer.available else 503,
+            "status": 200 if answer.is_available else 503,
             "headers": [*_HEADERS, (b"content-length", length)],
         }
     )

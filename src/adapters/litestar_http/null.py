@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dstack_backend.domain.history.entry import HistoryEntry, Uptime
+from dstack_backend.domain.history import WINDOWS, HistoryEntry, Uptime
 
 __all__ = ["NullHistory", "NullNotifier"]
 
@@ -20,6 +20,10 @@ class NullHistory:
     ) -> list[HistoryEntry]:
         """Give no entries."""
         return []
+
+    async def uptime(self) -> dict[str, Uptime]:
+        """Return windows of which nothing is known."""
+        return {name: Uptime(0.0, 0.0, size.total_seconds()) for name, size in WINDOWS.items()}
 
     async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
         """Give slots in which nothing is known."""

@@ -2,8 +2,8 @@
 
 from msgspec import UNSET, Struct, UnsetType
 
-from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history.entry import HistoryEntry
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.domain.status import Status
 
 __all__ = [

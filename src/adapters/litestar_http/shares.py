@@ -2,25 +2,25 @@
 
 from collections.abc import Sequence
 
-from dstack_backend.domain.history import entry as history
-from dstack_backend.domain.history.entry import Uptime
+from dstack_backend.domain.history import WINDOWS as WINDOWS_BY_NAME
+from dstack_backend.domain.history import Uptime
 from dstack_backend.domain.ports import HistoryReader
 
 __all__ = ["DAY", "WINDOWS", "last_days", "share"]
 
 DAY = 86_400
-WINDOWS = {name: time.days for name, time in history.WINDOWS.items()}
+WINDOWS = {name: time.days for name, time in WINDOWS_BY_NAME.items()}
 """Days of each window, by its name."""
 
 
-async def last_days(past: HistoryReader) -> list[Uptime]:
+async def last_days(history: HistoryReader) -> list[Uptime]:
     """Give the last 90 days, one by one, the oldest first.
 
     Raises:
         HistoryError: The past cannot be read now.
     """
     days = max(WINDOWS.values())
-    return await past.timeline(days * DAY, days)
+    return await history.timeline(days * DAY, days)
 
 
 def share(days: Sequence[Uptime], window: str) -> Uptime:

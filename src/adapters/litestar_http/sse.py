@@ -34,7 +34,7 @@ class Events:
     """Makes the streams. Each event is encoded once, for all listeners."""
 
     def __init__(
-        self, health: Health, news: UpdateNotifier, clock: Callable[[], float] = time.monotonic
+        self, health: Health, notifier: UpdateNotifier, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Take what is told.
 
@@ -44,7 +44,7 @@ class Events:
             clock: Gives seconds, for the end of a stream.
         """
         self._health = health
-        self._news = news
+        self._notifier = notifier
         self._clock = clock
         self._answer: HealthResponse | None = None
         self._encoded = b""
@@ -52,11 +52,11 @@ class Events:
     async def stream(self, keep_alive: float = KEEP_ALIVE) -> AsyncGenerator[bytes, None]:
         """Give one listener's bytes: how things are, then each edition, until there are no more."""
         ends_at = self._clock() + LONGEST_STREAM
-        seen = self._news.version
+        seen = self._notifier.version
         yield b"retry: %d\n%s" % (RETRY, self._event(seen))
         while self._clock() < ends_at:
             try:
-                version = await asyncio.wait_for(self._news.wait_newer(seen), keep_alive)
+                version = await asyncio.wait_for(self._notifier.wait_newer(seen), keep_alive)
             except TimeoutError:
                 yield b": keep-alive\n\n"
                 continue
@@ -66,7 +66,7 @@ class Events:
             yield self._event(seen)
 
     def _event(self, version: int) -> bytes:
-        answer = self._health.answer()
+        answer = self._health.response()
         if answer is not self._answer:  # a report of thousands of GPUs is no small thing
             report = self._health.report()
             self._encoded = msgspec.json.encode(Event(report.status, report.reason))

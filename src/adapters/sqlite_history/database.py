@@ -40,7 +40,7 @@ MOST_SET_ASIDE = 10
 """Corrupt files that are kept. More of them mean a broken disk, which shall not fill up as well."""
 
 TABLES = (
-    "SELECT number, at, before, after, reason, sentence FROM entry LIMIT 0",
+    "SELECT number, at, before, after, reason, gap, message FROM entry LIMIT 0",
     "SELECT only_row, at FROM alive LIMIT 0",
 )
 

@@ -10,18 +10,18 @@ __all__ = ["MIGRATIONS", "NewerFileError", "migrate"]
 
 MIGRATIONS = (
     (
-        # `at`: seconds since 1970. A status is NULL where nobody looked, or where we did not run.
+        # `at`: seconds since 1970. `before` and `after` are NULL where the status is not known.
         """
         CREATE TABLE entry (
-            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            number INTEGER PRIMARY KEY,
             at REAL NOT NULL,
             before TEXT,
             after TEXT,
             reason TEXT,
-            sentence TEXT NOT NULL
+            gap TEXT,
+            message TEXT NOT NULL
         )
         """,
-        "CREATE INDEX entry_at ON entry (at)",
         "CREATE TABLE alive (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), at REAL NOT NULL)",
     ),
 )

@@ -2,9 +2,8 @@
 
 import logging
 
-from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check
-from dstack_backend.domain.status import Status
+from dstack_backend.domain.status import Change, Status
 
 __all__ = ["LogObserver"]
 
@@ -25,7 +24,7 @@ class LogObserver:
         fields = {"status": after.status, "reason": after.reason}
         if after.status is Status.UNAVAILABLE:
             _log.warning("unavailable (%s): %s", after.reason, after.message, extra=fields)
-        elif after.inventory and after.inventory.gpus:
+        elif after.inventory and not after.inventory.is_empty:
             _log.info("available: %s", after.message, extra=fields)
         else:
             _log.warning("available: %s", after.message, extra=fields)

@@ -7,12 +7,18 @@ from pathlib import Path
 
 from msgspec.json import encode
 
-from dstack_backend.adapters.sqlite_history import FILE, SqliteReader
+from dstack_backend.adapters.sqlite_history import FILE, read_history
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.cli.history_table import HistoryReport, as_text, window_report
 from dstack_backend.app.cli.output import write_line
 from dstack_backend.app.config.settings import load_history_folder
-from dstack_backend.domain.history.entry import WINDOWS, HistoryEntry, HistoryError, spans, uptime
+from dstack_backend.domain.history import (
+    HistoryEntry,
+    HistoryError,
+    StoredHistory,
+    latest,
+    uptime_windows,
+)
 
 __all__ = ["HistoryOptionError", "run"]
 
@@ -39,8 +45,8 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
     limit = _limit(options.get("limit", DEFAULT_LIMIT))
     since, until = (_moment(name, options.get(name)) for name in ("since", "until"))
     try:
-        reader = _reader(load_history_folder(environ, options))
-        told = _tell(reader, reader.latest(limit, since=since, until=until))
+        stored = _stored(load_history_folder(environ, options))
+        told = _tell(stored, latest(stored.entries, limit, since=since, until=until))
     except HistoryError as exc:
         sys.stderr.write(f"dstack-backend: there is no history to show: {exc}\n")
         return NOTHING
@@ -50,7 +56,7 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
     return SHOWN
 
 
-def _reader(folder: Path | None) -> SqliteReader:
+def _stored(folder: Path | None) -> StoredHistory:
     if folder is None:
         raise HistoryError("HISTORY=off keeps none on disk")
     try:
@@ -58,19 +64,15 @@ def _reader(folder: Path | None) -> SqliteReader:
     except OSError as exc:
         why = (exc.strerror or "failed").lower()
         raise HistoryError(f"{FILE} in DATA_DIR={ascii(str(folder))[1:-1]}: {why}") from exc
-    return SqliteReader(folder)
+    return read_history(folder)
 
 
-def _tell(reader: SqliteReader, entries: list[HistoryEntry]) -> HistoryReport:
-    now = SystemClock().utc()
-    alive_at = reader.alive_at()
-    if alive_at is None:
+def _tell(stored: StoredHistory, entries: list[HistoryEntry]) -> HistoryReport:
+    if stored.alive_at is None:
         raise HistoryError("nothing is written yet")
-    past = reader.between(now - max(WINDOWS.values()), now)
-    windows = {
-        name: uptime(spans(past, now - length, now, alive_at)) for name, length in WINDOWS.items()
-    }
-    return HistoryReport(alive_at, [window_report(*each) for each in windows.items()], entries)
+    windows = uptime_windows(stored.entries, SystemClock().utc(), stored.alive_at)
+    reports = [window_report(*each) for each in windows.items()]
+    return HistoryReport(stored.alive_at, reports, entries)
 
 
 def _limit(text: str) -> int:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from dstack_backend.domain.history.entry import HistoryEntry, Uptime
+from dstack_backend.domain.history import GapCause, HistoryEntry, Uptime
 
 __all__ = ["HistoryReport", "WindowReport", "as_text", "window_report"]
 
@@ -114,7 +114,7 @@ def _time(moment: datetime) -> str:
 def _word(entry: HistoryEntry) -> str:
     if entry.after:
         return entry.after.value
-    return "not running" if entry.is_stop else "unknown"
+    return "not running" if entry.gap is GapCause.STOPPED else "unknown"
 
 
 def _why(entry: HistoryEntry) -> str:

@@ -10,7 +10,7 @@ from typing import NoReturn
 from dstack_backend.adapters.stdlib_logging import place
 from dstack_backend.app.cli.output import open_missing, write_line
 from dstack_backend.app.cli.parser import CommandLineError, parse_args
-from dstack_backend.app.config.settings import SettingError, load, load_listen
+from dstack_backend.app.config.settings import SettingError, load, load_dstack, load_listen
 
 __all__ = ["main", "program"]
 
@@ -66,9 +66,10 @@ def _end_at_once_on_sigterm() -> None:
 def _serve(options: dict[str, str]) -> int:
     _end_at_once_on_sigterm()
     settings = load(os.environ, options)
+    from dstack_backend.app.container import Container  # noqa: PLC0415
     from dstack_backend.app.server.serve import run  # noqa: PLC0415
 
-    run(settings)
+    run(Container(settings=settings, dstack_settings=load_dstack(os.environ, options)))
 
 
 def _check(options: dict[str, str]) -> int:
@@ -80,11 +81,11 @@ def _check(options: dict[str, str]) -> int:
     from dstack_backend.domain.status import assess  # noqa: PLC0415
 
     set_up_logging(settings.log_level, settings.log_format)
-    container = Container(settings=settings)
-    result = run_once(container.dstack().list_gpus())
+    container = Container(settings=settings, dstack_settings=load_dstack(os.environ, options))
+    result = run_once(container.source().list_gpus())
     answer = encode_health(assess(result), container.identity())
     write_line(answer.body.decode())
-    return AVAILABLE if answer.available else UNAVAILABLE
+    return AVAILABLE if answer.is_available else UNAVAILABLE
 
 
 def _identity(options: dict[str, str]) -> int:
@@ -93,12 +94,12 @@ def _identity(options: dict[str, str]) -> int:
     from dstack_backend.app.container import Container  # noqa: PLC0415
     from dstack_backend.app.identity import as_json, as_text, report_identity  # noqa: PLC0415
     from dstack_backend.app.server.runner import run_once  # noqa: PLC0415
-    from dstack_backend.domain.gpu.inventory import GpuInventory  # noqa: PLC0415
+    from dstack_backend.domain.gpu import GpuInventory  # noqa: PLC0415
 
     set_up_logging(settings.log_level, settings.log_format)
-    container = Container(settings=settings)
+    container = Container(settings=settings, dstack_settings=load_dstack(os.environ, options))
     identity = container.identity()  # a key file that cannot be used is told before DStack is asked
-    result = run_once(container.dstack().list_gpus())
+    result = run_once(container.source().list_gpus())
     report = report_identity(identity, result)
     write_line(as_json(report) if "json" in options else as_text(report))
     return AVAILABLE if isinstance(result, GpuInventory) else UNAVAILABLE

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SETTINGS",
+    "DStackSettings",
     "ListenAddress",
     "Setting",
     "SettingError",
     "Settings",
     "load",
+    "load_dstack",
     "load_history_folder",
     "load_listen",
 ]
@@ -149,9 +151,6 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         listen: Where the service answers.
-        dstack: Where DStack listens.
-        credentials: What DStack is shown; `None` where nothing is set.
-        tls: Whom to trust for `https://`; `None` where DStack is reached without TLS.
         policy: Interval, timeout and thresholds.
         history_folder: Where the history is kept; `None` keeps it in memory only.
         history_retention: How long it is kept.
@@ -164,9 +163,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     """
 
     listen: ListenAddress
-    dstack: "DStackAddress"
-    credentials: "Credentials | None"
-    tls: "ssl.SSLContext | None"
     policy: CheckPolicy
     history_folder: Path | None
     history_retention: timedelta
@@ -176,6 +172,41 @@ class Settings(Struct, frozen=True, kw_only=True):
     nostr_key_file: Path | None = None
     nostr_key_create: bool = False
     advertised_ip: str | None = None
+
+
+class DStackSettings(Struct, frozen=True, kw_only=True):
+    """How DStack is reached.
+
+    Attributes:
+        address: Where DStack listens.
+        credentials: What DStack is shown; `None` where nothing is set.
+        tls: Whom to trust for `https://`; `None` where DStack is reached without TLS.
+    """
+
+    address: "DStackAddress"
+    credentials: "Credentials | None"
+    tls: "ssl.SSLContext | None"
+
+
+def load_dstack(environ: Mapping[str, str], options: Mapping[str, str]) -> DStackSettings:
+    """Read the settings of DStack.
+
+    Raises:
+        SettingError: One of them cannot be used.
+    """
+    from dstack_backend.adapters.httpx_dstack import (  # noqa: PLC0415 - slow
+        parse_address,
+        ssl_context,
+    )
+
+    given = _Given(environ, options)
+    address = given.read("DSTACK_URL", parse_address)
+    ca_file = given.read("DSTACK_CA_FILE", optional(lambda text: ssl_context(Path(text))))
+    return DStackSettings(
+        address=address,
+        credentials=_credentials(given, address),
+        tls=(ca_file or ssl_context()) if address.is_tls else None,
+    )
 
 
 def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
@@ -188,18 +219,12 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
     Raises:
         SettingError: One of them cannot be used.
     """
-    from dstack_backend.adapters.httpx_dstack import parse_address, ssl_context  # noqa: PLC0415 - slow
     from dstack_backend.adapters.ip_address import advertised_address  # noqa: PLC0415 - with it
     from dstack_backend.adapters.nostr_keys import public_keys  # noqa: PLC0415 - with it
 
     given = _Given(environ, options)
-    dstack = given.read("DSTACK_URL", parse_address)
-    ca_file = given.read("DSTACK_CA_FILE", optional(lambda text: ssl_context(Path(text))))
     return Settings(
         listen=given.read("LISTEN_ADDR", listen_address),
-        dstack=dstack,
-        credentials=_credentials(given, dstack),
-        tls=(ca_file or ssl_context()) if dstack.is_tls else None,
         policy=CheckPolicy(
             interval=given.read("CHECK_INTERVAL", seconds),
             timeout=given.read("CHECK_TIMEOUT", seconds),

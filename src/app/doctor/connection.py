@@ -12,7 +12,7 @@ from dstack_backend.app.doctor.environment import (
     leave_container,
 )
 from dstack_backend.app.doctor.finding import Finding, Step, failed, ok, sanitize, warning
-from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, Reason
 
 __all__ = ["check_connection", "check_tls"]
 

@@ -7,7 +7,14 @@ from pathlib import Path
 from dstack_backend.adapters.httpx_dstack import Basic, Bearer, DStackAddress, TokenFile
 from dstack_backend.adapters.httpx_dstack.probe import connect, resolve, tls_handshake
 from dstack_backend.adapters.nostr_keys import would_create
-from dstack_backend.app.config.settings import SETTINGS, SettingError, Settings, load
+from dstack_backend.app.config.settings import (
+    SETTINGS,
+    DStackSettings,
+    SettingError,
+    Settings,
+    load,
+    load_dstack,
+)
 from dstack_backend.app.container import Container
 from dstack_backend.app.doctor.connection import check_connection, check_tls
 from dstack_backend.app.doctor.dns import check_dns
@@ -32,8 +39,8 @@ from dstack_backend.app.doctor.listen import examine_listen
 from dstack_backend.app.doctor.response import ANSWER_STEPS, ProbeResult, check_response
 from dstack_backend.app.doctor.socket_file import check_socket, look_at, process_user
 from dstack_backend.app.doctor.worker import check_worker
-from dstack_backend.app.identity import identity_of
-from dstack_backend.domain.failure import CheckFailure
+from dstack_backend.app.identity import node_identity
+from dstack_backend.domain.check import CheckFailure
 
 __all__ = ["diagnose"]
 
@@ -55,6 +62,7 @@ async def diagnose(
     """
     try:
         settings = load(environ, options)
+        dstack = load_dstack(environ, options)
         _try_identity(settings)
     except SettingError as exc:
         fault, _, cure = str(exc).partition("; for example ")
@@ -74,13 +82,13 @@ async def diagnose(
     listening = await examine_listen(settings.listen, root, settings.policy.timeout)
     findings = [
         _judge_settings(environ, options),
-        check_environment(environment, settings.dstack),
-        *await _reach(settings, environment),
+        check_environment(environment, dstack.address),
+        *await _reach(settings, dstack, environment),
         listening.finding,
         await examine_history(settings.history_folder, environment, settings.policy.timeout),
         check_worker(listening.at, environment),
     ]
-    return Diagnosis(dstack=settings.dstack.shown, findings=tuple(findings))
+    return Diagnosis(dstack=dstack.address.shown, findings=tuple(findings))
 
 
 def _try_identity(settings: Settings) -> None:
@@ -95,7 +103,7 @@ def _try_identity(settings: Settings) -> None:
     except ValueError as exc:
         raise SettingError("NOSTR_KEY_FILE", str(exc)) from None
     if not will_be_made:
-        identity_of(settings)
+        node_identity(settings)
 
 
 def _judge_settings(environ: Mapping[str, str], options: Mapping[str, str]) -> Finding:
@@ -105,20 +113,24 @@ def _judge_settings(environ: Mapping[str, str], options: Mapping[str, str]) -> F
     return ok(Step.SETTINGS, f"{shown} have their defaults")
 
 
-async def _reach(settings: Settings, environment: RuntimeEnvironment) -> list[Finding]:
+async def _reach(
+    settings: Settings, dstack: DStackSettings, environment: RuntimeEnvironment
+) -> list[Finding]:
     """Go towards DStack step by step; after the first that fails, skip the others."""
-    found = await _connect(settings, environment)
+    found = await _connect(settings, dstack, environment)
     last = found[-1]
     if last.verdict is Verdict.FAILED:
         order = list(Step)
-        rest = [Step.CONNECTION, *([Step.TLS] if settings.dstack.is_tls else []), *ANSWER_STEPS]
+        rest = [Step.CONNECTION, *([Step.TLS] if dstack.address.is_tls else []), *ANSWER_STEPS]
         later = (step for step in rest if order.index(step) > order.index(last.step))
         return [*found, *(skipped(step, last.step) for step in later)]
-    return [*found, *check_response(await _ask(settings))]
+    return [*found, *check_response(await _ask(settings, dstack))]
 
 
-async def _connect(settings: Settings, environment: RuntimeEnvironment) -> list[Finding]:
-    address, timeout = settings.dstack, settings.policy.timeout
+async def _connect(
+    settings: Settings, dstack: DStackSettings, environment: RuntimeEnvironment
+) -> list[Finding]:
+    address, timeout = dstack.address, settings.policy.timeout
     if address.socket:
         file = check_socket(look_at(Path(address.socket)), process_user(), environment)
         if file.verdict is Verdict.FAILED:
@@ -133,30 +145,30 @@ async def _connect(settings: Settings, environment: RuntimeEnvironment) -> list[
     seconds = await asyncio.gather(*(connect(address, each, timeout) for each in some))
     results = dict(zip(some, seconds, strict=True))
     connection = check_connection(results, address, environment)
-    if connection.verdict is Verdict.FAILED or settings.tls is None:
+    if connection.verdict is Verdict.FAILED or dstack.tls is None:
         return [name, connection]
     opened = next(to for to, took in results.items() if not isinstance(took, CheckFailure))
-    handshake = await tls_handshake(address, opened, settings.tls, timeout)
-    container = Container(settings=settings)
+    handshake = await tls_handshake(address, opened, dstack.tls, timeout)
+    container = Container(settings=settings, dstack_settings=dstack)
     return [name, connection, check_tls(handshake, address, container.clock().utc())]
 
 
-async def _ask(settings: Settings) -> ProbeResult:
+async def _ask(settings: Settings, dstack: DStackSettings) -> ProbeResult:
     clock = asyncio.get_running_loop().time
-    dstack = Container(settings=settings).dstack()
+    source = Container(settings=settings, dstack_settings=dstack).source()
     started = clock()
-    result = await dstack.list_gpus()
+    result = await source.list_gpus()
     return ProbeResult(
-        address=settings.dstack,
-        proof=_proof(settings),
-        sent_in_cleartext=_sent_in_cleartext(settings.dstack),
+        address=dstack.address,
+        proof=_proof(dstack),
+        sent_in_cleartext=_sent_in_cleartext(dstack.address),
         timeout=settings.policy.timeout,
         seconds=round(clock() - started, 6),
         result=result,
     )
 
 
-def _proof(settings: Settings) -> str | None:
+def _proof(settings: DStackSettings) -> str | None:
     """Name the setting that our token or password came from; never its value."""
     match settings.credentials:
         case Bearer():

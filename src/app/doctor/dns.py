@@ -8,7 +8,7 @@ from dstack_backend.app.doctor.environment import (
     leave_container,
 )
 from dstack_backend.app.doctor.finding import Finding, Step, failed, ok
-from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, Reason
 
 __all__ = ["check_dns"]
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.check import Reason
 
 __all__ = [
     "Diagnosis",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from dstack_backend.adapters.sqlite_history import FILE, SqliteReader
+from dstack_backend.adapters.sqlite_history import FILE, read_history
 from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Step, ok, warning
 from dstack_backend.app.doctor.socket_file import ProcessUser, process_user
-from dstack_backend.domain.history.entry import HistoryError
+from dstack_backend.domain.history import HistoryError
 
 __all__ = ["HistoryFolder", "check_history", "examine_history", "look_at_history"]
 
@@ -89,7 +89,7 @@ def _may_write(path: Path, rights: int) -> bool:
 
 def _fault(folder: Path) -> str | None:
     try:
-        SqliteReader(folder).latest(1)
+        read_history(folder)
     except HistoryError as exc:
         return str(exc)
     return None

@@ -4,8 +4,7 @@ import re
 from collections import Counter
 
 from dstack_backend.app.doctor.finding import Finding, Step, ok, sanitize, warning
-from dstack_backend.domain.gpu.inventory import Gpu, GpuInventory
-from dstack_backend.domain.gpu.model import model_of
+from dstack_backend.domain.gpu import Gpu, GpuInventory
 
 __all__ = ["check_inventory"]
 
@@ -32,7 +31,7 @@ def check_inventory(inventory: GpuInventory) -> Finding:
         text = "DStack is online and lists no GPU; the worker is told available"
         return warning(Step.INVENTORY, text, *EMPTY_CURES)
     switches = [gpu for gpu in gpus if gpu.product_id.lower() in NVSWITCHES]
-    nameless = [gpu for gpu in gpus if gpu not in switches and model_of(gpu) is None]
+    nameless = [gpu for gpu in gpus if gpu not in switches and gpu.model is None]
     doubts: list[str] = []
     remedies: list[str] = []
     if switches:
@@ -54,7 +53,7 @@ def _count(inventory: GpuInventory) -> str:
 
 
 def _known(gpu: Gpu) -> str | None:
-    model = model_of(gpu)
+    model = gpu.model
     return sanitize(model) if model else None
 
 

@@ -2,15 +2,16 @@
 
 import shlex
 from http import HTTPStatus
+from typing import cast
 
 from msgspec import Struct
 
 from dstack_backend.adapters.httpx_dstack import DStackAddress
 from dstack_backend.app.doctor.finding import Finding, Step, failed, ok, skipped, warning
 from dstack_backend.app.doctor.inventory import check_inventory
-from dstack_backend.domain.check import CheckResult
-from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.gpu.inventory import GpuInventory
+from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
+from dstack_backend.domain.gpu import GpuInventory
+from dstack_backend.domain.inventory import Inventory
 
 __all__ = ["ANSWER_STEPS", "ProbeResult", "check_response"]
 
@@ -45,12 +46,12 @@ class ProbeResult(Struct, frozen=True, kw_only=True):
 def check_response(asked: ProbeResult) -> list[Finding]:
     """Go through the answer as far as it is good; what comes after is skipped."""
     result = asked.result
-    if isinstance(result, GpuInventory):
+    if not isinstance(result, CheckFailure):
         return [
             ok(Step.HTTP, "200 OK"),
             _let_in(asked),
             ok(Step.JSON, "the answer is that of ListGpus"),
-            check_inventory(result),
+            check_inventory(cast("GpuInventory", result)),
             _judge_time(asked),
             _judge_version(result),
         ]
@@ -116,7 +117,7 @@ def _shown(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def _judge_version(inventory: GpuInventory) -> Finding:
+def _judge_version(inventory: Inventory) -> Finding:
     version = inventory.source_version
     return ok(Step.VERSION, f"DStack {version}" if version else "DStack does not tell its version")
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from dstack_backend.app.cli.healthcheck import is_alive
 from dstack_backend.app.config.settings import ListenAddress
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.check import Reason
 from dstack_backend.domain.status import Status
 
 __all__ = ["RunningService", "find_running_service"]

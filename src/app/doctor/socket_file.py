@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Step, failed, ok
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.check import Reason
 
 __all__ = ["ProcessUser", "SocketFile", "check_socket", "look_at", "process_user"]
 

@@ -1,68 +1,73 @@
-"""Forgets what is old, every hour, and believes no clock that may be wrong.
+"""Decides every hour which entries are too old or too many. Robust against a wrong clock.
 
-A clock that is ahead makes everything look too old. So an hour counts as what the monotonic clock
-says, from the last sign of life before our start on; a wall clock that shows more is not believed.
-At the start itself nothing tells whether that sign of life is from a clock that was ahead, so age
-counts only where many entries agree that it is so late. They do where a service restarts so often
-that it never runs for an hour.
+A clock that is ahead makes every entry look too old. So the time that has passed is taken from the
+monotonic clock, counted from the last sign of life before the start; a wall clock that shows more is
+not believed. At the start nothing tells whether that sign of life is from a clock that was ahead, so
+age counts only where 100 entries agree on it, as happens to a service that restarts so often that it
+never runs for an hour.
 """
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from dstack_backend.domain.ports import HistoryStore
+from dstack_backend.domain.history import MIN_VALID_TIME, HistoryEntry
 from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["MOST_ENTRIES", "WITNESSES", "Retention"]
+__all__ = ["MAX_ENTRIES", "WITNESSES", "Retention"]
 
-MOST_ENTRIES = 50_000
-"""Of a DStack that flaps without end, so many changes are kept: a file of about 6 MB."""
+MAX_ENTRIES = 50_000
+"""Entries that are kept at most: about 12 MB of memory, and a file of 6 MB."""
 
-PRUNE_EVERY = 3600.0
-"""Seconds."""
+INTERVAL = 3600.0
+"""Seconds between two looks at the age of the entries."""
 
 WITNESSES = 100
-"""Entries."""
-
-FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+"""Entries that must agree on the time at the start."""
 
 
 class Retention:
-    """Knows how late it is at least, and when it looked last."""
+    """Keeps entries for a time, and at most `MAX_ENTRIES` of them."""
 
-    def __init__(self, retention: timedelta) -> None:
-        """Keep how long entries are kept."""
-        self._retention = retention
+    def __init__(self, keep: timedelta) -> None:
+        """Store for how long entries are kept."""
+        self._keep = keep
         self._started: Timestamp | None = None
-        self._looked_at: float | None = None
+        self._last_run: float | None = None
 
-    def begin(self, history: HistoryStore, now: Timestamp) -> None:
-        """See how late it is, before a new sign of life is written. Only the first call counts.
-
-        Raises:
-            HistoryError: The history cannot be read now.
-        """
+    def start(self, alive_at: datetime | None, now: Timestamp) -> None:
+        """Note the last sign of life before this start. Only the first call has an effect."""
         if self._started is None:
-            alive_at = history.alive_at() or now.utc
-            self._started = Timestamp(now.monotonic, min(now.utc, alive_at))
+            self._started = Timestamp(now.monotonic, min(now.utc, alive_at or now.utc))
 
-    def prune(self, history: HistoryStore, now: Timestamp) -> None:
-        """Forget what is old or too much, if it is time to.
+    def expired(self, entries: Sequence[HistoryEntry], now: Timestamp) -> int:
+        """Return how many of the first entries are to be deleted; the last one is never.
 
-        Raises:
-            HistoryError: The history cannot be written now.
+        Args:
+            entries: In the order of writing.
+            now: The present time.
         """
-        if self._looked_at is not None and now.monotonic - self._looked_at < PRUNE_EVERY:
-            return
-        late = self._by_witnesses(history) if self._looked_at is None else self._by_running(now)
-        oldest = min(now.utc, late) - self._retention if late else FIRST_MOMENT
-        history.prune(oldest, MOST_ENTRIES)
-        self._looked_at = now.monotonic
+        excess = max(0, len(entries) - MAX_ENTRIES)
+        if self._last_run is not None and now.monotonic - self._last_run < INTERVAL:
+            return excess
+        present = self._by_witnesses(entries) if self._last_run is None else self._by_running(now)
+        self._last_run = now.monotonic
+        if present is None:
+            return excess
+        return max(excess, _count_older(entries, min(now.utc, present) - self._keep))
 
     def _by_running(self, now: Timestamp) -> datetime | None:
         started = self._started
         return (started + (now.monotonic - started.monotonic)).utc if started else None
 
     @staticmethod
-    def _by_witnesses(history: HistoryStore) -> datetime | None:
-        found = history.latest(WITNESSES)
-        return min(entry.at for entry in found) if len(found) == WITNESSES else None
+    def _by_witnesses(entries: Sequence[HistoryEntry]) -> datetime | None:
+        last = entries[-WITNESSES:]
+        return min(entry.at for entry in last) if len(last) == WITNESSES else None
+
+
+def _count_older(entries: Sequence[HistoryEntry], limit: datetime) -> int:
+    """Count the entries before the last one that is older than `limit`: that one still holds."""
+    for position in range(len(entries) - 1, -1, -1):
+        if MIN_VALID_TIME <= entries[position].at < limit:
+            return position
+    return 0

@@ -1,4 +1,4 @@
-"""The monitor at work: it asks, remembers by the domain's rules, publishes, and tells observers."""
+"""The monitor: calls the source, applies the domain's rules, publishes, and calls the observers."""
 
 import asyncio
 import logging
@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dstack_backend.app.monitoring.clock import Clock, read
 from dstack_backend.app.monitoring.wakeup import NullWatcher, Wakeup
 from dstack_backend.domain.backend_info import HealthResponse, NodeIdentity, encode_health
-from dstack_backend.domain.change import change_between
-from dstack_backend.domain.check import Check, CheckResult
-from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
+from dstack_backend.domain.inventory import Inventory
 from dstack_backend.domain.monitor import (
     CheckPolicy,
     MonitorState,
@@ -22,7 +21,7 @@ from dstack_backend.domain.monitor import (
 )
 from dstack_backend.domain.ports import ConnectivityWatcher, GpuSource, Observer
 from dstack_backend.domain.report import StatusReport, report
-from dstack_backend.domain.status import BackendStatus
+from dstack_backend.domain.status import BackendStatus, assess, change_between
 from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = ["Monitor"]
@@ -33,11 +32,11 @@ FOREVER = float("inf")
 
 
 class Monitor:
-    """Implements the port `Health` with what the checks bring."""
+    """Implements `Health` with the results of the checks."""
 
     def __init__(
         self,
-        dstack: GpuSource,
+        source: GpuSource,
         clock: Clock,
         *,
         policy: CheckPolicy,
@@ -45,104 +44,124 @@ class Monitor:
         observers: Sequence[Observer] = (),
         watcher: ConnectivityWatcher | None = None,
     ) -> None:
-        """Begin knowing nothing; nothing is asked yet.
+        """Start with nothing known; nothing is called yet.
 
         Args:
-            dstack: The source of GPUs.
+            source: What is called for the inventory.
             clock: Time.
             policy: Interval, timeout and thresholds.
-            identity: Who the backend is to the network.
-            observers: Who is told what happens.
-            presence: What gives hints to check; by default nothing does.
+            identity: How the node presents itself.
+            observers: Are called for each check and each change.
+            watcher: Gives hints to check; by default there are none.
         """
-        self._dstack = dstack
+        self._source = source
         self._clock = clock
         self._policy = policy
         self._identity = identity
         self._observers = observers
-        self._presence = watcher or NullWatcher()
+        self._watcher = watcher or NullWatcher()
         self._state = MonitorState(since=read(clock))
         self._announced = status_at(self._state, clock.monotonic(), policy)
-        self._answer = encode_health(self._announced, identity)
-        self._answer_holds_until = FOREVER
+        self._response = encode_health(self._announced, identity)
+        self._response_valid_until = FOREVER
+        self._fault = ""
 
-    def answer(self) -> HealthResponse:
-        """Give what the worker reads: the bytes of the last check, as long as they hold."""
+    def response(self) -> HealthResponse:
+        """Return the encoded BackendInfo of the last check, as long as it is not stale."""
         now = self._clock.monotonic()
-        if now <= self._answer_holds_until:
-            return self._answer
+        if now <= self._response_valid_until:
+            return self._response
         return encode_health(status_at(self._state, now, self._policy), self._identity)
 
     def report(self) -> StatusReport:
-        """Give all that is known now."""
+        """Return everything that is known now."""
         return report(self._state, self._clock.monotonic(), self._policy)
 
     def is_ready(self) -> bool:
-        """Say whether a first check has finished."""
+        """Return whether a first check has finished."""
         return self._state.last_check is not None
 
     async def run(self) -> None:
-        """Check again and again, one check at a time."""
-        wakeup = Wakeup(self._clock, self._presence)
+        """Check until cancelled, one check at a time."""
+        wakeup = Wakeup(self._clock, self._watcher)
+        is_hinted = False
         try:
             while True:
-                await self.check()
-                await wakeup.wait(
+                await self.check(is_hinted=is_hinted)
+                is_hinted = await wakeup.wait(
                     next_check_at(self._state, self._policy), earliest_hinted_check(self._state)
                 )
         finally:
             wakeup.close()
 
-    async def check(self) -> None:
-        """Ask once and publish what it brings."""
+    async def check(self, *, is_hinted: bool = False) -> None:
+        """Call the source once and publish the result."""
         started = self._clock.monotonic()
-        result = await self._ask()
-        self.announce()  # what went stale meanwhile, as we stood still, before it is news no more
-        check = Check(result=result, started=started, finished=read(self._clock))
+        result, response = self._encoded(await self._call())
+        self.announce()  # a status that went stale during the check, before it is replaced
+        finished = read(self._clock)
+        check = Check(result=result, started=started, finished=finished, is_hinted=is_hinted)
         self._state = observe(self._state, check, self._policy)
-        status = status_at(self._state, check.finished.monotonic, self._policy)
-        self._answer = encode_health(status, self._identity)
-        self._answer_holds_until = stale_at(self._state, self._policy) or FOREVER
-        self._tell(lambda observer: observer.on_check(check))
+        status = status_at(self._state, finished.monotonic, self._policy)
+        is_effective = self._state.effective_result is result
+        self._response = response if is_effective else encode_health(status, self._identity)
+        self._response_valid_until = stale_at(self._state, self._policy) or FOREVER
+        self._call_observers(lambda observer: observer.on_check(check))
         self.announce()
 
-    async def _ask(self) -> CheckResult:
-        # The port keeps its own deadline. A foreign one that breaks this promise is given up when
-        # its silence has made the status stale anyway, so that checking goes on.
+    async def _call(self) -> object:
+        # The port keeps its own deadline. A source that breaks this promise is given up when its
+        # silence has made the status stale anyway, so that checking goes on.
         limit = self._policy.stale_after
-        patience = asyncio.timeout(limit)
+        deadline = asyncio.timeout(limit)
         try:
-            async with patience:
-                return await self._dstack.list_gpus()
+            async with deadline:
+                return await self._source.list_gpus()
         except TimeoutError:
-            if not patience.expired():
+            if not deadline.expired():
                 raise
             return CheckFailure(Reason.TIMED_OUT, f"no answer within {limit:g} s")
 
-    def announce(self) -> None:
-        """Tell the observers if the status is another one than they were told of.
+    def _encoded(self, result: object) -> tuple[CheckResult, HealthResponse]:
+        """Encode what the source returned, or a failure where that cannot be published."""
+        fault = f"returned {type(result).__name__}, not an Inventory or a CheckFailure"
+        if isinstance(result, (Inventory, CheckFailure)):
+            try:
+                response = encode_health(assess(result), self._identity)
+            except Exception as exc:  # noqa: BLE001 - the source's own code runs in there
+                fault = f"returned an inventory that cannot be encoded: {type(exc).__name__}"
+            else:
+                self._fault = ""
+                return result, response
+        if fault != self._fault:
+            _log.error("%s.list_gpus() %s", type(self._source).__name__, fault)
+        self._fault = fault
+        failure = CheckFailure(Reason.INVALID_RESPONSE, "the source returned no inventory")
+        return failure, encode_health(assess(failure), self._identity)
 
-        A check calls this, and so must somebody who watches: no check reports that a status went
+    def announce(self) -> None:
+        """Call the observers if the status differs from the one that they were told last.
+
+        A check calls this. A supervisor has to call it as well: no check reports that a status went
         stale.
         """
         now = read(self._clock)
         status = status_at(self._state, now.monotonic, self._policy)
-        at = self._began(status, now)
-        change = change_between(self._announced, status, at)
+        change = change_between(self._announced, status, self._changed_at(status, now))
         self._announced = status
         if change:
-            self._tell(lambda observer: observer.on_change(change))
+            self._call_observers(lambda observer: observer.on_change(change))
 
-    def _began(self, status: BackendStatus, now: Timestamp) -> Timestamp:
+    def _changed_at(self, status: BackendStatus, now: Timestamp) -> Timestamp:
         last = self._state.last_check
         if last and status.reason is Reason.STALE:
             return last.finished + self._policy.stale_after  # it may be noticed much later
-        turned = status.status != self._announced.status
-        return status_since(self._state, now.monotonic, self._policy) if turned else now
+        has_changed = status.status != self._announced.status
+        return status_since(self._state, now.monotonic, self._policy) if has_changed else now
 
-    def _tell(self, event: Callable[[Observer], None]) -> None:
+    def _call_observers(self, event: Callable[[Observer], None]) -> None:
         for observer in self._observers:
             try:
                 event(observer)
-            except Exception:  # noqa: BLE001 - a foreign observer's fault must not stop the checks
+            except Exception:  # noqa: BLE001 - a faulty observer must not stop the checks
                 _log.exception("an observer failed")

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from dstack_backend.domain.change import Change
 from dstack_backend.domain.check import Check
+from dstack_backend.domain.status import Change
 
 __all__ = ["Notifier"]
 

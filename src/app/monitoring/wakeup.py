@@ -12,10 +12,10 @@ _log = logging.getLogger(__name__)
 
 
 class NullWatcher:
-    """A presence that never gives a hint."""
+    """A connectivity watcher that never gives a hint."""
 
     async def wait_for_change(self) -> None:
-        """Wait for ever."""
+        """Wait forever."""
         await asyncio.Event().wait()
 
 
@@ -23,27 +23,30 @@ class Wakeup:
     """Listens for hints all the time, so that one that comes during a check is not lost."""
 
     def __init__(self, clock: Clock, watcher: ConnectivityWatcher) -> None:
-        """Begin to listen; needs a running event loop."""
+        """Start to listen; needs a running event loop."""
         self._clock = clock
-        self._presence = watcher
+        self._watcher = watcher
         self._hint: asyncio.Future[None] = asyncio.ensure_future(watcher.wait_for_change())
 
-    async def wait(self, due: float, after_hint: float) -> None:
-        """Wait.
+    async def wait(self, due: float, earliest_hinted: float) -> bool:
+        """Wait for the next check, and return whether a hint caused it.
 
         Args:
             due: When the next check is due, in seconds on the monotonic clock.
-            after_hint: The earliest moment for a check that a hint asks for.
+            earliest_hinted: The earliest time for a check that a hint causes.
         """
         pause = asyncio.ensure_future(self._sleep_until(due))
         try:
             await asyncio.wait({pause, self._hint}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             pause.cancel()
-        if self._hint.done():
-            # Whatever else is hinted at until then, the check that follows answers it.
-            await self._sleep_until(min(due, after_hint))
-            self._listen_again(self._hint.exception())
+        if not self._hint.done():
+            return False
+        # The check that follows also answers the hints that come until then.
+        await self._sleep_until(min(due, earliest_hinted))
+        error = self._hint.exception()
+        self._listen_again(error)
+        return error is None
 
     def close(self) -> None:
         """Stop listening."""
@@ -54,7 +57,7 @@ class Wakeup:
 
     def _listen_again(self, error: BaseException | None) -> None:
         if error:
-            _log.error("no hints any more, checks go on by the clock", exc_info=error)
+            _log.error("no more hints; checks continue on schedule", exc_info=error)
             self._hint = asyncio.get_running_loop().create_future()
         else:
-            self._hint = asyncio.ensure_future(self._presence.wait_for_change())
+            self._hint = asyncio.ensure_future(self._watcher.wait_for_change())

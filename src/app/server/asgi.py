@@ -7,7 +7,7 @@ import os
 
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.stdlib_logging import set_up_logging
-from dstack_backend.app.config.settings import load
+from dstack_backend.app.config.settings import load, load_dstack
 from dstack_backend.app.container import Container
 
 __all__ = ["create_app"]
@@ -21,4 +21,4 @@ def create_app() -> HealthApp:
     """
     settings = load(os.environ, {})
     set_up_logging(settings.log_level, settings.log_format)
-    return Container(settings=settings).http_app()
+    return Container(settings=settings, dstack_settings=load_dstack(os.environ, {})).http_app()

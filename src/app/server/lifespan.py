@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
 
-from dstack_backend.app.history.recorder import Recorder
+from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.clock import Clock
 from dstack_backend.app.monitoring.monitor import Monitor
 from dstack_backend.app.monitoring.supervisor import supervise
@@ -18,7 +18,7 @@ SHUTDOWN_GRACE = 0.5
 
 
 def make_lifespan(
-    monitor: Monitor, clock: Clock, recorder: Recorder
+    monitor: Monitor, clock: Clock, history: HistoryLog
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """Make the lifespan: check from the first moment on, stop at the end."""
 
@@ -26,7 +26,7 @@ def make_lifespan(
     async def lifespan(_: Litestar) -> AsyncGenerator[None, None]:
         tasks = {
             asyncio.create_task(supervise(monitor, clock)),
-            asyncio.create_task(recorder.run()),
+            asyncio.create_task(history.run()),
         }
         try:
             yield

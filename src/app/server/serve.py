@@ -17,18 +17,14 @@ __all__ = ["resolve_bind_address", "run", "serve_at"]
 _log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, container: Container | None = None) -> NoReturn:
-    """Serve what `settings` say; end the process with 0 after SIGTERM or SIGINT.
-
-    Args:
-        settings: The settings.
-        container: What is built from them; another backend brings its own.
+def run(container: Container) -> NoReturn:
+    """Serve what a container provides; end the process with 0 after SIGTERM or SIGINT.
 
     Raises:
         SettingError: The address cannot be listened on.
     """
-    address = resolve_bind_address(settings)
-    run_until_signal(lambda stop: serve_at(address, settings, stop, container), event_loop)
+    address = resolve_bind_address(container.settings())
+    run_until_signal(lambda stop: serve_at(address, container, stop), event_loop)
 
 
 def resolve_bind_address(settings: Settings) -> str:
@@ -47,29 +43,28 @@ def resolve_bind_address(settings: Settings) -> str:
         raise _cannot_listen(settings, exc) from None
 
 
-async def serve_at(
-    address: str, settings: Settings, stop: asyncio.Event, container: Container | None = None
-) -> None:
+async def serve_at(address: str, container: Container, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. See `run`.
 
     Raises:
         SettingError: The address was taken in the meantime.
     """
+    settings = container.settings()
     set_up_logging(settings.log_level, settings.log_format)
-    container = container or Container(settings=settings)
-    face = container.http_app()
+    app = container.http_app()
     lost_race = None
-    async with face.lifespan():
-        ending = asyncio.create_task(_end_streams(stop, container.news()))
+    async with app.lifespan():
+        ending = asyncio.create_task(_end_streams(stop, container.notifier()))
         _log.info(
-            "dstack-backend %s answers on %s and asks DStack at %s every %g s",
+            "%s %s answers on %s and checks %s every %g s",
+            container.identity().service,
             __version__,
             settings.listen,
-            settings.dstack.shown,
+            container.source_name(),
             settings.policy.interval,
         )
         try:
-            await serve(face, address, settings.listen.port, stop)
+            await serve(app, address, settings.listen.port, stop)
         except ListenError as exc:
             lost_race = exc  # Litestar's lifespan would wrap it in an exception group
         ending.cancel()

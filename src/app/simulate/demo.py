@@ -12,7 +12,8 @@ from typing import NoReturn
 from msgspec.structs import replace
 
 from dstack_backend.adapters.granian_server import event_loop
-from dstack_backend.app.config.settings import load
+from dstack_backend.app.config.settings import load, load_dstack
+from dstack_backend.app.container import Container
 from dstack_backend.app.server.runner import run_until_signal
 from dstack_backend.app.server.serve import resolve_bind_address, serve_at
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
@@ -54,7 +55,9 @@ async def _demonstrate(
 ) -> None:
     dstack = SimulatedDStack()
     url = await dstack.listen_tcp()
-    settings = load(environ, {**options, "DSTACK_URL": url})
+    settings = load(environ, options)
+    dstack_settings = load_dstack({}, {"DSTACK_URL": url})
+    container = Container(settings=settings, dstack_settings=dstack_settings)
     base = f"http://{settings.listen.connect_address}"
     print(  # noqa: T201
         f"A simulated DStack with eight H200s listens on {url}; it is gone for {OUTAGE:g} s after"
@@ -68,7 +71,7 @@ async def _demonstrate(
     )
     life = asyncio.create_task(_live(dstack))
     try:
-        await serve_at(address, settings, stop)
+        await serve_at(address, container, stop)
     finally:
         life.cancel()
         await dstack.crash()

@@ -2,8 +2,7 @@
 
 import asyncio
 
-from dstack_backend.domain.gpu.inventory import Gpu
-from dstack_backend.domain.gpu.model import model_of
+from dstack_backend.domain.gpu import Gpu
 from dstack_backend.testing.simulated_dstack import Behaviour, SimulatedDStack
 
 __all__ = ["SimulatedNode"]
@@ -96,7 +95,7 @@ def _gpu(product_id: str, number: int, *, is_free: bool) -> Gpu:
         description=vendor,
         is_free=is_free,
     )
-    model = model_of(bare)
+    model = bare.model
     return Gpu(
         slot=bare.slot,
         product_id=product_id,

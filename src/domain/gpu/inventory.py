@@ -1,18 +1,20 @@
-"""The GPUs of a node, as its source of GPUs reports them."""
+"""The inventory of GPUs as their source reports it, and the metadata of `/health` made from it."""
 
 from msgspec import Struct
 
-__all__ = ["Gpu", "GpuInventory"]
+from dstack_backend.domain.gpu.model import model_of
+
+__all__ = ["Gpu", "GpuInventory", "GpuInventoryMetadata", "GpuMetadata"]
 
 
 class Gpu(Struct, frozen=True, kw_only=True, gc=False):
-    """One GPU. The texts are the source's own and are trusted for nothing.
+    """One GPU. The texts come from the source and are not trusted.
 
     Attributes:
-        slot: PCI address, as lspci writes it: `3b:00.0`, or `0000:3b:00.0` with several domains.
-        product_id: PCI vendor and device, in hexadecimal: `10de:2335`.
-        description: Device name by the host's PCI id list; only the vendor's where it is old.
-        is_free: Nobody uses the GPU. It does not mean that the GPU works.
+        slot: PCI address as lspci prints it: `3b:00.0`, or `0000:3b:00.0` with several domains.
+        product_id: PCI vendor and device in hexadecimal: `10de:2335`.
+        description: Device name from the host's PCI id list; only the vendor's where it is old.
+        is_free: Whether the GPU is unused. It does not mean that the GPU works.
     """
 
     slot: str
@@ -20,14 +22,53 @@ class Gpu(Struct, frozen=True, kw_only=True, gc=False):
     description: str
     is_free: bool
 
+    @property
+    def model(self) -> str | None:
+        """The marketing name (`H200 SXM 141GB`); `None` where it is not known."""
+        return model_of(self.product_id, self.description)
 
-class GpuInventory(Struct, frozen=True, kw_only=True):
-    """A good answer to the question which GPUs the node has.
+
+class GpuMetadata(Struct, frozen=True, kw_only=True, gc=False):
+    """One GPU in the metadata: the four fields as the source sent them, and the model.
 
     Attributes:
-        gpus: The GPUs, in the order in which the source reports them.
+        slot: PCI address.
+        product_id: PCI vendor and device.
+        description: Device name.
+        is_free: Whether the GPU is unused.
+        model: Marketing name; `None` where it is not known.
+    """
+
+    slot: str
+    product_id: str
+    description: str
+    is_free: bool
+    model: str | None
+
+
+class GpuInventoryMetadata(Struct, frozen=True, kw_only=True):
+    """The metadata of a node with GPUs while it is available.
+
+    Attributes:
+        gpu_count: Number of GPUs.
+        gpus: The GPUs.
         allow_attach_all: Whether one machine may have all GPUs attached at once.
-        source_version: Version of the software that answered, where it says so.
+        free_gpu_count: Number of unused GPUs.
+    """
+
+    gpu_count: int
+    gpus: tuple[GpuMetadata, ...]
+    allow_attach_all: bool
+    free_gpu_count: int
+
+
+class GpuInventory(Struct, frozen=True, kw_only=True):
+    """The GPUs of a node. Implements `Inventory`.
+
+    Attributes:
+        gpus: The GPUs, in the order in which the source lists them.
+        allow_attach_all: Whether one machine may have all GPUs attached at once.
+        source_version: Version of the software that answered, where it reports one.
     """
 
     gpus: tuple[Gpu, ...] = ()
@@ -36,5 +77,42 @@ class GpuInventory(Struct, frozen=True, kw_only=True):
 
     @property
     def free_count(self) -> int:
-        """How many GPUs nobody uses."""
+        """Number of unused GPUs."""
         return sum(gpu.is_free for gpu in self.gpus)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no GPU is listed."""
+        return not self.gpus
+
+    @property
+    def summary(self) -> str:
+        """`8 GPUs, 5 free`."""
+        count = len(self.gpus)
+        if not count:
+            return "no GPUs: the source lists none"
+        return f"{count} {'GPU' if count == 1 else 'GPUs'}, {self.free_count} free"
+
+    def metadata(self) -> GpuInventoryMetadata:
+        """Return the metadata of `/health`."""
+        return GpuInventoryMetadata(
+            gpu_count=len(self.gpus),
+            gpus=tuple(_gpu_metadata(gpu) for gpu in self.gpus),
+            allow_attach_all=self.allow_attach_all,
+            free_gpu_count=self.free_count,
+        )
+
+
+def _gpu_metadata(gpu: Gpu) -> GpuMetadata:
+    return GpuMetadata(
+        slot=_encodable(gpu.slot),
+        product_id=_encodable(gpu.product_id),
+        description=_encodable(gpu.description),
+        is_free=gpu.is_free,
+        model=gpu.model,
+    )
+
+
+def _encodable(text: str) -> str:
+    # A source that reads files may return lone surrogates: os.fsdecode makes them.
+    return text if text.isascii() else text.encode(errors="replace").decode()

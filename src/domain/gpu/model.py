@@ -1,16 +1,15 @@
 """The marketing name of a GPU, from its product id or else from its description.
 
-The table comes first: with a PCI id list older than the card (Debian 12's does not know the H200)
-lspci names no model, and the description is just `NVIDIA Corporation`. Where the sources of a name
-differ, the coarser one stands here. NVSwitches (22a3, 1af1) are no GPUs and have no row.
+The table has precedence: where the host's PCI id list is older than the card (Debian 12's does not
+contain the H200), lspci prints no model, and the description is just `NVIDIA Corporation`. Where the
+sources of a name differ, the table has the coarser one. NVSwitches (22a3, 1af1) are not GPUs and
+have no row.
 
-Sources: the PCI ID Repository of 24 October 2026 and the lists of devices in NVIDIA's driver and
-admin tools.
+Sources: the PCI ID Repository of 24 October 2026, and the device lists of NVIDIA's driver and admin
+tools.
 """
 
 import re
-
-from dstack_backend.domain.gpu.inventory import Gpu
 
 __all__ = ["KNOWN_MODELS", "model_of"]
 
@@ -74,29 +73,34 @@ _NVIDIA_MODELS = {
     "31c3": "GB300",
 }
 
-_LONGEST_NAME = 64
+_MAX_NAME_LENGTH = 64
 
-# `NVIDIA Corporation GH100 [H200 SXM 141GB] (rev a1)`: the name stands in the last brackets, at the
-# end. `[AMD/ATI] Device 74a1` names a vendor, not a card, and `[10de:2335]` is an id. No two
-# neighbours of the pattern match the same, or a long hostile text would take quadratic time.
+# `NVIDIA Corporation GH100 [H200 SXM 141GB] (rev a1)`: the name is in the last brackets, at the end.
+# `[AMD/ATI] Device 74a1` contains a vendor, and `[10de:2335]` is an id. No two adjacent parts of the
+# pattern match the same characters, or a long hostile text would take quadratic time.
 _BRACKETED_NAME = re.compile(r"\[([^\[\]]+)\]\s*(?:\(rev [0-9a-f]+\)\s*)?\Z", re.IGNORECASE)
 _PCI_ID = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4})?", re.IGNORECASE)
 
 KNOWN_MODELS = frozenset(_NVIDIA_MODELS.values())
-"""All names of the table: a bounded set, whatever the source of GPUs says."""
+"""All names of the table: a bounded set, whatever the source sends."""
 
 
-def model_of(gpu: Gpu) -> str | None:
-    """Give the marketing name (`H200 SXM 141GB`), or `None` where nobody knows it."""
-    vendor, _, device = gpu.product_id.lower().partition(":")
+def model_of(product_id: str, description: str) -> str | None:
+    """Return the marketing name (`H200 SXM 141GB`); `None` where it is not known.
+
+    Args:
+        product_id: PCI vendor and device: `10de:2335`.
+        description: Device name as lspci prints it.
+    """
+    vendor, _, device = product_id.lower().partition(":")
     known = _NVIDIA_MODELS.get(device) if vendor == NVIDIA else None
-    return known or _described_name(gpu.description)
+    return known or _bracketed_name(description)
 
 
-def _described_name(description: str) -> str | None:
+def _bracketed_name(description: str) -> str | None:
     match = _BRACKETED_NAME.search(description)
     if match is None:
         return None
     name = match[1].strip()
-    usable = name.isprintable() and 0 < len(name) <= _LONGEST_NAME
+    usable = name.isprintable() and 0 < len(name) <= _MAX_NAME_LENGTH
     return name if usable and not _PCI_ID.fullmatch(name) else None

@@ -1,153 +1,128 @@
-"""The past of a node: what changed when, and how much of a time it was up.
+"""The entries of the history: one for each change, and one for each time of which nothing is known.
 
-An entry begins a span that lasts until the next entry. What a span counts as:
+An entry begins a span that lasts until the next entry. `HistoryEntry.state` says how the span
+counts:
 
-| known as  | while                                                                              |
-|-----------|------------------------------------------------------------------------------------|
-| `up`      | the status was available                                                           |
-| `down`    | the status was unavailable because a check failed                                  |
-| `unknown` | nobody looked: we were not running, had not checked yet, or checking stood still   |
+| state     | while                                                                            |
+|-----------|----------------------------------------------------------------------------------|
+| `up`      | the status was available                                                         |
+| `down`    | the status was unavailable because a check failed                                |
+| `unknown` | there was no check: not running, before the first check, stale, or a gap         |
 
-Unknown time is counted apart and never as up.
-
-Entries are in the order in which they were written, and the wall clock may have been wrong when one
-was. A second counts as what the entry says that was written last of those that are not later than
-it. So an entry that a clock wrote which was ahead hides nothing that was written after it, and no
-second counts twice. An entry from before `CLOCKS_ARE_SET` is from a clock that was not set yet, as
-some are while a machine boots: nobody can say when it was. It is listed, and no time counts by it.
+Entries are in the order in which they were written. `at` is the wall clock's time and may be wrong:
+see `uptime.py` for how times are computed then.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import accumulate, pairwise
 
 from msgspec import Struct
 
-from dstack_backend.domain.change import Change
-from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.status import Status
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.status import Change, Status
 
 __all__ = [
     "MIN_VALID_TIME",
-    "NOT_RUNNING",
-    "WINDOWS",
+    "GapCause",
+    "HistoryConflict",
     "HistoryEntry",
     "HistoryError",
-    "Span",
     "SpanState",
-    "Uptime",
-    "entry_of",
-    "spans",
-    "timeline",
-    "uptime",
+    "StoredHistory",
+    "entry_for",
+    "latest",
 ]
 
-NOT_RUNNING = "Not running: this service was stopped or its machine was off"
-
 MIN_VALID_TIME = datetime(2025, 1, 1, tzinfo=UTC)
-"""This service is younger, so a clock that shows an earlier time is not set."""
+"""Older than any installation of this service: a clock that shows an earlier time is not set."""
 
-LONGEST_SENTENCE = 500
-"""Characters. Ours are shorter; another source of GPUs may say more."""
-
-WINDOWS = {
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-    "90d": timedelta(days=90),
-}
-"""The times over which uptime is told, by their names."""
+MAX_MESSAGE_LENGTH = 500
+"""Characters. Our own messages are shorter; another source may send longer ones."""
 
 
 class HistoryError(Exception):
-    """The past cannot be written or read now. The text is one line, without a path."""
+    """The history cannot be written or read now. The text is one line without a path."""
+
+
+class HistoryConflict(HistoryError):  # noqa: N818 - the name says which error it is
+    """The store does not end with the entry that was saved last: something else was written."""
 
 
 class SpanState(StrEnum):
-    """What a time counts as."""
+    """How a span of time counts."""
 
     UP = "up"
     DOWN = "down"
     UNKNOWN = "unknown"
 
 
+class GapCause(StrEnum):
+    """Why nothing is known of a time. The codes are stored and stable."""
+
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+    CLOCK_SET_BACK = "clock_set_back"
+    REPLACED = "replaced"
+
+    @property
+    def message(self) -> str:
+        """The same for people."""
+        return _GAP_MESSAGES[self]
+
+
+_GAP_MESSAGES = {
+    GapCause.STOPPED: "Not running: the service was stopped or the machine was off",
+    GapCause.SUSPENDED: "Suspended: the machine or the process was suspended, or the clock was set",
+    GapCause.CLOCK_SET_BACK: "Clock set back: the clock was ahead before",
+    GapCause.REPLACED: "History replaced: the file was replaced while the service was running",
+}
+
+
 class HistoryEntry(Struct, frozen=True, kw_only=True):
-    """One change.
+    """One change of the status, or the start of a gap.
 
     Attributes:
         at: When it happened, by the wall clock.
-        before: The status until then; `None` where nobody looked.
-        after: The status from then on; `None` where nothing is known: we were not running, the
-            clock was set back, or changes could not be kept.
+        before: The status until then; `None` where it is not known.
+        after: The status from then on; `None` for a gap.
         reason: Why it is unavailable from then on; `None` otherwise.
-        sentence: The same for people.
-        number: Its place in the order of writing, from 1; 0 before it is written.
+        gap: Why nothing is known from then on; `None` otherwise.
+        message: Reason or gap for people. No code decides on it.
+        number: Position in the order of writing, from 1; 0 before it is in the history.
     """
 
     at: datetime
     before: Status | None
     after: Status | None
     reason: Reason | None
+    gap: GapCause | None = None
     message: str
     number: int = 0
 
     @property
-    def is_stop(self) -> bool:
-        """We were not running from then on; nothing is known for another cause otherwise."""
-        return self.after is None and self.message == NOT_RUNNING
-
-    @property
-    def known(self) -> SpanState:
-        """What the time from then on counts as."""
+    def state(self) -> SpanState:
+        """How the time from then on counts."""
         if self.after is Status.AVAILABLE:
             return SpanState.UP
-        looked = self.after is not None and self.reason not in (Reason.STARTING, Reason.STALE)
-        return SpanState.DOWN if looked else SpanState.UNKNOWN
+        is_known = self.after is not None and (self.reason is None or self.reason.is_conclusive)
+        return SpanState.DOWN if is_known else SpanState.UNKNOWN
 
 
-class Span(Struct, frozen=True):
-    """A time in which one thing was known.
-
-    Attributes:
-        start: Its first moment.
-        end: The first moment after it.
-        known: What it counts as.
-    """
-
-    start: datetime
-    end: datetime
-    known: SpanState
-
-
-class Uptime(Struct, frozen=True):
-    """How a time divides. The three add up to it.
+class StoredHistory(Struct, frozen=True):
+    """What a store contains.
 
     Attributes:
-        up_seconds: Seconds in which the node was available.
-        down_seconds: Seconds in which it was not.
-        unknown_seconds: Seconds in which nobody looked.
+        entries: In the order of writing.
+        alive_at: When the service was last known to run; `None` where nothing was ever written.
     """
 
-    up_seconds: float
-    down_seconds: float
-    unknown_seconds: float
-
-    @property
-    def up_percent(self) -> float | None:
-        """The share of the known time in which the node was up; `None` where nothing is known."""
-        looked = self.up_seconds + self.down_seconds
-        return 100 * self.up_seconds / looked if looked else None
-
-    @property
-    def unknown_percent(self) -> float:
-        """The share of the whole time in which nobody looked."""
-        whole = self.up_seconds + self.down_seconds + self.unknown_seconds
-        return 100 * self.unknown_seconds / whole if whole else 100.0
+    entries: Sequence[HistoryEntry] = ()
+    alive_at: datetime | None = None
 
 
-def entry_of(change: Change) -> HistoryEntry | None:
-    """Give the entry for a change; `None` where neither status nor reason changed."""
+def entry_for(change: Change) -> HistoryEntry | None:
+    """Return the entry for a change; `None` where neither status nor reason changed."""
     before, after = change.before, change.after
     if (before.status, before.reason) == (after.status, after.reason):
         return None
@@ -156,63 +131,35 @@ def entry_of(change: Change) -> HistoryEntry | None:
         before=None if before.reason is Reason.STARTING else before.status,
         after=after.status,
         reason=after.reason,
-        message=after.message[:LONGEST_SENTENCE],
+        message=after.message[:MAX_MESSAGE_LENGTH],
     )
 
 
-def spans(
-    entries: Sequence[HistoryEntry], since: datetime, until: datetime, alive_until: datetime
-) -> list[Span]:
-    """Divide the time from `since` to `until`, without a hole.
+def latest(
+    entries: Sequence[HistoryEntry],
+    limit: int,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+) -> list[HistoryEntry]:
+    """Return entries, the last written first.
 
     Args:
-        entries: In the order of writing, with the last one before `since` if there is one.
-        since: The first moment.
-        until: The first moment after.
-        alive_until: Until when the last entry holds: from then on nobody looked.
+        entries: In the order of writing.
+        limit: At most so many.
+        since: Only entries from then on.
+        until: Only entries before that time.
+        before: Only entries with a lower number.
     """
-    marks = [(entry.at, entry.known) for entry in entries if entry.at >= MIN_VALID_TIME]
-    last = marks[-1][0] if marks else since
-    marks += [(max(last, alive_until), SpanState.UNKNOWN), (until, SpanState.UNKNOWN)]
-    # Each begins when it says, or as early as the earliest of those that were written after it.
-    begins = list(accumulate((at for at, _ in reversed(marks)), min))[::-1]
-    found: list[Span] = []
-    start, known = since, SpanState.UNKNOWN
-    for end, (_, next_known) in zip(begins, marks, strict=True):
-        if end > start:
-            found.append(Span(start, end, known))
-            start = end
-        known = next_known
+    found: list[HistoryEntry] = []
+    for entry in reversed(entries):
+        if len(found) == limit:
+            break
+        if (
+            (before is None or entry.number < before)
+            and (since is None or entry.at >= since)
+            and (until is None or entry.at < until)
+        ):
+            found.append(entry)
     return found
-
-
-def uptime(parts: Iterable[Span]) -> Uptime:
-    """Add up how the time of some spans divides."""
-    seconds = dict.fromkeys(SpanState, 0.0)
-    for part in parts:
-        seconds[part.known] += (part.end - part.start).total_seconds()
-    return Uptime(seconds[SpanState.UP], seconds[SpanState.DOWN], seconds[SpanState.UNKNOWN])
-
-
-def timeline(parts: Sequence[Span], since: datetime, until: datetime, count: int) -> list[Uptime]:
-    """Divide the time from `since` to `until` into equal slots, and each slot by what is known.
-
-    Args:
-        parts: Spans in order, as `spans` gives them.
-        since: The first moment.
-        until: The first moment after.
-        count: How many slots.
-    """
-    edges = [since + (until - since) * number / count for number in range(count + 1)]
-    slots: list[Uptime] = []
-    position = 0
-    for start, end in pairwise(edges):
-        inside: list[Span] = []
-        while position < len(parts) and parts[position].start < end:
-            part = parts[position]
-            inside.append(Span(max(part.start, start), min(part.end, end), part.known))
-            if part.end > end:
-                break
-            position += 1
-        slots.append(uptime(inside))
-    return slots

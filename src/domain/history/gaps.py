@@ -1,99 +1,95 @@
-"""The entries for a time of which nothing is known: stopped, asleep, clock set, disk full."""
+"""The entries for a time of which nothing is known."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from dstack_backend.domain.history.entry import NOT_RUNNING, HistoryEntry
+from dstack_backend.domain.history.entry import GapCause, HistoryEntry, StoredHistory
 
-__all__ = [
-    "NOT_KEPT",
-    "SET_BACK",
-    "clock_rollback_gap",
-    "merge_takeover",
-    "overflow_gap",
-    "restart_gap",
-    "suspension_gap",
-]
-
-SET_BACK = "Not known: the clock was ahead until it was set back"
-NOT_KEPT = "Not kept: the disk could not be written for too long"
+__all__ = ["clock_rollback_gap", "merge_takeover", "restart_gap", "suspension_gap"]
 
 
-def restart_gap(last: HistoryEntry | None, alive_at: datetime | None) -> HistoryEntry | None:
-    """Give the entry that a new start owes to the past: from `alive_at` on we did not run.
+def restart_gap(stored: StoredHistory, cause: GapCause = GapCause.STOPPED) -> HistoryEntry | None:
+    """Return the gap entry for the time before this start: nothing is known after `alive_at`.
 
     Args:
-        last: The last entry that was written.
-        alive_at: When we were last known to run.
+        stored: What was written before.
+        cause: Why nothing is known.
 
     Returns:
-        The entry; `None` where there is no past, or it ends with such an entry.
+        The entry; `None` where nothing was written before, or it already ends with a gap.
     """
+    last = stored.entries[-1] if stored.entries else None
     if last is None or last.after is None:
         return None
-    return _stop(last, max(last.at, alive_at or last.at))
+    return _gap(last, max(last.at, stored.alive_at or last.at), cause)
 
 
 def suspension_gap(
-    holds: HistoryEntry | None, since: datetime, until: datetime
+    current: HistoryEntry | None, since: datetime, until: datetime
 ) -> list[HistoryEntry]:
-    """Give the entries for a time in which we stood still, as a machine does that is suspended.
+    """Return the entries for a suspension: a gap, and the current entry again after it.
 
     Args:
-        holds: The last entry, which holds on afterwards; `None` where nothing is known yet.
-        since: When we were last known to run.
-        until: From when on we run again.
+        current: The entry that holds before and after; `None` where there is none yet.
+        since: When the process was last known to run.
+        until: When it continued.
     """
-    return _interruption(holds, since, until, NOT_RUNNING)
+    return _interruption(current, since, until, GapCause.SUSPENDED)
 
 
 def clock_rollback_gap(
-    holds: HistoryEntry | None, seen: datetime, now: datetime
+    current: HistoryEntry | None, seen: datetime, now: datetime
 ) -> list[HistoryEntry]:
-    """Give the entries for a clock that was set back: what holds is said again by the new time.
+    """Return the entries for a clock that was set back: the current entry again, by the new time.
 
-    Should the new time be the wrong one, then from `seen` on nothing is known.
+    If the new time is the wrong one, nothing is known from `seen` on.
 
     Args:
-        holds: The last entry; `None` where nothing is known yet.
-        seen: What the clock showed last before.
-        now: What it shows now.
+        current: The entry that holds; `None` where there is none yet.
+        seen: The last time that the clock showed before.
+        now: The time that it shows now.
     """
-    return _interruption(holds, seen, now, SET_BACK)
-
-
-def overflow_gap(first: HistoryEntry) -> HistoryEntry:
-    """Give the entry that stands for lost ones, of which `first` is the first."""
-    return replace(first, after=None, reason=None, message=NOT_KEPT)
+    return _interruption(current, seen, now, GapCause.CLOCK_SET_BACK)
 
 
 def merge_takeover(
-    gap: HistoryEntry, pending: Sequence[HistoryEntry], now: datetime
+    stored: StoredHistory, ours: Sequence[HistoryEntry], now: datetime, cause: GapCause
 ) -> list[HistoryEntry]:
-    """Give what is left of `pending` where another service wrote until the gap.
+    """Return the history of a store that something else wrote to, continued by our own entries.
 
-    That one saw what it wrote. Of what we saw meanwhile, only the last still holds at the gap.
+    What is stored holds until its `alive_at`. From then on our entries hold: of the earlier ones
+    only the last, which is repeated at that time. Where there is no earlier one, a gap leads to the
+    first of ours.
 
     Args:
-        gap: From when on the other one does not run.
-        pending: What we saw, in order.
-        now: A gap that is later is from a clock that was ahead, and nothing is left out.
+        stored: What the store contains.
+        ours: What this process has seen, in order.
+        now: The present time. An `alive_at` that is later comes from a clock that was ahead, and
+            none of our entries is left out.
+        cause: Why nothing is known of the time between.
     """
-    seen = [entry for entry in pending if entry.at < gap.at]
-    if not seen or gap.at > now:
-        return list(pending)
-    return [replace(seen[-1], at=gap.at, before=None), *(e for e in pending if e.at >= gap.at)]
+    gap = restart_gap(stored, cause)
+    end = gap.at if gap else stored.alive_at
+    if end is None or end > now:
+        return [*stored.entries, *([gap] if gap else []), *ours]
+    earlier = [entry for entry in ours if entry.at < end]
+    later = [entry for entry in ours if entry.at >= end]
+    if earlier and earlier[-1].after is not None:
+        return [*stored.entries, replace(earlier[-1], at=end, before=None), *later]
+    return [*stored.entries, *([gap] if gap else []), *later]
 
 
 def _interruption(
-    holds: HistoryEntry | None, since: datetime, until: datetime, message: str
+    current: HistoryEntry | None, since: datetime, until: datetime, cause: GapCause
 ) -> list[HistoryEntry]:
-    if holds is None:
+    if current is None:
         return []
-    return [_stop(holds, since, message), replace(holds, at=until, before=None)]
+    return [_gap(current, since, cause), replace(current, at=until, before=None)]
 
 
-def _stop(last: HistoryEntry, at: datetime, message: str = NOT_RUNNING) -> HistoryEntry:
-    return HistoryEntry(at=at, before=last.after, after=None, reason=None, message=message)
+def _gap(last: HistoryEntry, at: datetime, cause: GapCause) -> HistoryEntry:
+    return HistoryEntry(
+        at=at, before=last.after, after=None, reason=None, gap=cause, message=cause.message
+    )

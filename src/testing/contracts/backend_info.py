@@ -10,8 +10,9 @@ import jsonschema
 import msgspec
 from jsonschema import Draft202012Validator
 
-from dstack_backend.domain.backend_info import BackendInfo, Metadata
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.backend_info import BackendInfo
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.gpu import GpuInventoryMetadata
 from dstack_backend.domain.status import Status
 from dstack_backend.testing.contracts.message import check_message
 
@@ -34,13 +35,13 @@ KINDS = sorted({reason.kind for reason in Reason})
 
 
 def backend_info_schema() -> Mapping[str, object]:
-    """Give the JSON Schema of BackendInfo; `$defs` also holds that of `Metadata`.
+    """Give the JSON Schema of BackendInfo; `$defs` also holds that of `GpuInventoryMetadata`.
 
     It is the same on every Python: docstrings are cleaned, which Python 3.13 does by itself. A
     field with a default is required too, as it is always sent; one that may be absent has none.
     """
     (info, _), defs = msgspec.json.schema_components(
-        [BackendInfo, Metadata], ref_template="#/$defs/{name}"
+        [BackendInfo, GpuInventoryMetadata], ref_template="#/$defs/{name}"
     )
     for part in defs.values():
         part["description"] = inspect.cleandoc(part["description"])
@@ -98,7 +99,7 @@ def _check_metadata(info: BackendInfo) -> None:
 def check_gpu_metadata(metadata: Mapping[str, object]) -> None:
     """Assert that metadata are those of a node with GPUs: our fields in their order, no other."""
     schema = backend_info_schema()
-    _validate(metadata, {"$ref": "#/$defs/Metadata", "$defs": schema["$defs"]})
+    _validate(metadata, {"$ref": "#/$defs/GpuInventoryMetadata", "$defs": schema["$defs"]})
     assert list(metadata) == METADATA_FIELDS, "these fields of the metadata, in this order"
     gpus = cast("list[dict[str, Any]]", metadata["gpus"])
     assert all(list(gpu) == GPU_FIELDS for gpu in gpus), "these fields of a GPU, in this order"

@@ -8,9 +8,8 @@ from pathlib import Path
 import msgspec
 
 from dstack_backend.domain.backend_info import encode_health
-from dstack_backend.domain.check import CheckResult
-from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.gpu.inventory import Gpu, GpuInventory
+from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
+from dstack_backend.domain.gpu import Gpu, GpuInventory
 from dstack_backend.domain.ports import GpuSource
 from dstack_backend.domain.status import assess
 from dstack_backend.testing.contracts.backend_info import OK, UNAVAILABLE, check_answer
@@ -49,7 +48,7 @@ def check_result(result: CheckResult) -> None:
         )
         check_message(result.message)
     answer = encode_health(assess(result))
-    check_answer(OK if answer.available else UNAVAILABLE, answer.body)
+    check_answer(OK if answer.is_available else UNAVAILABLE, answer.body)
 
 
 class GpuSourceContract:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history.entry import HistoryEntry, SpanState, Uptime, spans, uptime
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.history import HistoryEntry, SpanState, Uptime, spans, uptime
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Status
 from dstack_backend.testing.history_strategies import PAST_BEGINS, pasts
@@ -162,7 +162,7 @@ class HistoryContract:
         """A node that has been up for longer than the retention is still known to be up."""
         with self._with([_entry(0), _entry(1)]) as history:
             history.prune(_at(1000), 1)
-            kept = [(entry.number, entry.known) for entry in history.latest(10)]
+            kept = [(entry.number, entry.state) for entry in history.latest(10)]
             assert kept == [(2, SpanState.UP)], "the last entry alone"
 
     def test_of_too_many_the_last_are_kept_and_numbers_go_on(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from http import HTTPStatus
 
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.check import Reason
 from dstack_backend.testing.faults.fault import CANARY, Fault
 from dstack_backend.testing.simulated_dstack import Behaviour, Request, http_answer
 

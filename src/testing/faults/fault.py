@@ -9,7 +9,7 @@ import struct
 
 from msgspec import Struct
 
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.check import Reason
 from dstack_backend.testing.simulated_dstack import Behaviour, Request
 
 __all__ = ["CANARY", "Fault", "hangs", "repeats", "resets", "sends", "trickles"]

@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.check import Reason
 from dstack_backend.testing.faults.fault import CANARY, Fault, hangs, repeats, sends
 from dstack_backend.testing.simulated_dstack import Behaviour, Request, http_answer
 

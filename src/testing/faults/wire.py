@@ -1,6 +1,6 @@
 """Faults of the connection: it breaks off, hangs, trickles, or speaks another protocol."""
 
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.check import Reason
 from dstack_backend.testing.faults.fault import (
     CANARY,
     Fault,

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from dstack_backend.adapters.memory_history import MemoryHistory
-from dstack_backend.domain.history.entry import HistoryEntry
+from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.testing.contracts import HistoryContract
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, SqliteReader
 from dstack_backend.domain import Status
-from dstack_backend.domain.history.entry import HistoryEntry
+from dstack_backend.domain.history import HistoryEntry
 
 __all__ = ["NOW", "aside", "entry", "sentences", "write"]
 

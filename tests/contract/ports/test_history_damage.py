@@ -15,7 +15,7 @@ from dstack_backend.adapters.sqlite_history.database import error_text
 from dstack_backend.app.history.unwritten import Unwritten
 from dstack_backend.app.history.writer import HistoryWriter
 from dstack_backend.domain import Timestamp
-from dstack_backend.domain.history.entry import HistoryError
+from dstack_backend.domain.history import HistoryError
 from tests.contract.ports.history_folder import NOW, aside, entry, sentences, write
 
 

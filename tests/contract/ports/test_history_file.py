@@ -14,7 +14,7 @@ import pytest
 from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, SqliteReader
 from dstack_backend.adapters.sqlite_history.migrations import MIGRATIONS, migrate
 from dstack_backend.domain import Reason, Status
-from dstack_backend.domain.history.entry import HistoryEntry, HistoryError
+from dstack_backend.domain.history import HistoryEntry, HistoryError
 from tests.contract.ports.history_folder import NOW, aside, entry, sentences, write
 
 

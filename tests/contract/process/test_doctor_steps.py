@@ -11,7 +11,7 @@ import trustme
 
 from dstack_backend.adapters.httpx_dstack import parse_address
 from dstack_backend.adapters.httpx_dstack.probe import Handshake, connect, resolve, tls_handshake
-from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, Reason
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
 from tests.contract.process.certificates import server_context
 

@@ -11,7 +11,7 @@ import pytest
 from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory
 from dstack_backend.app.cli.history_table import HistoryReport, as_text, window_report
 from dstack_backend.domain import Reason, Status
-from dstack_backend.domain.history.entry import NOT_RUNNING, HistoryEntry, Uptime
+from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry, Uptime
 from dstack_backend.testing.simulated_dstack import Remote
 from tests.contract.process.service import Service, run_command, wait_until
 

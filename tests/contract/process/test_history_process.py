@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from dstack_backend.adapters.sqlite_history import FILE, SqliteReader
-from dstack_backend.domain.history.entry import HistoryError
+from dstack_backend.domain.history import HistoryError
 from dstack_backend.testing.simulated_dstack import Remote
 from tests.contract.process.service import Service, free_port, wait_until
 
@@ -32,7 +32,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from dstack_backend.adapters.sqlite_history import SqliteHistory
 from dstack_backend.domain import Status
-from dstack_backend.domain.history.entry import HistoryEntry
+from dstack_backend.domain.history import HistoryEntry
 
 history, number = SqliteHistory(Path(sys.argv[1])), int(sys.argv[2])
 while True:

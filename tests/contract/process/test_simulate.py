@@ -49,7 +49,7 @@ def test_the_first_line_is_the_address_of_a_dstack_in_good_health(simulate: Simu
     simulation = simulate()
     assert simulation.url.startswith("http://127.0.0.1:")
     inventory = simulation.inventory()
-    assert [model_of(gpu) for gpu in inventory.gpus] == ["H200 SXM 141GB"] * 8
+    assert [gpu.model for gpu in inventory.gpus] == ["H200 SXM 141GB"] * 8
     assert inventory.free_count == 8
 
 
@@ -58,7 +58,7 @@ def test_gpus_their_kind_and_how_many_are_free_can_be_chosen(simulate: Simulate)
     simulation = simulate("--gpus", "300", "--free", "7", "--product-id", "10DE:26B9")
     inventory = simulation.inventory()
     assert (len(inventory.gpus), inventory.free_count) == (300, 7)
-    assert {(gpu.product_id, model_of(gpu)) for gpu in inventory.gpus} == {("10de:26b9", "L40S")}
+    assert {(gpu.product_id, gpu.model) for gpu in inventory.gpus} == {("10de:26b9", "L40S")}
     assert len({gpu.slot for gpu in inventory.gpus}) == 300
 
 

@@ -44,7 +44,7 @@ def test_another_status_reason_or_disappearance_of_all_gpus_is_news(
     change = change_between(assess(before), assess(after), AT)
     assert change is not None
     assert (change.before, change.after, change.at) == (assess(before), assess(after), AT)
-    assert change.turned is turned
+    assert change.is_transition is turned
 
 
 @pytest.mark.parametrize(

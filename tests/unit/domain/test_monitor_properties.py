@@ -97,7 +97,7 @@ def test_since_moves_exactly_when_the_status_turns(history: HistoryStore) -> Non
     old, new = (status_at(state, second, history.policy) for state in (before, after))
     was, now_is = (status_since(state, second, history.policy) for state in (before, after))
     change = change_between(old, new, now_is)
-    assert now_is == (history.checks[-1].finished if change and change.turned else was)
+    assert now_is == (history.checks[-1].finished if change and change.is_transition else was)
 
 
 @given(histories())

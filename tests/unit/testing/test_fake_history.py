@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from dstack_backend.domain import Status
-from dstack_backend.domain.history.entry import HistoryEntry, HistoryError, Uptime
+from dstack_backend.domain.history import HistoryEntry, HistoryError, Uptime
 from dstack_backend.testing.fakes import EPOCH, FakeHistory, FakeNotifier
 
 ENTRY = HistoryEntry(

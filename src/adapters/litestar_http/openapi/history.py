@@ -15,8 +15,8 @@ from dstack_backend.adapters.litestar_http.schemas import (
     UptimeShares,
     WindowShare,
 )
-from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.history.entry import NOT_RUNNING, HistoryEntry
+from dstack_backend.domain.check import CheckFailure, Reason
+from dstack_backend.domain.history import GapCause, HistoryEntry
 from dstack_backend.domain.status import Status
 
 __all__ = ["EVENTS", "HISTORY", "UPTIME", "PageOperation"]
@@ -45,7 +45,8 @@ _PAGE = HistoryPage(
             before=Status.AVAILABLE,
             after=None,
             reason=None,
-            message=NOT_RUNNING,
+            gap=GapCause.STOPPED,
+            message=GapCause.STOPPED.message,
             number=40,
         ),
     ],

@@ -17,9 +17,8 @@ from dstack_backend.adapters.litestar_http.schemas import (
     ServiceInfo,
 )
 from dstack_backend.domain.backend_info import BackendInfo, describe
-from dstack_backend.domain.check import Check, CheckResult
-from dstack_backend.domain.failure import CheckFailure, Reason
-from dstack_backend.domain.gpu.inventory import Gpu, GpuInventory
+from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
+from dstack_backend.domain.gpu import Gpu, GpuInventory
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
 from dstack_backend.domain.report import StatusReport, report
 from dstack_backend.domain.status import Status, assess

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from dstack_backend.adapters.litestar_http.page.formatting import percent
-from dstack_backend.domain.history.entry import Uptime
+from dstack_backend.domain.history import Uptime
 
 __all__ = ["PARTS", "Bar", "bars"]
 

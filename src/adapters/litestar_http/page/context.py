@@ -11,9 +11,10 @@ from dstack_backend.adapters.litestar_http.page.bars import bars
 from dstack_backend.adapters.litestar_http.page.formatting import duration, percent
 from dstack_backend.adapters.litestar_http.page.i18n import Advice, Translation
 from dstack_backend.adapters.litestar_http.shares import DAY, WINDOWS, share
-from dstack_backend.domain.backend_info import DSTACK, GpuMetadata, Metadata
-from dstack_backend.domain.failure import Reason
-from dstack_backend.domain.history.entry import HistoryEntry, Uptime
+from dstack_backend.domain.backend_info import DSTACK
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.gpu import GpuInventoryMetadata, GpuMetadata
+from dstack_backend.domain.history import GapCause, HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Status
 
@@ -100,14 +101,14 @@ def _is_failing(report: StatusReport) -> bool:
 
 def _trouble(report: StatusReport) -> tuple[Reason | None, str]:
     if report.last_check and _is_failing(report):
-        return report.last_check.reason, report.last_check.detail or ""
-    return report.reason, report.detail
+        return report.last_check.reason, report.last_check.message or ""
+    return report.reason, report.message
 
 
 def _advice(report: StatusReport, reason: Reason | None, texts: Translation) -> Advice | None:
     if reason:
         return texts.advice[reason]
-    no_gpus = report.inventory is not None and not report.inventory.gpus
+    no_gpus = isinstance(report.inventory, GpuInventoryMetadata) and not report.inventory.gpus
     return texts.no_gpus if no_gpus else None
 
 
@@ -120,12 +121,12 @@ def _check(report: StatusReport, words: Mapping[str, str]) -> dict[str, Any]:
         "failing": _is_failing(report),
         "failures": report.consecutive_failures,
         "last_success": report.last_success,
-        "dstack_version": _short(report.dstack_version or ""),
+        "source_version": _short(report.source_version or ""),
     }
 
 
-def _gpus(inventory: Metadata | None) -> dict[str, Any] | None:
-    if inventory is None:
+def _gpus(inventory: Struct | None) -> dict[str, Any] | None:
+    if not isinstance(inventory, GpuInventoryMetadata):
         return None
     free = inventory.free_gpu_count
     return {
@@ -175,7 +176,7 @@ def _shares(total: Uptime) -> dict[str, str | bool | None]:
 def _word(entry: HistoryEntry) -> str:
     if entry.after:
         return entry.after.value
-    return "not_running" if entry.is_stop else "not_recorded"
+    return "not_running" if entry.gap is GapCause.STOPPED else "not_recorded"
 
 
 def _changes(
@@ -185,10 +186,10 @@ def _changes(
     return [
         {
             "at": entry.at,
-            "known": entry.known.value,
+            "known": entry.state.value,
             "word": texts.words[_word(entry)],
             "name": texts.advice[entry.reason].name if entry.reason else "",
-            "message": "" if entry.is_stop else entry.message,
+            "message": "" if entry.gap is GapCause.STOPPED else entry.message,
             "lasted": duration((end - entry.at).total_seconds(), texts.words),
             "so_far": position == 0,
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from dstack_backend.domain.failure import Reason
+from dstack_backend.domain.check import Reason
 
 __all__ = ["LANGUAGES", "Advice", "Translation", "translation"]
 

@@ -14,7 +14,7 @@ from dstack_backend.adapters.litestar_http.page.context import (
 from dstack_backend.adapters.litestar_http.page.i18n import translation
 from dstack_backend.adapters.litestar_http.page.render import render, template
 from dstack_backend.domain.backend_info import DSTACK
-from dstack_backend.domain.history.entry import HistoryError, Uptime
+from dstack_backend.domain.history import HistoryError, Uptime
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 
 __all__ = ["Page"]
@@ -36,8 +36,8 @@ class Page:
     def __init__(
         self,
         health: Health,
-        past: HistoryReader,
-        news: UpdateNotifier,
+        history: HistoryReader,
+        notifier: UpdateNotifier,
         now: Callable[[], datetime] = _utc_now,
         source: str = DSTACK,
     ) -> None:
@@ -52,8 +52,8 @@ class Page:
         """
         self._source = source
         self._health = health
-        self._past = past
-        self._news = news
+        self._history_reader = history
+        self._notifier = notifier
         self._now = now
         self._pages: dict[str, SingleFlightCache[bytes]] = {}
         self._timelines: SingleFlightCache[dict[str, list[Uptime]]] = SingleFlightCache(
@@ -64,7 +64,8 @@ class Page:
         """Give the page's bytes in one of the languages."""
         shared = self._pages.setdefault(language, SingleFlightCache(PAGE_HOLDS))
         return await shared.get(
-            (self._news.version, self._health.answer().available), lambda: self._make(language)
+            (self._notifier.version, self._health.response().is_available),
+            lambda: self._make(language),
         )
 
     async def _make(self, language: str) -> bytes:
@@ -79,12 +80,12 @@ class Page:
             timelines = await self._timelines.get(
                 (report.last_change, report.reason), self._read_timelines
             )
-            return PageHistory(timelines, await self._past.latest(MOST_CHANGES))
+            return PageHistory(timelines, await self._history_reader.latest(MOST_CHANGES))
         except HistoryError:
             return None
 
     async def _read_timelines(self) -> dict[str, list[Uptime]]:
         return {
-            name: await self._past.timeline(seconds, slots)
+            name: await self._history_reader.timeline(seconds, slots)
             for name, (seconds, slots) in TIMELINES.items()
         }

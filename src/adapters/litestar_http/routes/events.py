@@ -19,9 +19,9 @@ ASKED_BY_HEAD = "dstack_backend.asked_by_head"
 EVENT_STREAM = "text/event-stream"
 
 
-def events_handler(health: Health, news: UpdateNotifier) -> HTTPRouteHandler:
+def events_handler(health: Health, notifier: UpdateNotifier) -> HTTPRouteHandler:
     """Make the handler."""
-    source = Events(health, news)
+    source = Events(health, notifier)
 
     @get("/events", responses=openapi.EVENTS, tags=["service"], media_type=EVENT_STREAM)
     async def events(request: Request[Any, Any, Any]) -> Stream:

@@ -13,7 +13,7 @@ from dstack_backend.adapters.litestar_http.routes.events import events_handler
 from dstack_backend.adapters.litestar_http.routes.history import past_handlers
 from dstack_backend.adapters.litestar_http.routes.index import root_handler
 from dstack_backend.adapters.litestar_http.schemas import Liveness, Readiness
-from dstack_backend.domain.backend_info import DSTACK, BackendInfo
+from dstack_backend.domain.backend_info import BackendInfo, NodeIdentity
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 from dstack_backend.domain.report import StatusReport
 
@@ -28,25 +28,27 @@ PROMETHEUS_TEXT = "text/plain; version=0.0.4"  # Litestar adds the charset
 def handlers(
     health: Health,
     exposition: Exposition,
-    past: HistoryReader | None = None,
-    news: UpdateNotifier | None = None,
-    source: str = DSTACK,
+    history: HistoryReader | None = None,
+    notifier: UpdateNotifier | None = None,
+    identity: NodeIdentity | None = None,
 ) -> list[HTTPRouteHandler]:
     """Make the handlers of all paths.
 
     Args:
         health: What is known of the node.
         exposition: Renders the metrics.
-        past: What is known of the past; by default nothing is.
-        news: Says when there is something new; by default a client has to come back for it.
-        source: What people call the source of GPUs.
+        history: The history; by default there is none.
+        notifier: Counts the updates; by default a client has to come back for them.
+        identity: How the node presents itself.
     """
-    past, news = past or NullHistory(), news or NullNotifier()
+    identity = identity or NodeIdentity()
+    history = history or NullHistory()
+    notifier = notifier or NullNotifier()
     return [
-        root_handler(health, past, news, source),
+        root_handler(health, history, notifier, identity),
         *_present(health, exposition),
-        *past_handlers(past),
-        events_handler(health, news),
+        *past_handlers(history),
+        events_handler(health, notifier),
         asset_handler(),
     ]
 
@@ -57,11 +59,11 @@ def _present(health: Health, exposition: Exposition) -> list[HTTPRouteHandler]:
     @get("/health", responses=openapi.HEALTH, tags=["worker"])
     async def backend_info() -> Response[BackendInfo]:
         """BackendInfo for dephy-worker. Read from memory: it never waits for DStack."""
-        answer = health.answer()
+        answer = health.response()
         return Response(
             answer.body,  # type: ignore[arg-type]  # the encoded form of a BackendInfo
             media_type=MediaType.JSON,
-            status_code=_ok_if(answer.available),
+            status_code=_ok_if(answer.is_available),
         )
 
     @get("/livez", responses=openapi.LIVENESS, tags=["probes"])

@@ -13,7 +13,7 @@ from dstack_backend.adapters.litestar_http.cache import SingleFlightCache
 from dstack_backend.adapters.litestar_http.openapi import history as openapi
 from dstack_backend.adapters.litestar_http.schemas import HistoryPage, UptimeShares, WindowShare
 from dstack_backend.adapters.litestar_http.shares import WINDOWS, last_days, share
-from dstack_backend.domain.history.entry import HistoryError, Uptime
+from dstack_backend.domain.history import HistoryError, Uptime
 from dstack_backend.domain.ports import HistoryReader
 
 __all__ = ["UNREADABLE", "past_handlers"]
@@ -40,7 +40,7 @@ Before = Annotated[
 ]
 
 
-def past_handlers(past: HistoryReader) -> list[HTTPRouteHandler]:
+def past_handlers(reader: HistoryReader) -> list[HTTPRouteHandler]:
     """Make the handlers."""
     shared: SingleFlightCache[list[Uptime]] = SingleFlightCache(UPTIME_HOLDS)
 
@@ -51,7 +51,7 @@ def past_handlers(past: HistoryReader) -> list[HTTPRouteHandler]:
         """The changes of status, the last one first. `next` leads to the older ones."""
         window = {"since": _moment("since", since), "until": _moment("until", until)}
         try:
-            found = await past.latest(limit + 1, **window, before=before)
+            found = await reader.latest(limit + 1, **window, before=before)
         except HistoryError as exc:
             raise ServiceUnavailableException(UNREADABLE) from exc
         return (
@@ -67,7 +67,7 @@ def past_handlers(past: HistoryReader) -> list[HTTPRouteHandler]:
         Time in which nobody looked counts neither as up nor as down.
         """
         try:
-            days = await shared.get(None, lambda: last_days(past))
+            days = await shared.get(None, lambda: last_days(reader))
         except HistoryError as exc:
             raise ServiceUnavailableException(UNREADABLE) from exc
         shares = {window: share(days, window) for window in WINDOWS}

@@ -11,6 +11,7 @@ from dstack_backend.adapters.litestar_http.openapi import history as openapi_his
 from dstack_backend.adapters.litestar_http.openapi import status as openapi
 from dstack_backend.adapters.litestar_http.page import LANGUAGES, PAGE_HEADERS, Page
 from dstack_backend.adapters.litestar_http.schemas import LINKS, ServiceInfo
+from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 
 __all__ = ["root_handler"]
@@ -20,10 +21,10 @@ VARY = {"Vary": "Accept, Accept-Language"}
 
 
 def root_handler(
-    health: Health, past: HistoryReader, news: UpdateNotifier, source: str
+    health: Health, history: HistoryReader, notifier: UpdateNotifier, identity: NodeIdentity
 ) -> HTTPRouteHandler:
     """Make the handler."""
-    page = Page(health, past, news, source=source)
+    page = Page(health, history, notifier, source=identity.source)
 
     @get(
         "/",

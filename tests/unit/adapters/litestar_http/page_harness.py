@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.domain import CheckFailure, Gpu, GpuInventory, Reason, Status
-from dstack_backend.domain.history.entry import NOT_RUNNING, HistoryEntry, HistoryError, Uptime
+from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry, HistoryError, Uptime
 from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeHistoryStore
 
 __all__ = ["BROWSER", "CARD", "ENTRIES", "GOOD", "FakeHistory", "PageClient", "Parsed"]

@@ -75,7 +75,7 @@ def test_health_serves_the_given_bytes(
     face.health.know(result)
     response = face.client.get("/health")
     assert response.status_code == status
-    assert response.content == face.health.answer().body
+    assert response.content == face.health.response().body
     assert response.headers["content-type"] == "application/json"
 
 
@@ -149,7 +149,7 @@ def test_status_tells_the_whole_truth(face: AppClient) -> None:
         },
         "last_success": None,
         "consecutive_failures": 1,
-        "dstack_version": None,
+        "source_version": None,
         "inventory": None,
     }
 
@@ -158,7 +158,7 @@ def test_status_shows_the_inventory_and_the_version(face: AppClient) -> None:
     """The same fields as the worker's metadata, but as JSON and not within a string."""
     face.health.know(GOOD)
     body = face.client.get("/status").json()
-    assert body["dstack_version"] == "v0.5.11"
+    assert body["source_version"] == "v0.5.11"
     assert body["inventory"]["gpus"][0]["model"] == "H200 SXM 141GB"
     assert body["inventory"]["free_gpu_count"] == 1
 

@@ -15,7 +15,7 @@ from dstack_backend.app.doctor.connection import check_connection, check_tls
 from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Verdict
 from dstack_backend.app.doctor.socket_file import ProcessUser, SocketFile, check_socket, look_at
-from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, Reason
 
 US = ProcessUser(10001, (10001,))
 HOST = RuntimeEnvironment()

@@ -15,7 +15,7 @@ from dstack_backend.app.doctor.environment import (
 )
 from dstack_backend.app.doctor.finding import Verdict
 from dstack_backend.app.doctor.worker import check_worker
-from dstack_backend.domain.failure import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, Reason
 
 HOST = RuntimeEnvironment()
 DOCKER = RuntimeEnvironment("Docker", own_network=True)

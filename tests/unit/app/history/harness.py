@@ -14,8 +14,8 @@ from dstack_backend.app.history.unwritten import Unwritten
 from dstack_backend.app.history.writer import HistoryWriter
 from dstack_backend.app.monitoring.clock import read
 from dstack_backend.domain import CheckFailure, GpuInventory, Reason, assess
-from dstack_backend.domain.change import Change
-from dstack_backend.domain.history.entry import HistoryEntry, HistoryError
+from dstack_backend.domain.status import Change
+from dstack_backend.domain.history import HistoryEntry, HistoryError
 from dstack_backend.testing.fakes import FakeClock
 
 __all__ = ["HistoryHarness", "SleepyClock", "Store", "until"]

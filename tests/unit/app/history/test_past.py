@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dstack_backend.domain import Status
-from dstack_backend.domain.history.entry import HistoryError, Uptime
+from dstack_backend.domain.history import HistoryError, Uptime
 from dstack_backend.testing.fakes import EPOCH
 from tests.unit.app.history.harness import HistoryHarness, Store, until
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from dstack_backend.domain import Status
-from dstack_backend.domain.history.entry import Uptime
+from dstack_backend.domain.history import Uptime
 from tests.unit.app.history.harness import HistoryHarness, until
 
 UP, DOWN = Status.AVAILABLE, Status.UNAVAILABLE

@@ -7,7 +7,7 @@ import pytest
 from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.app.history.retention import WITNESSES, Retention
 from dstack_backend.domain import Status, Timestamp
-from dstack_backend.domain.history.entry import HistoryEntry
+from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.testing.fakes import EPOCH
 
 DAY = timedelta(days=1)

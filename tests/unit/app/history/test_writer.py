@@ -8,7 +8,7 @@ from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.app.history.unwritten import Unwritten
 from dstack_backend.app.history.writer import HistoryWriter
 from dstack_backend.domain import Reason, Status, Timestamp
-from dstack_backend.domain.history.entry import NOT_RUNNING, HistoryEntry
+from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry
 from dstack_backend.testing.fakes import EPOCH
 
 UP, DOWN = Status.AVAILABLE, Status.UNAVAILABLE

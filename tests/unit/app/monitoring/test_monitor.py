@@ -137,7 +137,7 @@ def test_between_checks_the_answer_is_encoded_once() -> None:
     stage = SimulatedNode([GOOD])
 
     async def scene() -> None:
-        answers = {id(stage.monitor.answer()) for _ in range(1000)}
+        answers = {id(stage.monitor.response()) for _ in range(1000)}
         assert len(answers) == 1
         assert stage.dstack.calls == 1
 

@@ -133,7 +133,7 @@ def test_a_loop_that_dies_for_ever_does_not_keep_the_node_available() -> None:
     """Status cannot outlive its evidence; that it went stale is announced once, by the watch."""
     stage = SimulatedNode(breaking_after(1))
     stage.play(60)
-    assert not stage.monitor.answer().available
+    assert not stage.monitor.response().is_available
     assert stage.announced == [(0, "available"), (35, "stale")]
 
 
@@ -190,7 +190,7 @@ def test_an_observer_that_breaks_its_promise_does_not_end_the_checks(
             await stage.clock.advance(60)
             stage.dstack.release()
             await stage.clock.advance(20)
-            assert stage.monitor.answer().available
+            assert stage.monitor.response().is_available
 
     asyncio.run(act())
     assert {record.getMessage() for record in caplog.records} == {"an observer failed"}

@@ -96,7 +96,7 @@ def test_where_the_name_comes_from(product_id: str, description: str, model: str
 @given(gpus())
 def test_a_model_is_known_or_a_short_printable_part_of_the_description(card: Gpu) -> None:
     """Whatever the texts hold, a name is one line of at most 64 characters, or there is none."""
-    model = model_of(card)
+    model = card.model
     if model is not None and model not in KNOWN_MODELS:
         assert model in card.description
         assert model.isprintable()

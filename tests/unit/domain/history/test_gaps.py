@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dstack_backend.domain import Status
-from dstack_backend.domain.history.entry import (
+from dstack_backend.domain.history import (
     NOT_RUNNING,
     HistoryEntry,
     Span,
@@ -15,7 +15,7 @@ from dstack_backend.domain.history.entry import (
     spans,
     uptime,
 )
-from dstack_backend.domain.history.gaps import (
+from dstack_backend.domain.history import (
     NOT_KEPT,
     SET_BACK,
     clock_rollback_gap,

@@ -16,8 +16,8 @@ from dstack_backend.domain import (
     Status,
     Timestamp,
 )
-from dstack_backend.domain.change import Change
-from dstack_backend.domain.history.entry import (
+from dstack_backend.domain.status import Change
+from dstack_backend.domain.history import (
     MIN_VALID_TIME,
     WINDOWS,
     HistoryEntry,
@@ -201,7 +201,7 @@ def test_a_change_becomes_an_entry(
     before: BackendStatus, after: BackendStatus, statuses: tuple[Status | None, Status]
 ) -> None:
     """When, from, to, reason and sentence; before the first check nobody looked."""
-    assert entry_of(Change(NOW, before, after)) == HistoryEntry(
+    assert entry_for(Change(NOW, before, after)) == HistoryEntry(
         at=NOW.utc,
         before=statuses[0],
         after=statuses[1],
@@ -212,13 +212,13 @@ def test_a_change_becomes_an_entry(
 
 def test_gpus_that_come_and_go_are_no_entry() -> None:
     """The node is as available as before."""
-    assert entry_of(Change(NOW, GOOD, GOOD)) is None
+    assert entry_for(Change(NOW, GOOD, GOOD)) is None
 
 
 def test_a_sentence_without_end_is_cut() -> None:
     """Another source of GPUs decides what its sentences are; the file stays small."""
     endless = assess(CheckFailure(Reason.TIMED_OUT, "x" * 10_000))
-    entry = entry_of(Change(NOW, GOOD, endless))
+    entry = entry_for(Change(NOW, GOOD, endless))
     assert entry is not None
     assert len(entry.message) == 500
 

@@ -1,0 +1,58 @@
+"""Times, durations and percentages as text, and times parsed from text."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+__all__ = ["ENGLISH_UNITS", "format_duration", "format_percent", "format_time", "parse_time"]
+
+ENGLISH_UNITS = {"d": "{} d", "h": "{} h", "min": "{} min", "s": "{} s", "ms": "{} ms"}
+"""How a number of each unit is written."""
+
+_SECONDS = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
+_SMALLEST_PERCENT = 0.01
+
+
+def format_duration(seconds: float, units: Mapping[str, str] = ENGLISH_UNITS) -> str:
+    """Return a duration with its two largest adjacent units: `3 h 12 min`.
+
+    Args:
+        seconds: The duration; a negative one counts as 0.
+        units: How a number of each unit is written; see `ENGLISH_UNITS`.
+    """
+    if 0 < seconds < 1:
+        return units["ms"].format(max(1, round(seconds * 1000)))
+    rest = max(0, int(seconds))
+    parts: list[str] = []
+    for unit, size in _SECONDS.items():
+        count, rest = divmod(rest, size)
+        if count or (unit == "s" and not parts):
+            parts.append(units[unit].format(count))
+        elif parts:
+            break  # `2 d 3 s` would suggest a precision that is not needed
+    return " ".join(parts[:2])
+
+
+def format_percent(value: float) -> str:
+    """Return a percentage with at most two decimals. Never rounds to 0 % or 100 %."""
+    if 0 < value < _SMALLEST_PERCENT:
+        return f"< {_SMALLEST_PERCENT} %"
+    return f"{math.floor(value * 100) / 100:g} %"
+
+
+def format_time(moment: datetime) -> str:
+    """Return a time in UTC, to the second: `2026-11-24 02:53:25`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def parse_time(text: str) -> datetime:
+    """Return a time in ISO 8601, in UTC. Without a zone it is UTC.
+
+    Raises:
+        ValueError: It is not a time in ISO 8601, or not one of the years 1 to 9999.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the year is out of range") from None
