@@ -31,7 +31,7 @@ def embed(
         observers: Who is told of checks and changes, besides log, metrics and history.
 
     Raises:
-        SettingError: The operator's key file cannot be used.
+        UserError: The operator's key file cannot be used.
     """
     return Container(
         settings=settings,

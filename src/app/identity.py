@@ -8,7 +8,7 @@ from msgspec.json import encode
 
 from dstack_backend.adapters.ip_address import AUTO, outgoing_address
 from dstack_backend.adapters.nostr_keys import MissingLibraryError, create_key, npub, read_key
-from dstack_backend.app.config.settings import SettingError, Settings
+from dstack_backend.app.config.settings import Settings, setting_error
 from dstack_backend.domain.backend_info import DSTACK, DSTACK_TOPIC, NodeIdentity
 from dstack_backend.domain.check import CheckFailure, CheckResult
 from dstack_backend.domain.gpu import GpuInventory, NoNodeType, node_type
@@ -52,7 +52,7 @@ def node_identity(
         source: What people call the source of GPUs.
 
     Raises:
-        SettingError: There is no usable key in the file, or it cannot be made.
+        UserError: There is no usable key in the file, or it cannot be made.
     """
     derived = _derived_keys(settings)
     return NodeIdentity(
@@ -96,12 +96,12 @@ def _derived_keys(settings: Settings) -> tuple[str, ...]:
     file = settings.nostr_key_file
     if file is None:
         if settings.nostr_key_create:
-            raise SettingError("NOSTR_KEY_FILE", "it is not set, but NOSTR_KEY_CREATE is")
+            raise setting_error("NOSTR_KEY_FILE", "it is not set, but NOSTR_KEY_CREATE is")
         return ()
     try:
         return (_key_in(file, create=settings.nostr_key_create),)
     except ValueError as exc:
-        raise SettingError("NOSTR_KEY_FILE", str(exc)) from None
+        raise setting_error("NOSTR_KEY_FILE", str(exc)) from None
 
 
 def _key_in(file: Path, *, create: bool) -> str:

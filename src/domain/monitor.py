@@ -3,12 +3,13 @@
 Everything here is pure: timestamps are arguments, the next state is the return value.
 
 1. Before the first check has finished the node is unavailable: `starting`.
-2. The first result takes effect at once. After it, a result that contradicts the status takes effect
-   when as many of its kind came in a row as the threshold asks for: `failure_threshold` failures, or
-   `recovery_threshold` inventories. A result that agrees replaces the older one of its kind.
-3. A status does not outlive its evidence. When no check has finished for longer than three intervals
-   plus the timeout, the node is unavailable: `stale`. No threshold protects an available status that
-   went stale: a failure that comes then takes effect at once.
+2. The first result takes effect at once. After it, a result that contradicts the status takes
+   effect when as many of its kind came in a row as the threshold asks for: `failure_threshold`
+   failures, or `recovery_threshold` inventories. A result that agrees replaces the older one of
+   its kind.
+3. A status does not outlive its evidence. When no check has finished for longer than three
+   intervals plus the timeout, the node is unavailable: `stale`. No threshold protects an available
+   status that went stale: a failure that comes then takes effect at once.
 4. The next check starts one interval after the start of the last one. After a failure it starts
    earlier: 1 s after the end of the failed one, then 2 s, 4 s and so on, up to the interval.
 5. A hint that the source has gone or come back causes a check at once, whatever the time since the

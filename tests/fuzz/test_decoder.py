@@ -62,7 +62,9 @@ def assert_well_formed(result: GpuInventory | CheckFailure) -> None:
     answer = encode_health(assess(result))
     info = msgspec.json.decode(answer.body, type=BackendInfo)
     assert list(json.loads(answer.body)) == ["version", "topic", "pubkeys", "status", "metadata"]
-    assert answer.is_available == (info.status is Status.AVAILABLE) == isinstance(result, GpuInventory)
+    assert (
+        answer.is_available == (info.status is Status.AVAILABLE) == isinstance(result, GpuInventory)
+    )
     if isinstance(result, GpuInventory):
         metadata = msgspec.json.decode(info.metadata, type=Metadata)
         assert metadata.gpu_count == len(metadata.gpus) == len(result.gpus)

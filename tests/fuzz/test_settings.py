@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from dstack_backend.app.config.settings import SETTINGS, SettingError, Settings, load, load_listen
+from dstack_backend.app.config.settings import SETTINGS, Settings, load, load_listen
+from dstack_backend.app.errors import UserError
 from dstack_backend.testing.strategies import setting_texts
 from tests.fuzz.effort import effort
 
@@ -55,7 +56,7 @@ def refusal(read: Callable[[], object]) -> str | None:
     """Give the line that an operator reads; `None` where all is good."""
     try:
         read()
-    except SettingError as exc:
+    except UserError as exc:
         return str(exc)
     return None
 

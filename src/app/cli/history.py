@@ -40,7 +40,7 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
 
     Raises:
         HistoryOptionError: An option cannot be used.
-        SettingError: A setting cannot be used.
+        UserError: A setting cannot be used.
     """
     limit = _limit(options.get("limit", DEFAULT_LIMIT))
     since, until = (_moment(name, options.get(name)) for name in ("since", "until"))

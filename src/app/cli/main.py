@@ -10,7 +10,8 @@ from typing import NoReturn
 from dstack_backend.adapters.stdlib_logging import place
 from dstack_backend.app.cli.output import open_missing, write_line
 from dstack_backend.app.cli.parser import CommandLineError, parse_args
-from dstack_backend.app.config.settings import SettingError, load, load_dstack, load_listen
+from dstack_backend.app.config.settings import load, load_dstack, load_listen
+from dstack_backend.app.errors import UserError
 
 __all__ = ["main", "program"]
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except CommandLineError as exc:
         print(f"dstack-backend: {exc}; see dstack-backend --help", file=sys.stderr)  # noqa: T201
         code = BAD_SETTING
-    except SettingError as exc:
+    except UserError as exc:
         print(f"dstack-backend: {exc}", file=sys.stderr)  # noqa: T201
         code = BAD_SETTING
     except KeyboardInterrupt:

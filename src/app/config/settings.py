@@ -21,6 +21,7 @@ from dstack_backend.app.config.parsers import (
     switch,
     threshold,
 )
+from dstack_backend.app.errors import UserError
 from dstack_backend.domain.monitor import CheckPolicy
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ __all__ = [
     "DStackSettings",
     "ListenAddress",
     "Setting",
-    "SettingError",
     "Settings",
     "load",
     "load_dstack",
     "load_history_folder",
     "load_listen",
+    "setting_error",
 ]
 
 T = TypeVar("T")
@@ -130,20 +131,17 @@ SETTINGS = (
 _BY_VARIABLE = {setting.variable: setting for setting in SETTINGS}
 
 
-class SettingError(Exception):
-    """A setting that cannot be used. Its text is one line for the operator, with a way out."""
+def setting_error(variable: str, fault: str, example: str | None = None) -> UserError:
+    """Return the error for a setting.
 
-    def __init__(self, variable: str, fault: str, example: str | None = None) -> None:
-        """Say what is wrong.
-
-        Args:
-            variable: The environment variable.
-            fault: What is wrong with its value, without a secret.
-            example: A right value; by default the setting's own.
-        """
-        setting = _BY_VARIABLE[variable]
-        right = f"{variable}={example or setting.example}"
-        super().__init__(f"{variable} ({setting.option}): {fault}; for example {right}")
+    Args:
+        variable: The environment variable.
+        fault: What is wrong with its value, without a secret.
+        example: A valid value; by default the setting's own.
+    """
+    setting = _BY_VARIABLE[variable]
+    valid = f"{variable}={example or setting.example}"
+    return UserError(f"{variable} ({setting.option})", fault, valid)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -192,7 +190,7 @@ def load_dstack(environ: Mapping[str, str], options: Mapping[str, str]) -> DStac
     """Read the settings of DStack.
 
     Raises:
-        SettingError: One of them cannot be used.
+        UserError: One of them cannot be used.
     """
     from dstack_backend.adapters.httpx_dstack import (  # noqa: PLC0415 - slow
         parse_address,
@@ -217,7 +215,7 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
         options: The command line's options, by the variable that each stands for.
 
     Raises:
-        SettingError: One of them cannot be used.
+        UserError: One of them cannot be used.
     """
     from dstack_backend.adapters.ip_address import advertised_address  # noqa: PLC0415 - with it
     from dstack_backend.adapters.nostr_keys import public_keys  # noqa: PLC0415 - with it
@@ -246,7 +244,7 @@ def load_listen(environ: Mapping[str, str], options: Mapping[str, str]) -> Liste
     """Read only where the service answers.
 
     Raises:
-        SettingError: It cannot be used.
+        UserError: It cannot be used.
     """
     return _Given(environ, options).read("LISTEN_ADDR", listen_address)
 
@@ -255,7 +253,7 @@ def load_history_folder(environ: Mapping[str, str], options: Mapping[str, str]) 
     """Read only where the history is kept; `None`: in memory only.
 
     Raises:
-        SettingError: It cannot be used.
+        UserError: It cannot be used.
     """
     return _history_folder(_Given(environ, options))
 
@@ -272,7 +270,7 @@ class _Given:
         try:
             return parse(text or _BY_VARIABLE[variable].default)
         except ValueError as exc:
-            raise SettingError(variable, str(exc)) from None
+            raise setting_error(variable, str(exc)) from None
 
 
 def _history_folder(given: _Given) -> Path | None:
@@ -290,9 +288,9 @@ def _credentials(given: _Given, dstack: "DStackAddress") -> "Credentials | None"
     token = given.read("DSTACK_TOKEN", optional(lambda text: Bearer(usable_token(text))))
     token_file = given.read("DSTACK_TOKEN_FILE", optional(lambda text: TokenFile(Path(text))))
     if token and token_file:
-        raise SettingError("DSTACK_TOKEN_FILE", "DSTACK_TOKEN is set as well; keep one of the two")
+        raise setting_error("DSTACK_TOKEN_FILE", "DSTACK_TOKEN is set as well; keep one of the two")
     if dstack.login and (token or token_file):
-        raise SettingError(
+        raise setting_error(
             "DSTACK_URL", "it holds a user, and a token is set as well; keep one of the two"
         )
     return token or token_file or dstack.login

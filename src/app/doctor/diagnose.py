@@ -10,10 +10,10 @@ from dstack_backend.adapters.nostr_keys import would_create
 from dstack_backend.app.config.settings import (
     SETTINGS,
     DStackSettings,
-    SettingError,
     Settings,
     load,
     load_dstack,
+    setting_error,
 )
 from dstack_backend.app.container import Container
 from dstack_backend.app.doctor.connection import check_connection, check_tls
@@ -39,6 +39,7 @@ from dstack_backend.app.doctor.listen import examine_listen
 from dstack_backend.app.doctor.response import ANSWER_STEPS, ProbeResult, check_response
 from dstack_backend.app.doctor.socket_file import check_socket, look_at, process_user
 from dstack_backend.app.doctor.worker import check_worker
+from dstack_backend.app.errors import UserError
 from dstack_backend.app.identity import node_identity
 from dstack_backend.domain.check import CheckFailure
 
@@ -64,7 +65,7 @@ async def diagnose(
         settings = load(environ, options)
         dstack = load_dstack(environ, options)
         _try_identity(settings)
-    except SettingError as exc:
+    except UserError as exc:
         fault, _, cure = str(exc).partition("; for example ")
         bad = failed(Step.SETTINGS, fault, (f"set it right, for example {cure}",))
         rest = (
@@ -95,13 +96,13 @@ def _try_identity(settings: Settings) -> None:
     """See whether the start would take the key file; a doctor makes none.
 
     Raises:
-        SettingError: It would not.
+        UserError: It would not.
     """
     file = settings.nostr_key_file
     try:
         will_be_made = settings.nostr_key_create and file and would_create(file)
     except ValueError as exc:
-        raise SettingError("NOSTR_KEY_FILE", str(exc)) from None
+        raise setting_error("NOSTR_KEY_FILE", str(exc)) from None
     if not will_be_made:
         node_identity(settings)
 

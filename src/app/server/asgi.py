@@ -17,7 +17,7 @@ def create_app() -> HealthApp:
     """Build the application from the environment.
 
     Raises:
-        SettingError: A variable cannot be used.
+        UserError: A variable cannot be used.
     """
     settings = load(os.environ, {})
     set_up_logging(settings.log_level, settings.log_format)

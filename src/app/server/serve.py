@@ -7,8 +7,9 @@ from typing import NoReturn
 from dstack_backend import __version__
 from dstack_backend.adapters.granian_server import ListenError, event_loop, free_address, serve
 from dstack_backend.adapters.stdlib_logging import set_up_logging
-from dstack_backend.app.config.settings import SettingError, Settings
+from dstack_backend.app.config.settings import Settings, setting_error
 from dstack_backend.app.container import Container
+from dstack_backend.app.errors import UserError
 from dstack_backend.app.monitoring.notifier import Notifier
 from dstack_backend.app.server.runner import run_once, run_until_signal
 
@@ -21,7 +22,7 @@ def run(container: Container) -> NoReturn:
     """Serve what a container provides; end the process with 0 after SIGTERM or SIGINT.
 
     Raises:
-        SettingError: The address cannot be listened on.
+        UserError: The address cannot be listened on.
     """
     address = resolve_bind_address(container.settings())
     run_until_signal(lambda stop: serve_at(address, container, stop), event_loop)
@@ -34,7 +35,7 @@ def resolve_bind_address(settings: Settings) -> str:
     in the main thread alone, and only between two steps of Python.
 
     Raises:
-        SettingError: It cannot be listened on.
+        UserError: It cannot be listened on.
     """
     listen = settings.listen
     try:
@@ -47,7 +48,7 @@ async def serve_at(address: str, container: Container, stop: asyncio.Event) -> N
     """Serve until `stop` is set. See `run`.
 
     Raises:
-        SettingError: The address was taken in the meantime.
+        UserError: The address was taken in the meantime.
     """
     settings = container.settings()
     set_up_logging(settings.log_level, settings.log_format)
@@ -79,6 +80,6 @@ async def _end_streams(stop: asyncio.Event, news: Notifier) -> None:
     news.close()
 
 
-def _cannot_listen(settings: Settings, why: ListenError) -> SettingError:
+def _cannot_listen(settings: Settings, why: ListenError) -> UserError:
     fault = f"cannot listen on {settings.listen}: {why}"
-    return SettingError("LISTEN_ADDR", fault, "0.0.0.0:8081")
+    return setting_error("LISTEN_ADDR", fault, "0.0.0.0:8081")

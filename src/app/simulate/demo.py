@@ -35,7 +35,7 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> NoReturn:
     """Serve the demonstration until a signal ends it.
 
     Raises:
-        SettingError: A setting cannot be used.
+        UserError: A setting cannot be used.
     """
     given = DEFAULTS | _used({name: value for name, value in environ.items() if value})
     used = _used(options)

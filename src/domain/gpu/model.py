@@ -1,9 +1,9 @@
 """The marketing name of a GPU, from its product id or else from its description.
 
-The table has precedence: where the host's PCI id list is older than the card (Debian 12's does not
-contain the H200), lspci prints no model, and the description is just `NVIDIA Corporation`. Where the
-sources of a name differ, the table has the coarser one. NVSwitches (22a3, 1af1) are not GPUs and
-have no row.
+The table has precedence: where the host's PCI id list is older than the card (Debian 12's does
+not contain the H200), lspci prints no model, and the description is just `NVIDIA Corporation`.
+Where the sources of a name differ, the table has the coarser one. NVSwitches (22a3, 1af1) are not
+GPUs and have no row.
 
 Sources: the PCI ID Repository of 24 October 2026, and the device lists of NVIDIA's driver and admin
 tools.
@@ -75,9 +75,9 @@ _NVIDIA_MODELS = {
 
 _MAX_NAME_LENGTH = 64
 
-# `NVIDIA Corporation GH100 [H200 SXM 141GB] (rev a1)`: the name is in the last brackets, at the end.
-# `[AMD/ATI] Device 74a1` contains a vendor, and `[10de:2335]` is an id. No two adjacent parts of the
-# pattern match the same characters, or a long hostile text would take quadratic time.
+# `NVIDIA Corporation GH100 [H200 SXM 141GB] (rev a1)`: the name is in the last brackets, at the
+# end. `[AMD/ATI] Device 74a1` contains a vendor, and `[10de:2335]` is an id. No two adjacent parts
+# of the pattern match the same characters, or a long hostile text would take quadratic time.
 _BRACKETED_NAME = re.compile(r"\[([^\[\]]+)\]\s*(?:\(rev [0-9a-f]+\)\s*)?\Z", re.IGNORECASE)
 _PCI_ID = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4})?", re.IGNORECASE)
 

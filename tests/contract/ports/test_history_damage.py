@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from dstack_backend.app.history.unwritten import Unwritten
+from dstack_backend.app.history.writer import HistoryWriter
 
 from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory
 from dstack_backend.adapters.sqlite_history.database import error_text
-from dstack_backend.app.history.unwritten import Unwritten
-from dstack_backend.app.history.writer import HistoryWriter
 from dstack_backend.domain import Timestamp
 from dstack_backend.domain.history import HistoryError
 from tests.contract.ports.history_folder import NOW, aside, entry, sentences, write

@@ -13,7 +13,7 @@ from typing import IO, cast
 import pytest
 
 from dstack_backend.app.config.settings import SETTINGS
-from dstack_backend.domain import CheckFailure, GpuInventory, Reason, model_of
+from dstack_backend.domain import CheckFailure, GpuInventory, Reason
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
 from tests.contract.process.service import Service, free_port, run_command
 from tests.contract.process.simulation import SIMULATE, Simulation

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from dependency_injector import providers
+from dstack_backend.app.history.recorder import Recorder
+from dstack_backend.app.history.unwritten import Unwritten
+from dstack_backend.app.history.writer import HistoryWriter
 from hypothesis import given
 from hypothesis import strategies as st
 from litestar import Litestar
@@ -21,9 +24,6 @@ from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.app.config.settings import load
 from dstack_backend.app.container import Container
 from dstack_backend.app.embed import embed
-from dstack_backend.app.history.recorder import Recorder
-from dstack_backend.app.history.unwritten import Unwritten
-from dstack_backend.app.history.writer import HistoryWriter
 from dstack_backend.app.monitoring.monitor import Monitor
 from dstack_backend.app.monitoring.wakeup import NullWatcher
 from dstack_backend.domain import CheckResult, GpuInventory, NodeIdentity

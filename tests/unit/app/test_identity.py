@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from dstack_backend.adapters.ip_address import outgoing_address
-from dstack_backend.app.config.settings import SettingError, load
+from dstack_backend.app.config.settings import load
+from dstack_backend.app.errors import UserError
 from dstack_backend.app.identity import as_json, as_text, identity_of, report_identity
 from dstack_backend.domain import (
     CheckFailure,
@@ -69,7 +70,7 @@ def test_nothing_of_a_secret_key_is_left_in_what_is_built(key_file: Path) -> Non
 def test_a_missing_key_is_made_only_where_that_is_asked_for(tmp_path: Path) -> None:
     """Without NOSTR_KEY_CREATE a missing file is an error; with it, a second start has the key."""
     file = tmp_path / "key"
-    with pytest.raises(SettingError, match=r"^NOSTR_KEY_FILE .*cannot be read \(no such file"):
+    with pytest.raises(UserError, match=r"^NOSTR_KEY_FILE .*cannot be read \(no such file"):
         identity_of(load({"NOSTR_KEY_FILE": str(file)}, {}))
     assert not file.exists()
     create = {"NOSTR_KEY_FILE": str(file), "NOSTR_KEY_CREATE": "1"}
@@ -80,7 +81,7 @@ def test_a_missing_key_is_made_only_where_that_is_asked_for(tmp_path: Path) -> N
 
 def test_a_key_is_not_made_without_a_file_to_keep_it() -> None:
     """NOSTR_KEY_CREATE alone would serve no key, and nobody would notice."""
-    with pytest.raises(SettingError, match=r"^NOSTR_KEY_FILE .*it is not set"):
+    with pytest.raises(UserError, match=r"^NOSTR_KEY_FILE .*it is not set"):
         identity_of(load({"NOSTR_KEY_CREATE": "1"}, {}))
 
 
@@ -125,7 +126,7 @@ def test_an_advertised_address_is_told_in_its_usual_form(text: str, address: obj
 )
 def test_what_is_no_address_that_others_reach_is_refused(text: str) -> None:
     """The message names the variable and gives an example."""
-    with pytest.raises(SettingError, match=r"^ADVERTISED_IP .*for example ADVERTISED_IP="):
+    with pytest.raises(UserError, match=r"^ADVERTISED_IP .*for example ADVERTISED_IP="):
         load({"ADVERTISED_IP": text}, {})
 
 

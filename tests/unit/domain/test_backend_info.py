@@ -22,7 +22,6 @@ from dstack_backend.domain import (
     describe_inventory,
     encode,
     encode_health,
-    model_of,
 )
 from dstack_backend.testing.strategies import check_results, failures, inventories
 

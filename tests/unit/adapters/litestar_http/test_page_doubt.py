@@ -18,8 +18,7 @@ from dstack_backend.domain import (
     observe,
     report,
 )
-from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry
-from dstack_backend.domain.history import SET_BACK
+from dstack_backend.domain.history import NOT_RUNNING, SET_BACK, HistoryEntry
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
 from tests.unit.adapters.litestar_http.page_harness import GOOD, PageClient, Parsed
 

@@ -14,12 +14,12 @@ from dstack_backend.adapters.httpx_dstack import Basic, Bearer, TokenFile
 from dstack_backend.app.config.settings import (
     SETTINGS,
     ListenAddress,
-    SettingError,
     Settings,
     load,
     load_history_folder,
     load_listen,
 )
+from dstack_backend.app.errors import UserError
 from dstack_backend.domain import CheckPolicy
 from dstack_backend.testing.strategies import setting_texts
 
@@ -35,7 +35,7 @@ def refused(environ: dict[str, str], options: dict[str, str] | None = None) -> s
     """The message about a bad setting; `None` where all are good."""
     try:
         load(environ, options or {})
-    except SettingError as exc:
+    except UserError as exc:
         return str(exc)
     return None
 
@@ -287,7 +287,7 @@ def test_without_tls_there_is_no_tls_context(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["8080", "h:0", "[::1%\n]:8", "a..b:1", f"{'a' * 64}:1"])
 def test_the_health_check_refuses_a_bad_address_alike(text: str) -> None:
     """It reads only where the service answers, by the same rule."""
-    with pytest.raises(SettingError, match=r"^LISTEN_ADDR \(--listen-addr\): "):
+    with pytest.raises(UserError, match=r"^LISTEN_ADDR \(--listen-addr\): "):
         load_listen({"LISTEN_ADDR": text, "DSTACK_URL": "bad"}, {})
 
 

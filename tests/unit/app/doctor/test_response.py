@@ -10,8 +10,7 @@ from dstack_backend.adapters.httpx_dstack import parse_address
 from dstack_backend.app.doctor.finding import Finding, Step, Verdict
 from dstack_backend.app.doctor.inventory import check_inventory
 from dstack_backend.app.doctor.response import ANSWER_STEPS, ProbeResult, check_response
-from dstack_backend.domain.check import CheckResult
-from dstack_backend.domain.check import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
 from dstack_backend.domain.gpu import Gpu, GpuInventory
 
 H200 = Gpu(slot="3b:00.0", product_id="10de:2335", description="", is_free=True)

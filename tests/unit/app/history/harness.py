@@ -7,15 +7,16 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.app.history.past import RecordedPast
 from dstack_backend.app.history.recorder import Recorder
 from dstack_backend.app.history.unwritten import Unwritten
 from dstack_backend.app.history.writer import HistoryWriter
+
+from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.app.monitoring.clock import read
 from dstack_backend.domain import CheckFailure, GpuInventory, Reason, assess
-from dstack_backend.domain.status import Change
 from dstack_backend.domain.history import HistoryEntry, HistoryError
+from dstack_backend.domain.status import Change
 from dstack_backend.testing.fakes import FakeClock
 
 __all__ = ["HistoryHarness", "SleepyClock", "Store", "until"]

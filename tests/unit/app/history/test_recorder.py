@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 import pytest
+from dstack_backend.app.history.unwritten import MOST_PENDING, Unwritten
 from msgspec.structs import replace
 
-from dstack_backend.app.history.unwritten import MOST_PENDING, Unwritten
 from dstack_backend.domain import Status
-from dstack_backend.domain.history import HistoryError, Uptime, spans, uptime
-from dstack_backend.domain.history import overflow_gap
+from dstack_backend.domain.history import HistoryError, Uptime, overflow_gap, spans, uptime
 from dstack_backend.testing.fakes import EPOCH
 from tests.unit.app.history.harness import HistoryHarness, Store, until
 

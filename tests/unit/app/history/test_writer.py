@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
+from dstack_backend.app.history.unwritten import Unwritten
+from dstack_backend.app.history.writer import HistoryWriter
 from msgspec.structs import replace
 
 from dstack_backend.adapters.memory_history import MemoryHistory
-from dstack_backend.app.history.unwritten import Unwritten
-from dstack_backend.app.history.writer import HistoryWriter
 from dstack_backend.domain import Reason, Status, Timestamp
 from dstack_backend.domain.history import NOT_RUNNING, HistoryEntry
 from dstack_backend.testing.fakes import EPOCH

@@ -8,21 +8,19 @@ from msgspec.structs import replace
 
 from dstack_backend.domain import Status
 from dstack_backend.domain.history import (
+    NOT_KEPT,
     NOT_RUNNING,
+    SET_BACK,
     HistoryEntry,
     Span,
     SpanState,
-    spans,
-    uptime,
-)
-from dstack_backend.domain.history import (
-    NOT_KEPT,
-    SET_BACK,
     clock_rollback_gap,
     merge_takeover,
     overflow_gap,
     restart_gap,
+    spans,
     suspension_gap,
+    uptime,
 )
 from dstack_backend.testing.strategies import history_entries, pasts
 from tests.unit.history_entries import at, down, up

@@ -16,7 +16,6 @@ from dstack_backend.domain import (
     Status,
     Timestamp,
 )
-from dstack_backend.domain.status import Change
 from dstack_backend.domain.history import (
     MIN_VALID_TIME,
     WINDOWS,
@@ -24,12 +23,11 @@ from dstack_backend.domain.history import (
     Span,
     SpanState,
     Uptime,
-    entry_of,
     spans,
     timeline,
     uptime,
 )
-from dstack_backend.domain.status import assess
+from dstack_backend.domain.status import Change, assess
 from dstack_backend.testing.strategies import history_entries, pasts
 from tests.unit.history_entries import at, up
 
