@@ -32,7 +32,9 @@ def test_each_alert_has_a_heading_and_the_severity_of_its_rule(name: str) -> Non
         for group in rules["groups"]
         for rule in group["rules"]
     }
-    assert dict(re.findall(r"^### (Dstack\w+)\n\n(\w+)[.。]", _text(name), re.MULTILINE)) == expected
+    assert (
+        dict(re.findall(r"^### (Dstack\w+)\n\n(\w+)[.。]", _text(name), re.MULTILINE)) == expected
+    )
 
 
 @pytest.mark.parametrize("name", [*OPERATIONS, *INSTALLATION])
