@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 
 .PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema build deploy-check browser-tests clean
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: $(STAMP) ## run the service against a simulated DStack
 	@$(BIN)/dstack-backend demo
