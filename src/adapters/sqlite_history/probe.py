@@ -29,12 +29,12 @@ def try_history(folder: Path) -> None:
             service has locked the history.
     """
     try:
-        if _exists(folder / FILE) and _exists(folder / LOCK):
-            _open(folder)
-            return
         parts = (folder, *folder.absolute().parents)
         existing = next(part for part in parts if _exists(part))
         existing.mkdir(exist_ok=True)  # raises where it is not a folder
+        if _exists(folder / FILE) and _exists(folder / LOCK):
+            _open(folder)
+            return
         with TemporaryDirectory(prefix=".dstack-backend-", dir=existing) as temporary:
             _open(Path(temporary))
     except (sqlite3.Error, OSError) as exc:

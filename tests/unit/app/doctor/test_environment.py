@@ -53,9 +53,7 @@ def test_kubernetes_is_detected_by_variable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("card", "own"), [("lo/mtu", True), ("eth0/device", False), ("docker0/bridge", False)]
 )
-def test_host_network_is_detected_by_network_cards(
-    tmp_path: Path, card: str, *, own: bool
-) -> None:
+def test_host_network_is_detected_by_network_cards(tmp_path: Path, card: str, *, own: bool) -> None:
     """Hardware and bridges are never visible in a container's own network."""
     root = make_root(tmp_path, ".dockerenv", f"sys/class/net/{card}")
     assert detect_environment(root, {}).own_network is own

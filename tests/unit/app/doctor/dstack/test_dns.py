@@ -33,9 +33,7 @@ def test_addresses_are_shown_by_ip_version() -> None:
         (HOST, "DSTACK_URL=http://localhost:19060"),
     ],
 )
-def test_docker_host_name_has_its_own_remedy(
-    environment: RuntimeEnvironment, remedy: str
-) -> None:
+def test_docker_host_name_has_its_own_remedy(environment: RuntimeEnvironment, remedy: str) -> None:
     """The remedy depends on the environment."""
     found = check_dns(NOT_FOUND, DOCKER_HOST, environment)
     assert (found.verdict, found.reason) == (Verdict.FAILED, Reason.HOST_NOT_FOUND)
