@@ -5,11 +5,7 @@ from pathlib import Path
 
 from dstack_backend.app.doctor.dstack.reach import reach_dstack
 from dstack_backend.app.doctor.dstack.response import RESPONSE_STEPS
-from dstack_backend.app.doctor.environment import (
-    check_environment,
-    detect_environment,
-    process_user,
-)
+from dstack_backend.app.doctor.environment import check_environment, detect_environment
 from dstack_backend.app.doctor.finding import Diagnosis, Step, skipped
 from dstack_backend.app.doctor.service.history import check_history, probe_history
 from dstack_backend.app.doctor.service.listen import actual_address, check_listen, probe_listen
@@ -21,14 +17,7 @@ __all__ = ["diagnose"]
 
 ROOT = Path("/")
 
-_NEED_SETTINGS = (
-    Step.CONTAINER,
-    Step.CONNECTION,
-    *RESPONSE_STEPS,
-    Step.LISTEN,
-    Step.HISTORY,
-    Step.WORKER,
-)
+_SERVICE_STEPS = (Step.LISTEN, Step.HISTORY, Step.WORKER)
 
 
 async def diagnose(
@@ -39,12 +28,13 @@ async def diagnose(
     Args:
         environ: The environment variables.
         options: The options of the command line.
-        root: Where `/proc`, `/sys` and the marks of a container are looked up.
+        root: The folder that contains `proc` and `sys`.
     """
     try:
         settings, dstack = load_settings(environ, options)
     except UserError as exc:
-        rest = (skipped(step, Step.SETTINGS) for step in _NEED_SETTINGS)
+        steps = (Step.CONTAINER, Step.CONNECTION, *RESPONSE_STEPS, *_SERVICE_STEPS)
+        rest = (skipped(step, Step.SETTINGS) for step in steps)
         return Diagnosis(dstack=None, findings=(check_settings(environ, options, exc), *rest))
     environment, timeout = detect_environment(root, environ), settings.policy.timeout
     listen = await probe_listen(settings.listen, root, timeout)
@@ -55,7 +45,7 @@ async def diagnose(
         check_environment(environment, dstack.address),
         *await reach_dstack(settings, dstack, environment),
         check_listen(settings.listen, listen),
-        check_history(history, process_user(), environment, is_running=is_running),
+        check_history(history, environment, is_running=is_running),
         check_worker(actual_address(settings.listen, listen), environment),
     )
     return Diagnosis(dstack=dstack.address.shown, findings=findings)

@@ -5,22 +5,13 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from dstack_backend.adapters.httpx_dstack import DStackAddress
 from dstack_backend.app.doctor.finding import Finding, Step, ok, warning
 
-__all__ = [
-    "DOCKER_HOST",
-    "KUBERNETES",
-    "ProcessUser",
-    "RuntimeEnvironment",
-    "check_environment",
-    "detect_environment",
-    "host_access_remedies",
-    "is_local_host",
-    "process_user",
-]
+__all__ = ["DOCKER_HOST", "KUBERNETES", "ProcessUser", "RuntimeEnvironment"]
+__all__ += ["check_environment", "detect_environment", "is_local_host"]
 
 DOCKER_HOST = "host.docker.internal"
 KUBERNETES = "Kubernetes"
@@ -35,31 +26,40 @@ _CGROUPS = {
 }
 
 
+class ProcessUser(Struct, frozen=True):
+    """The effective user and all groups of a process; by default of this one."""
+
+    uid: int = field(default_factory=os.geteuid)
+    gids: tuple[int, ...] = field(
+        default_factory=lambda: tuple(sorted({os.getegid(), *os.getgroups()}))
+    )
+
+    def __str__(self) -> str:
+        return f"uid {self.uid}, gids {', '.join(map(str, self.gids))}"
+
+
 class RuntimeEnvironment(Struct, frozen=True):
     """The environment that the process runs in.
 
     Attributes:
         container: The container engine; `None` outside of a container.
         own_network: Whether the container has its own network, and so its own `localhost`.
+        user: The user of the process.
     """
 
     container: str | None = None
     own_network: bool = False
+    user: ProcessUser = field(default_factory=ProcessUser)
 
-
-class ProcessUser(Struct, frozen=True):
-    """The effective user and all groups of the process."""
-
-    uid: int
-    gids: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return f"uid {self.uid}, gids {', '.join(map(str, self.gids))}"
-
-
-def process_user() -> ProcessUser:
-    """Return the user of this process."""
-    return ProcessUser(os.geteuid(), tuple(sorted({os.getegid(), *os.getgroups()})))
+    def host_remedies(self, port: int) -> tuple[str, ...]:
+        """Return how this container reaches a DStack that listens on a port of the host."""
+        if self.container == KUBERNETES:
+            mount = "mount DStack's unix socket from the host (hostPath)"
+            return (f"{mount} and set DSTACK_URL=unix:/path", "or give the pod hostNetwork: true")
+        start = f"start the container with --add-host {DOCKER_HOST}:host-gateway"
+        start += f' (in compose, extra_hosts: ["{DOCKER_HOST}:host-gateway"])'
+        other = "or mount DStack's unix socket, or start the container with --network host"
+        return (f"set DSTACK_URL=http://{DOCKER_HOST}:{port}, and {start}", other)
 
 
 def detect_environment(root: Path, environ: Mapping[str, str]) -> RuntimeEnvironment:
@@ -114,19 +114,5 @@ def check_environment(environment: RuntimeEnvironment, address: DStackAddress) -
         return ok(Step.CONTAINER, f"{where}: DStack's socket must be mounted into it")
     if is_local_host(address.host):
         text = f"{where}: {address.host} is the container itself, not the host"
-        return warning(Step.CONTAINER, text, *host_access_remedies(environment, address.port))
+        return warning(Step.CONTAINER, text, *environment.host_remedies(address.port))
     return ok(Step.CONTAINER, f"{where} with its own network")
-
-
-def host_access_remedies(environment: RuntimeEnvironment, port: int) -> tuple[str, ...]:
-    """Return how a container reaches a DStack that listens on this port of the host."""
-    if environment.container == KUBERNETES:
-        return (
-            "mount DStack's unix socket from the host (hostPath) and set DSTACK_URL=unix:/path",
-            "or give the pod hostNetwork: true",
-        )
-    start = f"start the container with --add-host {DOCKER_HOST}:host-gateway"
-    return (
-        f"set DSTACK_URL=http://{DOCKER_HOST}:{port}, and {start}",
-        "or mount DStack's unix socket, or start the container with --network host",
-    )

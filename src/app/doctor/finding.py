@@ -1,7 +1,7 @@
 """The findings of the doctor. The names of steps and verdicts are stable: tickets contain them.
 
-A failed step fails the doctor, a warning does not. Steps that do not apply, such as TLS on a unix
-socket, are left out.
+A failed step fails the doctor, a warning does not. Steps that do not apply are left out, such as
+TLS on a unix socket.
 """
 
 from enum import StrEnum
@@ -46,14 +46,14 @@ class Verdict(StrEnum):
 
 
 class Finding(Struct, frozen=True):
-    """The result of one step, and what was found.
+    """The result of one step.
 
     Attributes:
         step: The step.
         verdict: Its result.
         text: What was found, in one line, without a secret.
         remedies: What to do about it, the most likely remedy first.
-        reason: The code that `/status` has for the same failure; `None` where it has none.
+        reason: The code that `/status` has for the same failure.
         seconds: How long the step took, where that matters.
     """
 
@@ -66,12 +66,7 @@ class Finding(Struct, frozen=True):
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
-    """All findings.
-
-    Attributes:
-        dstack: The address of DStack without user and password; `None` where it is not valid.
-        findings: One for each step, in order.
-    """
+    """All findings, and the address of DStack without user and password if it is valid."""
 
     dstack: str | None
     findings: tuple[Finding, ...]

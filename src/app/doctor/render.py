@@ -5,7 +5,6 @@ from datetime import datetime
 from itertools import groupby
 
 import msgspec
-from msgspec import Struct
 
 from dstack_backend import __version__
 from dstack_backend.app.doctor.finding import Diagnosis, Finding, Verdict
@@ -25,25 +24,16 @@ _COLOURS = {
 _RESET = "\x1b[0m"
 
 
-class _Ticket(Struct, frozen=True, kw_only=True):
-    """The JSON object. Its names are stable."""
-
-    name: str = "dstack-backend doctor"
-    version: str = __version__
-    time: datetime
-    dstack: str | None
-    exit_code: int
-    steps: tuple[Finding, ...]
-
-
 def as_json(diagnosis: Diagnosis, now: datetime) -> str:
-    """Return one JSON object, indented."""
-    ticket = _Ticket(
-        time=now,
-        dstack=diagnosis.dstack,
-        exit_code=diagnosis.exit_code,
-        steps=diagnosis.findings,
-    )
+    """Return one JSON object, indented. Its names are stable."""
+    ticket = {
+        "name": "dstack-backend doctor",
+        "version": __version__,
+        "time": now,
+        "dstack": diagnosis.dstack,
+        "exit_code": diagnosis.exit_code,
+        "steps": diagnosis.findings,
+    }
     return msgspec.json.format(msgspec.json.encode(ticket), indent=2).decode()
 
 

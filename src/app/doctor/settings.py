@@ -3,14 +3,8 @@
 from collections.abc import Mapping
 
 from dstack_backend.adapters.nostr_keys import would_create
-from dstack_backend.app.config.settings import (
-    SETTINGS,
-    DStackSettings,
-    Settings,
-    load,
-    load_dstack,
-    setting_error,
-)
+from dstack_backend.app.config import settings as config
+from dstack_backend.app.config.settings import DStackSettings, Settings
 from dstack_backend.app.doctor.finding import Finding, Step, failed, ok
 from dstack_backend.app.errors import UserError
 from dstack_backend.app.identity import node_identity
@@ -26,12 +20,12 @@ def load_settings(
     Raises:
         UserError: The service would not start.
     """
-    settings, dstack = load(environ, options), load_dstack(environ, options)
+    settings, dstack = config.load(environ, options), config.load_dstack(environ, options)
     file = settings.nostr_key_file
     try:
         would_create_key = settings.nostr_key_create and file and would_create(file)
     except ValueError as exc:
-        raise setting_error("NOSTR_KEY_FILE", str(exc)) from None
+        raise config.setting_error("NOSTR_KEY_FILE", str(exc)) from None
     if not would_create_key:
         node_identity(settings)
     return settings, dstack
@@ -44,7 +38,7 @@ def check_settings(
     if error:
         remedy = f"set a valid value, for example {error.example}"
         return failed(Step.SETTINGS, f"{error.subject}: {error.fault}", remedy)
-    names = [each.variable for each in SETTINGS]
+    names = [each.variable for each in config.SETTINGS]
     given = [name for name in names if options.get(name) or environ.get(name)]
     text = f"set: {', '.join(given)}; the others" if given else "none is set: all"
     return ok(Step.SETTINGS, f"{text} have their defaults")

@@ -1,12 +1,7 @@
 """The check of the name look-up of DStack's host."""
 
 from dstack_backend.adapters.httpx_dstack import DStackAddress
-from dstack_backend.app.doctor.environment import (
-    DOCKER_HOST,
-    KUBERNETES,
-    RuntimeEnvironment,
-    host_access_remedies,
-)
+from dstack_backend.app.doctor.environment import DOCKER_HOST, RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Step, detail_of, failed, ok
 from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
 
@@ -40,19 +35,11 @@ def _remedies(
     failure: CheckFailure, address: DStackAddress, environment: RuntimeEnvironment
 ) -> tuple[str, ...]:
     if address.host == DOCKER_HOST:
-        return _docker_host_remedies(address.port, environment)
+        if environment.container is None:
+            return (f"outside of a container, set DSTACK_URL=http://localhost:{address.port}",)
+        return environment.host_remedies(address.port)
     servers = "are the name servers in /etc/resolv.conf right, and do they answer?"
     has_answer = failure.cause is not FailureCause.NAME_SERVER_UNREACHABLE
     if failure.reason is Reason.HOST_NOT_FOUND and has_answer:
         return (f"is the name in DSTACK_URL right? Try: getent ahosts {address.host}", servers)
     return (servers, "or put the address itself into DSTACK_URL")
-
-
-def _docker_host_remedies(port: int, environment: RuntimeEnvironment) -> tuple[str, ...]:
-    if environment.container == KUBERNETES:
-        return host_access_remedies(environment, port)
-    if environment.container is None:
-        return (f"outside of a container, set DSTACK_URL=http://localhost:{port}",)
-    mapping = f"{DOCKER_HOST}:host-gateway"
-    compose = f'in compose, under extra_hosts: "{mapping}"'
-    return (f"start the container with --add-host {mapping}; {compose}",)

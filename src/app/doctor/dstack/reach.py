@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-from dstack_backend.adapters.httpx_dstack import DStackAddress
 from dstack_backend.adapters.httpx_dstack.probe import connect, resolve, tls_handshake
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.config.settings import DStackSettings, Settings
@@ -13,12 +12,7 @@ from dstack_backend.app.doctor.dstack.dns import check_dns
 from dstack_backend.app.doctor.dstack.response import RESPONSE_STEPS, ProbeResult, check_response
 from dstack_backend.app.doctor.dstack.socket_file import check_socket, inspect_path
 from dstack_backend.app.doctor.dstack.tls import check_tls
-from dstack_backend.app.doctor.environment import (
-    DOCKER_HOST,
-    RuntimeEnvironment,
-    is_local_host,
-    process_user,
-)
+from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Step, Verdict, skipped
 from dstack_backend.domain.check import CheckFailure
 
@@ -37,8 +31,8 @@ async def reach_dstack(
     last = findings[-1]
     if last.verdict is not Verdict.FAILED:
         return [*findings, *check_response(await _call(settings, dstack))]
-    tls = [Step.TLS] if dstack.address.is_tls else []
     tried = {each.step for each in findings}
+    tls = [Step.TLS] if dstack.address.is_tls else []
     rest = [step for step in (Step.CONNECTION, *tls, *RESPONSE_STEPS) if step not in tried]
     return [*findings, *(skipped(step, last.step) for step in rest)]
 
@@ -48,7 +42,7 @@ async def _connect_to_socket(
 ) -> list[Finding]:
     path = str(dstack.address.socket)
     result = await connect(dstack.address, "", settings.policy.timeout)
-    file = check_socket(inspect_path(Path(path)), result, process_user(), environment)
+    file = check_socket(inspect_path(Path(path)), result, environment)
     if file.verdict is Verdict.FAILED:
         return [file]
     return [file, check_connection({path: result}, dstack.address, environment)]
@@ -58,20 +52,17 @@ async def _connect_to_host(
     settings: Settings, dstack: DStackSettings, environment: RuntimeEnvironment
 ) -> list[Finding]:
     address, timeout = dstack.address, settings.policy.timeout
-    numeric = await resolve(address, timeout)
-    name = check_dns(numeric, address, environment)
-    if isinstance(numeric, CheckFailure):
+    found = await resolve(address, timeout)
+    name = check_dns(found, address, environment)
+    if isinstance(found, CheckFailure):
         return [name]
-    numeric = numeric[:MAX_ADDRESSES]
-    results = await asyncio.gather(*(connect(address, each, timeout) for each in numeric))
-    connection = check_connection(dict(zip(numeric, results, strict=True)), address, environment)
+    found = found[:MAX_ADDRESSES]
+    tries = await asyncio.gather(*(connect(address, each, timeout) for each in found))
+    results = dict(zip(found, tries, strict=True))
+    connection = check_connection(results, address, environment)
     if connection.verdict is Verdict.FAILED or dstack.tls is None:
         return [name, connection]
-    reached = next(
-        each
-        for each, result in zip(numeric, results, strict=True)
-        if not isinstance(result, CheckFailure)
-    )
+    reached = next(to for to, each in results.items() if not isinstance(each, CheckFailure))
     handshake = await tls_handshake(address, reached, dstack.tls, timeout)
     return [name, connection, check_tls(handshake, address, SystemClock().utc())]
 
@@ -81,17 +72,5 @@ async def _call(settings: Settings, dstack: DStackSettings) -> ProbeResult:
     source = Container(settings=settings, dstack_settings=dstack).source()
     started = clock()
     result = await source.list_gpus()
-    return ProbeResult(
-        address=dstack.address,
-        credentials=type(dstack.credentials),
-        sent_in_cleartext=_is_cleartext(dstack.address),
-        timeout=settings.policy.timeout,
-        seconds=round(clock() - started, 6),
-        result=result,
-    )
-
-
-def _is_cleartext(address: DStackAddress) -> bool:
-    """Return whether requests leave this machine unencrypted."""
-    stays_here = is_local_host(address.host) or address.host == DOCKER_HOST
-    return not (address.is_tls or address.socket or stays_here)
+    seconds = round(clock() - started, 6)
+    return ProbeResult(dstack, settings.policy.timeout, seconds, result)

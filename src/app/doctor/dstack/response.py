@@ -4,17 +4,11 @@ import shlex
 
 from msgspec import Struct
 
-from dstack_backend.adapters.httpx_dstack import Basic, Bearer, DStackAddress, TokenFile
+from dstack_backend.adapters.httpx_dstack import Basic, Bearer, TokenFile
+from dstack_backend.app.config.settings import DStackSettings
 from dstack_backend.app.doctor.dstack.inventory import check_inventory
-from dstack_backend.app.doctor.finding import (
-    Finding,
-    Step,
-    detail_of,
-    failed,
-    ok,
-    skipped,
-    warning,
-)
+from dstack_backend.app.doctor.environment import DOCKER_HOST, is_local_host
+from dstack_backend.app.doctor.finding import Finding, Step, detail_of, failed, ok, skipped, warning
 from dstack_backend.domain.check import CheckFailure, CheckResult, FailureCause, Reason
 from dstack_backend.domain.gpu import GpuInventory
 
@@ -23,21 +17,17 @@ __all__ = ["RESPONSE_STEPS", "ProbeResult", "check_response"]
 RESPONSE_STEPS = (Step.HTTP, Step.AUTH, Step.JSON, Step.INVENTORY, Step.TIME, Step.VERSION)
 
 
-class ProbeResult(Struct, frozen=True, kw_only=True):
-    """One call of ListGpus and its result.
+class ProbeResult(Struct, frozen=True):
+    """One call of ListGpus.
 
     Attributes:
-        address: The address of DStack.
-        credentials: The type of the credentials that were sent; their value is a secret.
-        sent_in_cleartext: Whether the request left this machine unencrypted.
+        dstack: The settings of DStack. They contain secrets.
         timeout: Seconds that the call may take.
         seconds: Seconds that it took.
         result: The inventory, or why there is none.
     """
 
-    address: DStackAddress
-    credentials: type[object]
-    sent_in_cleartext: bool
+    dstack: DStackSettings
     timeout: float
     seconds: float
     result: CheckResult
@@ -52,7 +42,7 @@ def check_response(probe: ProbeResult) -> list[Finding]:
             version = inventory.source_version
             return [
                 ok(Step.HTTP, "200 OK"),
-                _check_auth(probe),
+                _check_auth(probe.dstack),
                 ok(Step.JSON, "the response is that of ListGpus"),
                 check_inventory(inventory),
                 _check_time(probe),
@@ -65,16 +55,14 @@ def check_response(probe: ProbeResult) -> list[Finding]:
 def _failed_response(probe: ProbeResult, failure: CheckFailure) -> list[Finding]:
     step, detail = _failed_step(failure), detail_of(failure)
     index = RESPONSE_STEPS.index(step)
-    passed = {
-        Step.HTTP: f"an HTTP server answers: {detail if step is Step.AUTH else '200 OK'}",
-        Step.AUTH: _check_auth(probe).text,
-    }
-    sent, correct = _CREDENTIALS.get(probe.credentials, _NO_CREDENTIALS)
+    status = detail if step is Step.AUTH else "200 OK"
+    passed = [ok(Step.HTTP, f"an HTTP server answers: {status}"), _check_auth(probe.dstack)]
     remedies = _remedies(probe, failure)
     if step is Step.AUTH:
-        detail, remedies = f"{detail}: {sent}", (correct,)
+        sent, remedy = _sent(probe.dstack)
+        detail, remedies = f"{detail}: {sent}", (remedy,)
     return [
-        *(ok(each, passed[each]) for each in RESPONSE_STEPS[:index]),
+        *passed[:index],
         failed(step, detail, *remedies, reason=failure.reason),
         *(skipped(each, step) for each in RESPONSE_STEPS[index + 1 :]),
     ]
@@ -89,15 +77,32 @@ def _failed_step(failure: CheckFailure) -> Step:
     return Step.JSON if is_body else Step.HTTP
 
 
-def _check_auth(probe: ProbeResult) -> Finding:
-    if probe.credentials not in _CREDENTIALS:
+def _check_auth(dstack: DStackSettings) -> Finding:
+    if dstack.credentials is None:
         return ok(Step.AUTH, "DStack requires no token")
-    text = f"DStack accepts the request; {_CREDENTIALS[probe.credentials][0]}"
-    if not probe.sent_in_cleartext:
+    text = f"DStack accepts the request; {_sent(dstack)[0]}"
+    address = dstack.address
+    stays_here = is_local_host(address.host) or address.host == DOCKER_HOST
+    if address.is_tls or address.socket or stays_here:
         return ok(Step.AUTH, text)
     text += ", unencrypted to another machine; it can be read on the way and fully controls the VMM"
     remedy = "use https://, DStack's unix socket, or run on DStack's host"
     return warning(Step.AUTH, text, remedy)
+
+
+def _sent(dstack: DStackSettings) -> tuple[str, str]:
+    """Return which credentials were sent, and how to correct them."""
+    match dstack.credentials:
+        case Bearer():
+            return "DSTACK_TOKEN was sent", "correct DSTACK_TOKEN, then restart the service"
+        case TokenFile():
+            remedy = "correct the token in the file; the service reads it before its next check"
+            return "the token of DSTACK_TOKEN_FILE was sent", remedy
+        case Basic():
+            remedy = "correct them (in a password, / is %2F and @ is %40), then restart the service"
+            return "the user and password of DSTACK_URL were sent", remedy
+        case _:
+            return "no token was sent", "set DSTACK_TOKEN_FILE to a file with DStack's token"
 
 
 def _check_time(probe: ProbeResult) -> Finding:
@@ -109,8 +114,10 @@ def _check_time(probe: ProbeResult) -> Finding:
 
 
 def _remedies(probe: ProbeResult, failure: CheckFailure) -> tuple[str, ...]:
-    curl = f"see for yourself: {_curl(probe.address)}"
-    is_plain = not (probe.address.is_tls or probe.address.socket)
+    address = probe.dstack.address
+    socket = f"--unix-socket {shlex.quote(address.socket)} " if address.socket else ""
+    curl = f"see for yourself: curl {socket}{shlex.quote(address.url)}"
+    is_plain = not (address.is_tls or address.socket)
     tls = ("if that port speaks TLS, DSTACK_URL must begin with https://",) if is_plain else ()
     if failure.reason is Reason.TIMED_OUT:
         lspci = "DStack runs lspci for each call, which is slow on a host with many devices"
@@ -122,21 +129,6 @@ def _remedies(probe: ProbeResult, failure: CheckFailure) -> tuple[str, ...]:
     return (*tls, "DStack's log may contain the cause", curl)
 
 
-_NO_CREDENTIALS = (
-    "no token was sent",
-    "set DSTACK_TOKEN_FILE to a file that contains DStack's token",
-)
-_CREDENTIALS: dict[type[object], tuple[str, str]] = {
-    Bearer: ("DSTACK_TOKEN was sent", "correct DSTACK_TOKEN, then restart the service"),
-    TokenFile: (
-        "the token of DSTACK_TOKEN_FILE was sent",
-        "correct the token in the file; the running service reads it before its next check",
-    ),
-    Basic: (
-        "the user and password of DSTACK_URL were sent",
-        "correct them (in a password, / is %2F and @ is %40), then restart the service",
-    ),
-}
 _OTHER_STATUS_REMEDY = "the log of DStack, or of a proxy before it, may contain the cause"
 _STATUS_REMEDIES: dict[FailureCause | None, str] = {
     FailureCause.HTTP_REDIRECT: "redirects are not followed: set DSTACK_URL to their target",
@@ -145,9 +137,3 @@ _STATUS_REMEDIES: dict[FailureCause | None, str] = {
     FailureCause.HTTP_NOT_FOUND: "DStack serves this path: is it another program, or is a path"
     " missing before /prpc in DSTACK_URL?",
 }
-
-
-def _curl(address: DStackAddress) -> str:
-    if address.socket:
-        return f"curl --unix-socket {shlex.quote(address.socket)} '{address.url}'"
-    return f"curl {shlex.quote(address.url)}"

@@ -1,36 +1,33 @@
 """The check of DStack's unix socket. The connection decides; `stat` only explains its failure."""
 
+import os
 import stat
 from pathlib import Path
 
 from msgspec import Struct
 
-from dstack_backend.app.doctor.environment import ProcessUser, RuntimeEnvironment
+from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Step, detail_of, failed, ok
 from dstack_backend.domain.check import CheckFailure, Reason
 
 __all__ = ["PathInfo", "check_socket", "inspect_path"]
 
+_Fault = tuple[str, tuple[str, ...]]
+"""A text and its remedies."""
 
-class PathInfo(Struct, frozen=True, kw_only=True):
-    """What `stat` returns for a path.
 
-    Attributes:
-        path: The path.
-        part: The first part of the path that is missing, or the folder that must not be entered.
-        mode: Type and permissions; `None` where `stat` fails.
-        owner: User and group.
-    """
+class PathInfo(Struct, frozen=True):
+    """What `stat` returns for a path; where it fails, the missing part or the closed folder."""
 
     path: Path
     part: Path
-    mode: int | None = None
-    owner: tuple[int, int] = (0, 0)
+    stat: os.stat_result | None = None
 
-    @property
-    def permissions(self) -> str:
-        """The permissions and the owner, for people."""
-        return f"{stat.filemode(self.mode or 0)}, owner {self.owner[0]}:{self.owner[1]}"
+    def __str__(self) -> str:
+        if self.stat is None:
+            return str(self.path)
+        mode = stat.filemode(self.stat.st_mode)
+        return f"{self.path} ({mode}, owner {self.stat.st_uid}:{self.stat.st_gid})"
 
 
 def inspect_path(path: Path) -> PathInfo:
@@ -39,72 +36,57 @@ def inspect_path(path: Path) -> PathInfo:
     try:
         for part in [*reversed(path.parents), path]:
             part.stat()
-        found = path.stat()
+        return PathInfo(path, path, path.stat())
     except PermissionError:
-        return PathInfo(path=path, part=part.parent)
+        return PathInfo(path, part.parent)
     except OSError:
-        return PathInfo(path=path, part=part)
-    return PathInfo(path=path, part=path, mode=found.st_mode, owner=(found.st_uid, found.st_gid))
+        return PathInfo(path, part)
 
 
 def check_socket(
-    info: PathInfo,
-    result: float | CheckFailure,
-    user: ProcessUser,
-    environment: RuntimeEnvironment,
+    info: PathInfo, result: float | CheckFailure, environment: RuntimeEnvironment
 ) -> Finding:
     """Return whether the socket is at fault where the connection to it failed."""
-    if not isinstance(result, CheckFailure):
-        return ok(Step.SOCKET, f"{info.path} is a socket ({info.permissions})")
-    if result.reason is Reason.SOCKET_NOT_FOUND:
-        text, remedies = f"{info.part} does not exist", _missing_remedies(info, environment)
-    elif result.reason is Reason.PERMISSION_DENIED:
-        text, remedies = _denied(info, user, environment)
-    elif info.mode is None:
-        text = f"cannot connect to {info.path}: {detail_of(result)}"
-        remedies = ("is the path in DSTACK_URL that of DStack's socket?",)
-    elif not stat.S_ISSOCK(info.mode):
-        text, remedies = _not_a_socket(info, environment)
-    else:
-        return ok(Step.SOCKET, f"{info.path} is a socket ({info.permissions})")
+    fault = _fault(info, result, environment) if isinstance(result, CheckFailure) else None
+    if not isinstance(result, CheckFailure) or fault is None:
+        return ok(Step.SOCKET, f"{info} is a socket")
+    text, remedies = fault
     return failed(Step.SOCKET, text, *remedies, reason=result.reason)
+
+
+def _fault(info: PathInfo, failure: CheckFailure, environment: RuntimeEnvironment) -> _Fault | None:
+    if failure.reason is Reason.SOCKET_NOT_FOUND:
+        return f"{info.part} does not exist", _missing_remedies(info, environment)
+    if failure.reason is Reason.PERMISSION_DENIED:
+        return _denied(info, environment)
+    if info.stat is None:
+        text = f"cannot connect to {info}: {detail_of(failure)}"
+        return text, ("is the path in DSTACK_URL that of DStack's socket?",)
+    if stat.S_ISSOCK(info.stat.st_mode):
+        return None
+    if not stat.S_ISDIR(info.stat.st_mode):
+        return f"{info.path} is a file, not a socket", ("set DSTACK_URL to DStack's socket",)
+    docker = "Docker creates a folder where the file of a -v does not exist"
+    remove = (f"{docker}: remove it, start DStack, then the container",)
+    remedies = (*(remove if environment.container else ()), "set DSTACK_URL to the socket in it")
+    return f"{info.path} is a folder, not a socket", remedies
 
 
 def _missing_remedies(info: PathInfo, environment: RuntimeEnvironment) -> tuple[str, ...]:
     running = "is DStack running? It creates the socket when it starts"
+    if not environment.container:
+        return (running, "compare with `address` in DStack's vmm.toml")
+    mount = f"mount the folder of DStack's socket, as in -v /path:{info.path.parent}:ro"
+    return (f"the path is the one inside the container: {mount}", running)
+
+
+def _denied(info: PathInfo, environment: RuntimeEnvironment) -> _Fault:
+    user, other = environment.user, f"or run the service as the user of: stat -c %U {info.path}"
     if environment.container:
-        mount = (
-            "the path is the one inside the container: mount the folder of DStack's socket,"
-            f" as in -v /path:{info.path.parent}:ro"
-        )
-        return (mount, running)
-    return (running, "compare with `address` in DStack's vmm.toml")
-
-
-def _denied(
-    info: PathInfo, user: ProcessUser, environment: RuntimeEnvironment
-) -> tuple[str, tuple[str, ...]]:
-    other = (
-        'or start the container with --user "$(stat -c %u:%g /path/vmm.sock)"'
-        if environment.container
-        else f"or run the service as the user of: stat -c %U {info.path}"
-    )
-    if info.mode is None:
+        other = 'or start the container with --user "$(stat -c %u:%g /path/vmm.sock)"'
+    if info.stat is None:
         text = f"the service ({user}) may not enter the folder {info.part}"
         return text, (f"setfacl -m u:{user.uid}:x {info.part}", other)
-    text = f"{info.path} ({info.permissions}): the service ({user}) has no write permission"
     again = "again after each start of DStack, which creates a new socket"
+    text = f"{info}: the service ({user}) has no write permission"
     return text, (f"setfacl -m u:{user.uid}:rw {info.path}, {again}", other)
-
-
-def _not_a_socket(info: PathInfo, environment: RuntimeEnvironment) -> tuple[str, tuple[str, ...]]:
-    if not stat.S_ISDIR(info.mode or 0):
-        return f"{info.path} is a file, not a socket", ("set DSTACK_URL to DStack's socket",)
-    text, inside = f"{info.path} is a folder, not a socket", "set DSTACK_URL to the socket in it"
-    if not environment.container:
-        return text, (inside,)
-    docker = (
-        "Docker creates a folder where the file of a -v does not exist: remove it, start DStack,"
-        " then the container"
-    )
-    return text, (docker, inside)

@@ -4,15 +4,8 @@ from datetime import datetime, timedelta
 
 from dstack_backend.adapters.httpx_dstack import DStackAddress
 from dstack_backend.adapters.httpx_dstack.probe import Certificate, Handshake
-from dstack_backend.app.doctor.finding import (
-    Finding,
-    Step,
-    detail_of,
-    failed,
-    ok,
-    sanitize,
-    warning,
-)
+from dstack_backend.app.doctor import finding
+from dstack_backend.app.doctor.finding import Finding, Step, detail_of, sanitize
 from dstack_backend.domain.check import CheckFailure, FailureCause
 
 __all__ = ["check_tls"]
@@ -26,12 +19,12 @@ def check_tls(handshake: Handshake, address: DStackAddress, now: datetime) -> Fi
     certificate, failure = handshake.certificate, handshake.failure
     shown = f" ({_describe(certificate)})" if certificate else ""
     if failure:
-        remedies = _remedies(failure, address)
-        return failed(Step.TLS, detail_of(failure) + shown, *remedies, reason=failure.reason)
+        text, remedies = detail_of(failure) + shown, _remedies(failure, address)
+        return finding.failed(Step.TLS, text, *remedies, reason=failure.reason)
     text = f"the certificate is trusted{shown}"
     if certificate and certificate.expires - now < EXPIRES_SOON:
-        return warning(Step.TLS, text, "renew DStack's certificate before it expires")
-    return ok(Step.TLS, text)
+        return finding.warning(Step.TLS, text, "renew DStack's certificate before it expires")
+    return finding.ok(Step.TLS, text)
 
 
 def _describe(certificate: Certificate) -> str:
@@ -42,7 +35,7 @@ def _describe(certificate: Certificate) -> str:
 
 def _remedies(failure: CheckFailure, address: DStackAddress) -> tuple[str, ...]:
     host = f"{address.host}:{address.port}"
-    show = f"see it: openssl s_client -connect {host} </dev/null"
+    show = f"show it: openssl s_client -connect {host} </dev/null"
     match failure.cause:
         case FailureCause.CERTIFICATE_EXPIRED | FailureCause.CERTIFICATE_NOT_YET_VALID:
             clock = "is the clock of this machine right? Try: date -u"
@@ -50,11 +43,8 @@ def _remedies(failure: CheckFailure, address: DStackAddress) -> tuple[str, ...]:
         case FailureCause.CERTIFICATE_WRONG_HOST:
             return ("put a name of the certificate into DSTACK_URL, or renew it with this one",)
         case FailureCause.CERTIFICATE_UNTRUSTED:
-            trust = (
-                "set DSTACK_CA_FILE to the authority's certificate (PEM); for a self-signed one,"
-                " that is the certificate itself"
-            )
-            return (trust, show)
+            trust = "set DSTACK_CA_FILE to the authority's certificate (PEM)"
+            return (f"{trust}, or to the certificate itself where it is self-signed", show)
         case FailureCause.CERTIFICATE_INVALID:  # the port speaks TLS: http:// would expose a token
             return ("issue a new certificate for DStack, or for its authority", show)
         case _:

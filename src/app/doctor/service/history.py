@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from dstack_backend.adapters.sqlite_history import FILE, read_history
 from dstack_backend.adapters.sqlite_history.probe import try_history
-from dstack_backend.app.doctor.environment import ProcessUser, RuntimeEnvironment
+from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Step, ok, warning
 from dstack_backend.domain.history import HistoryError
 
@@ -54,18 +54,16 @@ async def probe_history(folder: Path | None, timeout: float) -> HistoryProbe | N
 
 def _probe(folder: Path) -> HistoryProbe:
     folder = folder.absolute()
-    existing = next(part for part in (folder, *folder.parents) if os.path.exists(part))  # noqa: PTH110 - Path.exists raises in a closed folder
     error, is_locked = _error_of(try_history, folder), False
     if error and isinstance(error.__cause__, BlockingIOError):
         error, is_locked = _error_of(read_history, folder), True
     file = folder / FILE
+    # Path.exists would raise in a folder that must not be entered.
+    existing = next(part for part in (folder, *folder.parents) if os.path.exists(part))  # noqa: PTH110
+    size = file.stat().st_size if os.path.exists(file) else None  # noqa: PTH110 - see above
+    free = shutil.disk_usage(existing).free
     return HistoryProbe(
-        folder=folder,
-        existing=existing,
-        error=error,
-        is_locked=is_locked,
-        free=shutil.disk_usage(existing).free,
-        size=file.stat().st_size if os.path.exists(file) else None,  # noqa: PTH110 - as above
+        folder=folder, existing=existing, error=error, is_locked=is_locked, free=free, size=size
     )
 
 
@@ -78,26 +76,18 @@ def _error_of(work: Callable[[Path], object], folder: Path) -> HistoryError | No
 
 
 def check_history(
-    probe: HistoryProbe | None,
-    user: ProcessUser,
-    environment: RuntimeEnvironment,
-    *,
-    is_running: bool,
+    probe: HistoryProbe | None, environment: RuntimeEnvironment, *, is_running: bool
 ) -> Finding:
     """Return whether the history is saved. The service works without it: this never fails.
 
-    Args:
-        probe: The result of opening it; `None` where it is turned off.
-        user: The user of the process.
-        environment: The environment that the service runs in.
-        is_running: Whether the service runs now; it then has locked the history.
+    A service that runs now (`is_running`) has locked the history.
     """
     if probe is None:
         return ok(Step.HISTORY, "HISTORY=off: the history is kept in memory only")
     free = f"{probe.free // MB} MB free"
     if probe.error:
         text = f"{probe.folder} cannot be used: {probe.error}; the history is kept in memory only"
-        return warning(Step.HISTORY, text, *_remedies(probe, probe.error, user, environment))
+        return warning(Step.HISTORY, text, *_remedies(probe, environment))
     if probe.is_locked and not is_running:
         text = f"another dstack-backend writes to {probe.folder}, and none runs on LISTEN_ADDR"
         return warning(Step.HISTORY, text, "give each service its own DATA_DIR")
@@ -109,17 +99,16 @@ def check_history(
     return ok(Step.HISTORY, f"{probe.folder / FILE}: {probe.size / MB:.1f} MB; {free}")
 
 
-def _remedies(
-    probe: HistoryProbe, error: HistoryError, user: ProcessUser, environment: RuntimeEnvironment
-) -> tuple[str, ...]:
+def _remedies(probe: HistoryProbe, environment: RuntimeEnvironment) -> tuple[str, ...]:
+    folder, uid = probe.existing, environment.user.uid
     other = "or set DATA_DIR to another folder, or HISTORY=off"
-    if isinstance(error.__cause__, PermissionError):
+    if probe.error and isinstance(probe.error.__cause__, PermissionError):
         if environment.container:
-            mount = "mount a volume there, as in -v dstack-history:/data; for a folder of the host,"
-            return (f"{mount} chown -R {user.uid} it", other)
-        option = f"-m u:{user.uid}:rwx" if probe.size is None else f"-R -m u:{user.uid}:rwX"
-        return (f"setfacl {option} {probe.existing}", other)
-    writable = f"{probe.existing} must be a folder of a local disk that uid {user.uid} can write to"
+            volume = "mount a volume there, as in -v dstack-history:/data"
+            return (f"{volume}; for a folder of the host, chown -R {uid} it", other)
+        option = f"-m u:{uid}:rwx" if probe.size is None else f"-R -m u:{uid}:rwX"
+        return (f"setfacl {option} {folder}", other)
+    writable = f"{folder} must be a folder of a local disk that uid {uid} can write to"
     if probe.size is None:
         return (writable, other)
     corrupt = "the service quarantines a corrupt file by itself; move any other file away"

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import socket
-from ipaddress import ip_address
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,13 +17,7 @@ __all__ = ["ListenProbe", "actual_address", "check_listen", "probe_listen"]
 
 
 class ListenProbe(Struct, frozen=True):
-    """The result of listening on the address.
-
-    Attributes:
-        error: Why the service cannot listen there; `None` where it can.
-        owners: The processes that listen on the port.
-        running_service: The dstack-backend that answers there.
-    """
+    """Why the service cannot listen, the processes on its port, the dstack-backend there."""
 
     error: OSError | None = None
     owners: tuple[PortOwner, ...] = ()
@@ -53,18 +46,10 @@ def actual_address(listen: ListenAddress, probe: ListenProbe) -> ListenAddress:
     `listen` means all addresses.
     """
     addresses = [each.address for each in probe.owners]
-    is_known = probe.running_service and addresses and _is_numeric(listen.host)
-    if not is_known or listen in addresses:
+    is_name = ":" not in listen.host and not listen.host.replace(".", "").isdigit()
+    if not probe.running_service or not addresses or is_name or listen in addresses:
         return listen
     return listen.connect_address if listen.connect_address in addresses else addresses[0]
-
-
-def _is_numeric(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def check_listen(listen: ListenAddress, probe: ListenProbe) -> Finding:

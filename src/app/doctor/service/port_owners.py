@@ -18,12 +18,9 @@ TCP_LISTEN = "0A"
 
 
 class PortOwner(Struct, frozen=True):
-    """A listening process.
+    """A process that listens, as far as this user may see it.
 
-    Attributes:
-        address: The address it listens on.
-        pid: The process; `None` where this user may not see which one has the socket.
-        name: Its short name. The command line could contain a token.
+    The name is the short one: a command line could contain a token.
     """
 
     address: ListenAddress

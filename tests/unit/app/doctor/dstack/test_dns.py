@@ -17,7 +17,7 @@ NOT_FOUND = CheckFailure(Reason.HOST_NOT_FOUND)
 
 
 def test_addresses_are_shown_by_ip_version() -> None:
-    """A version without an address says none; of many addresses some are shown."""
+    """A version may have no address; of many addresses some are shown."""
     assert check_dns(("192.0.2.1", "2001:db8::1"), LOCAL, HOST).text == (
         "localhost: IPv4 192.0.2.1; IPv6 2001:db8::1"
     )

@@ -1,12 +1,20 @@
 """Tests of the checks of DStack's response."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstack_backend.adapters.httpx_dstack import Basic, Bearer, TokenFile, parse_address
+from dstack_backend.adapters.httpx_dstack import (
+    Basic,
+    Bearer,
+    Credentials,
+    TokenFile,
+    parse_address,
+)
+from dstack_backend.app.config.settings import DStackSettings
 from dstack_backend.app.doctor.dstack.response import (
     RESPONSE_STEPS,
     ProbeResult,
@@ -18,26 +26,20 @@ from dstack_backend.domain.gpu import Gpu, GpuInventory
 
 H200 = Gpu(slot="3b:00.0", product_id="10de:2335", description="", is_free=True)
 INVENTORY = GpuInventory(gpus=(H200,), source_version="v0.5.11 (git:0123)")
-NONE = type(None)
+TOKEN = Bearer("t0k3n")
+LOGIN = Basic("user", "password")
 
 
 def check(
     result: CheckResult,
     *,
-    credentials: type[object] = NONE,
-    sent_in_cleartext: bool = False,
+    credentials: Credentials | None = None,
     seconds: float = 0.1,
     url: str = "http://host:19060",
 ) -> Mapping[Step, Finding]:
     """Return the findings by step."""
-    probe = ProbeResult(
-        address=parse_address(url),
-        credentials=credentials,
-        sent_in_cleartext=sent_in_cleartext,
-        timeout=5,
-        seconds=seconds,
-        result=result,
-    )
+    dstack = DStackSettings(address=parse_address(url), credentials=credentials, tls=None)
+    probe = ProbeResult(dstack, timeout=5, seconds=seconds, result=result)
     return {each.step: each for each in check_response(probe)}
 
 
@@ -97,25 +99,37 @@ def test_every_failure_fails_one_step_and_has_a_remedy(
     assert bad[0].remedies
 
 
-def test_refusal_names_the_setting_of_the_credentials() -> None:
+def test_refusal_names_the_setting_of_the_credentials(tmp_path: Path) -> None:
     """The remedy is in that setting."""
     refused = CheckFailure(Reason.UNAUTHORIZED)
     assert "no token was sent" in check(refused)[Step.AUTH].text
-    found = check(refused, credentials=Bearer)[Step.AUTH]
+    found = check(refused, credentials=TOKEN)[Step.AUTH]
     assert found.text == "401 Unauthorized: DSTACK_TOKEN was sent"
     assert "correct DSTACK_TOKEN" in found.remedies[0]
-    file = check(refused, credentials=TokenFile)[Step.AUTH]
+    path = tmp_path / "token"
+    path.write_text("t0k3n")
+    file = check(refused, credentials=TokenFile(path))[Step.AUTH]
     assert "correct the token in the file" in file.remedies[0]
     login = "the user and password of DSTACK_URL were sent"
-    assert login in check(refused, credentials=Basic)[Step.AUTH].text
-    assert check(INVENTORY, credentials=Basic)[Step.AUTH].text.endswith(login)
+    assert login in check(refused, credentials=LOGIN)[Step.AUTH].text
+    assert check(INVENTORY, credentials=LOGIN, url="https://host")[Step.AUTH].text.endswith(login)
 
 
-def test_token_sent_in_cleartext_is_a_warning() -> None:
+@pytest.mark.parametrize("result", [INVENTORY, CheckFailure(Reason.INVALID_RESPONSE)])
+def test_token_sent_in_cleartext_to_another_machine_is_a_warning(result: CheckResult) -> None:
     """It gives full control of the VMM."""
-    found = check(INVENTORY, credentials=Bearer, sent_in_cleartext=True)[Step.AUTH]
+    found = check(result, credentials=TOKEN)[Step.AUTH]
     assert found.verdict is Verdict.WARNING
     assert "https://" in found.remedies[0]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://host", "unix:/s", "http://localhost:1", "http://host.docker.internal:1"]
+)
+def test_token_that_is_encrypted_or_stays_on_the_machine_is_ok(url: str) -> None:
+    """Nothing on the way can read it."""
+    found = check(INVENTORY, credentials=TOKEN, url=url)[Step.AUTH]
+    assert (found.verdict, "t0k3n" in found.text) == (Verdict.OK, False)
 
 
 @pytest.mark.parametrize(

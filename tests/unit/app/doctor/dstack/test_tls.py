@@ -21,7 +21,7 @@ def certificate(days: float) -> Certificate:
 
 
 def check_failed(cause: FailureCause | None) -> Finding:
-    """Check a handshake that failed with this cause; the detail says nothing."""
+    """Check a handshake that failed with this cause; the detail is meaningless."""
     handshake = Handshake(CheckFailure(Reason.TLS_FAILED, "x", cause), None)
     return check_tls(handshake, ADDRESS, NOW)
 

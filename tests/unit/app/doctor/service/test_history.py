@@ -15,8 +15,8 @@ from dstack_backend.app.doctor.service.history import HistoryProbe, check_histor
 from dstack_backend.domain.history import HistoryError
 
 USER = ProcessUser(10001, (10001,))
-HOST = RuntimeEnvironment()
-DOCKER = RuntimeEnvironment("Docker", own_network=True)
+HOST = RuntimeEnvironment(user=USER)
+DOCKER = RuntimeEnvironment("Docker", own_network=True, user=USER)
 GOOD = HistoryProbe(folder=Path("/data"), existing=Path("/data"), free=80_000_000_000)
 
 
@@ -27,7 +27,7 @@ def check(
     is_running: bool = False,
 ) -> Finding:
     """Check the result of a probe."""
-    return check_history(probe, USER, environment, is_running=is_running)
+    return check_history(probe, environment, is_running=is_running)
 
 
 def check_folder(folder: Path, *, is_running: bool = False) -> Finding:
