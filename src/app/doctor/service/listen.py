@@ -3,17 +3,32 @@
 import asyncio
 import errno
 import socket
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from dstack_backend.adapters.granian_server import ListenError, free_address
 from dstack_backend.app.config.settings import ListenAddress
 from dstack_backend.app.doctor.finding import Finding, Step, failed, ok, sanitize, warning
 from dstack_backend.app.doctor.service.port_owners import PortOwner, port_owners
-from dstack_backend.app.doctor.service.running_service import RunningService, find_running_service
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.status import Status
 
-__all__ = ["ListenProbe", "actual_address", "check_listen", "probe_listen"]
+__all__ = ["ListenProbe", "RunningService", "actual_address", "check_listen", "probe_listen"]
+
+MAX_BODY = 64 * 1024
+SOCKET_TIMEOUT = 3.0
+
+
+class RunningService(Struct, frozen=True):
+    """What `GET /` of a running service returns."""
+
+    name: str
+    version: str
+    status: Status
+    reason: Reason | None = None
 
 
 class ListenProbe(Struct, frozen=True):
@@ -35,8 +50,27 @@ async def probe_listen(listen: ListenAddress, root: Path, timeout: float) -> Lis
         if error.errno != errno.EADDRINUSE:
             return ListenProbe(error)
         owners = port_owners(listen.port, root)
-        return ListenProbe(error, owners, await find_running_service(listen, timeout))
+        return ListenProbe(error, owners, await _find_service(listen, timeout))
     return ListenProbe()
+
+
+async def _find_service(listen: ListenAddress, timeout: float) -> RunningService | None:  # noqa: ASYNC109 - it becomes `None`
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(_get_root, listen), timeout)
+    except (OSError, HTTPException, ValueError, RecursionError):
+        return None
+
+
+def _get_root(listen: ListenAddress) -> RunningService | None:
+    address = listen.connect_address
+    connection = HTTPConnection(address.host, address.port, timeout=SOCKET_TIMEOUT)
+    try:
+        connection.request("GET", "/", headers={"Accept": "application/json"})
+        body = connection.getresponse().read(MAX_BODY)
+    finally:
+        connection.close()
+    found = msgspec.json.decode(body, type=RunningService)
+    return found if found.name == "dstack-backend" else None
 
 
 def actual_address(listen: ListenAddress, probe: ListenProbe) -> ListenAddress:

@@ -7,9 +7,13 @@ import pytest
 
 from dstack_backend.app.config.settings import ListenAddress
 from dstack_backend.app.doctor.finding import Verdict
-from dstack_backend.app.doctor.service.listen import ListenProbe, actual_address, check_listen
+from dstack_backend.app.doctor.service.listen import (
+    ListenProbe,
+    RunningService,
+    actual_address,
+    check_listen,
+)
 from dstack_backend.app.doctor.service.port_owners import PortOwner
-from dstack_backend.app.doctor.service.running_service import RunningService
 from dstack_backend.domain import Reason, Status
 
 LISTEN = ListenAddress("0.0.0.0", 8080)
