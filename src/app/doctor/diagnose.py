@@ -25,10 +25,7 @@ async def diagnose(
 ) -> Diagnosis:
     """Return the findings of all checks. DStack is called at most once.
 
-    Args:
-        environ: The environment variables.
-        options: The options of the command line.
-        root: The folder that contains `proc` and `sys`.
+    `/proc`, `/sys` and the marks of a container are read below `root`.
     """
     try:
         settings, dstack = load_settings(environ, options)

@@ -82,5 +82,5 @@ def _summary(findings: tuple[Finding, ...]) -> str:
     counts = {verdict: sum(each.verdict is verdict for each in findings) for verdict in Verdict}
     text = ", ".join(f"{count} {words[verdict]}" for verdict, count in counts.items() if count)
     if counts[Verdict.FAILED]:
-        return f"{text}. Begin with the first failed step; the lines with -> say what to do."
+        return f"{text}. Begin with the first failed step; -> marks what to do."
     return f"{text}. Nothing failed."

@@ -18,14 +18,7 @@ RESPONSE_STEPS = (Step.HTTP, Step.AUTH, Step.JSON, Step.INVENTORY, Step.TIME, St
 
 
 class ProbeResult(Struct, frozen=True):
-    """One call of ListGpus.
-
-    Attributes:
-        dstack: The settings of DStack. They contain secrets.
-        timeout: Seconds that the call may take.
-        seconds: Seconds that it took.
-        result: The inventory, or why there is none.
-    """
+    """One call of ListGpus: the settings, the seconds it may take and took, and its result."""
 
     dstack: DStackSettings
     timeout: float

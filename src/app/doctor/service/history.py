@@ -22,15 +22,9 @@ MIN_FREE = 50 * MB
 
 
 class HistoryProbe(Struct, frozen=True, kw_only=True):
-    """The result of opening the history.
+    """The result of opening the history: the error is what the service would meet.
 
-    Attributes:
-        folder: `DATA_DIR`.
-        existing: The folder, or the part of its path that exists.
-        error: Why the service cannot save there; `None` where it can.
-        is_locked: Whether a service has opened the history for writing.
-        free: Free bytes on the disk.
-        size: Bytes of the file; `None` where there is none yet.
+    `existing` is the folder or the part of its path that exists; sizes are in bytes.
     """
 
     folder: Path
