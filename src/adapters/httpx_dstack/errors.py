@@ -15,7 +15,7 @@ from typing import cast
 import anyio
 import httpx
 
-from dstack_backend.domain.check import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
 
 __all__ = ["BY_CAUSE", "BY_STEP", "CERTIFICATE_FAULTS", "failure_from", "http_failure"]
 
@@ -70,6 +70,24 @@ CERTIFICATE_FAULTS = {
     64: "the certificate is for another address",
 }
 
+_CERTIFICATE_CAUSES = {
+    9: FailureCause.CERTIFICATE_NOT_YET_VALID,
+    10: FailureCause.CERTIFICATE_EXPIRED,
+    18: FailureCause.CERTIFICATE_UNTRUSTED,
+    19: FailureCause.CERTIFICATE_UNTRUSTED,
+    20: FailureCause.CERTIFICATE_UNTRUSTED,
+    21: FailureCause.CERTIFICATE_UNTRUSTED,
+    62: FailureCause.CERTIFICATE_WRONG_HOST,
+    64: FailureCause.CERTIFICATE_WRONG_HOST,
+}
+
+_STATUS_CAUSES = {
+    **dict.fromkeys((301, 302, 303, 307, 308), FailureCause.HTTP_REDIRECT),
+    400: FailureCause.HTTP_BAD_REQUEST,
+    403: FailureCause.HTTP_FORBIDDEN,
+    404: FailureCause.HTTP_NOT_FOUND,
+}
+
 
 def failure_from(exc: Exception) -> CheckFailure:
     """Turn what a request raised into the failure that it means."""
@@ -77,11 +95,13 @@ def failure_from(exc: Exception) -> CheckFailure:
     for kind, reason in BY_CAUSE:
         for cause in causes:
             if isinstance(cause, kind):
-                return CheckFailure(reason, _detail(cause, reason, causes))
+                return CheckFailure(reason, _detail(cause, reason, causes), _code(cause))
     if isinstance(exc, httpx.RemoteProtocolError):
         if str(exc).startswith(_BROKEN_OFF):
             return CheckFailure(Reason.CONNECTION_CLOSED)
-        return CheckFailure(Reason.INVALID_RESPONSE, "the answer is not HTTP/1.1")
+        return CheckFailure(
+            Reason.INVALID_RESPONSE, "the answer is not HTTP/1.1", FailureCause.NOT_HTTP
+        )
     for step, reason in BY_STEP.items():
         if isinstance(exc, step):
             return CheckFailure(reason)
@@ -108,10 +128,17 @@ def _detail(cause: BaseException, reason: Reason, causes: list[BaseException]) -
     return ""
 
 
+def _code(cause: BaseException) -> FailureCause | None:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _CERTIFICATE_CAUSES.get(cause.verify_code, FailureCause.CERTIFICATE_INVALID)
+    return None
+
+
 def http_failure(status: int) -> CheckFailure:
     """Give the failure for a status other than 200, with the standard's words for it."""
     reason = Reason.UNAUTHORIZED if status == HTTPStatus.UNAUTHORIZED else Reason.HTTP_ERROR
     try:
-        return CheckFailure(reason, f"{status} {HTTPStatus(status).phrase}")
+        detail = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
-        return CheckFailure(reason, str(status))
+        detail = str(status)
+    return CheckFailure(reason, detail, _STATUS_CAUSES.get(status))

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from dstack_backend.adapters.httpx_dstack.address import DStackAddress
 from dstack_backend.adapters.httpx_dstack.errors import failure_from
-from dstack_backend.domain.check import CheckFailure, Reason
+from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
 
 __all__ = ["Certificate", "Handshake", "connect", "resolve", "tls_handshake"]
 
@@ -65,7 +65,8 @@ async def _resolve(address: DStackAddress) -> tuple[str, ...] | CheckFailure:
         )
     except socket.gaierror as exc:
         if exc.errno == socket.EAI_AGAIN:
-            return CheckFailure(Reason.HOST_NOT_FOUND, NO_SERVER_ANSWERS)
+            cause = FailureCause.NAME_SERVER_UNREACHABLE
+            return CheckFailure(Reason.HOST_NOT_FOUND, NO_SERVER_ANSWERS, cause)
         raise
     return tuple(dict.fromkeys(str(each[4][0]) for each in found))
 
