@@ -1,37 +1,37 @@
-# Every target does its own set-up: all it needs is python3 (3.11 or newer, with venv and pip).
+# Each target installs what it needs. Requirement: python3 3.11 or newer, with venv and pip.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 .PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema build deploy-check browser-tests clean
-help: ## say what there is
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-demo: $(STAMP) ## the service against a simulated DStack
+demo: $(STAMP) ## run the service against a simulated DStack
 	@$(BIN)/dstack-backend demo
 
-test: $(STAMP) ## all tests
+test: $(STAMP) ## run all tests
 	@$(BIN)/python -m pytest --cov --cov-report=term
 
-faults: $(STAMP) ## the whole fault suite, about 8 minutes
+faults: $(STAMP) ## run the fault suite, about 8 minutes
 	@$(BIN)/python -m pytest tests/faults
 
-fuzz: $(STAMP) ## Hypothesis with many examples, about 2 minutes; FACTOR=20 for longer
+fuzz: $(STAMP) ## run Hypothesis with many examples, about 2 minutes; FACTOR=20 runs longer
 	@FUZZ_FACTOR=$(or $(FACTOR),1) $(BIN)/python -m pytest --timeout=0 tests/fuzz
 
-mutation: $(STAMP) ## changes the domain in hundreds of ways: do the unit tests see it? 20 minutes
+mutation: $(STAMP) ## check that the unit tests detect changes of the domain, about 20 minutes
 	@$(BIN)/python -m tools.mutation $(FILES)
 
-deploy-check: $(STAMP) ## what deploy/ holds; needs Debian's prometheus, prometheus-alertmanager, systemd
+deploy-check: $(STAMP) ## test deploy/; needs Debian's prometheus, prometheus-alertmanager, systemd
 	@$(BIN)/python -m pytest tests/deploy
 
-browser-tests: $(STAMP) ## the page in a real browser, 2 minutes; needs Debian's chromium
+browser-tests: $(STAMP) ## test the page in a browser, 2 minutes; needs Debian's chromium
 	@$(BIN)/python -m pytest tests/browser
 
-check: static deploy-check browser-tests test ## everything that CI runs
-static: lint types imports lock-check build ## everything that runs nothing of ours
+check: static deploy-check browser-tests test ## run everything that CI runs
+static: lint types imports lock-check build ## run the static checks: format, lint, types, imports, locks, wheel
 
-format: $(STAMP) ## put the code in form
+format: $(STAMP) ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
 
 lint: $(STAMP)
@@ -43,29 +43,29 @@ types: $(STAMP)
 imports: $(STAMP)
 	@$(BIN)/lint-imports
 
-lock: $(STAMP) ## bring the lock files up to date with pyproject.toml
+lock: $(STAMP) ## update the lock files from pyproject.toml
 	@$(BIN)/python -m tools.lock
 
 lock-check: $(STAMP)
 	@$(BIN)/python -m tools.lock --check
 
-bench: $(STAMP) ## benchmarks, into docs/benchmarks.md; needs wrk and nginx
+bench: $(STAMP) ## run the benchmarks, write docs/benchmarks.md; needs wrk and nginx
 	@$(BIN)/python -m bench
 
-schema: $(STAMP) ## write the JSON Schema of BackendInfo anew
+schema: $(STAMP) ## write docs/backend-info.schema.json
 	@$(BIN)/python -m tools.schema
 
-build: $(STAMP) ## wheel and sdist, into dist/
+build: $(STAMP) ## build wheel and sdist into dist/
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist
 
-clean: ## remove all that make made
+clean: ## remove everything that make has created
 	@rm -rf .venv dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-# --no-deps: the lock is complete, and pip would look at what was released after it all the same.
+# --no-deps: the lock is complete. Without it pip would consider newer releases.
 $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -m tools.python_version
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "installing into .venv (about a minute, the first time) ..."
+	@echo "installing into .venv (about a minute the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m pip check --quiet --disable-pip-version-check

@@ -1,1 +1,1 @@
-"""Tests of what stands in deploy/, with the programs that will read it; `make deploy-check`."""
+"""Tests of the files in deploy/ with the programs that read them: `make deploy-check`."""

@@ -1,4 +1,4 @@
-"""The Grafana dashboard: its panels and what they ask, as Prometheus would be asked."""
+"""The Grafana dashboard: its panels and their queries."""
 
 import json
 from typing import Any
@@ -11,13 +11,13 @@ DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "dstack-backend.jso
 PANELS: list[dict[str, Any]] = [each for each in DASHBOARD["panels"] if each["type"] != "row"]
 
 
-def _how(target: dict[str, Any]) -> str:
-    """Name the call of Prometheus's API that Grafana makes."""
+def _api_call(target: dict[str, Any]) -> str:
+    """Return the name of the API call that Grafana makes."""
     return "query_range" if target["range"] else "query"
 
 
 QUERIES = [
-    (f"{panel['title']}-{target['refId']}", target["expr"], _how(target))
+    (f"{panel['title']}-{target['refId']}", target["expr"], _api_call(target))
     for panel in PANELS
     for target in panel["targets"]
 ]
@@ -31,7 +31,7 @@ VALUES = {
 
 
 def filled_in(expression: str) -> str:
-    """Put values in the place of Grafana's variables."""
+    """Replace Grafana's variables by values."""
     for variable, value in VALUES.items():
         expression = expression.replace(variable, value)
     assert "$" not in expression, expression

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests, as kustomize would put them together."""
+"""The Kubernetes manifests that the kustomization lists."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ OBJECTS: list[dict[str, Any]] = [
 
 
 def of_kind(kind: str) -> dict[str, Any]:
-    """Give the one object of a kind."""
+    """Return the only object of a kind."""
     (found,) = [each for each in OBJECTS if each["kind"] == kind]
     return found
 
 
 def pod() -> dict[str, Any]:
-    """Give what the DaemonSet makes pods of."""
+    """Return the pod template of the DaemonSet."""
     template: dict[str, Any] = of_kind("DaemonSet")["spec"]["template"]
     return template
 
 
 def container() -> dict[str, Any]:
-    """Give the pod's only container."""
+    """Return the only container of the pod."""
     only: dict[str, Any]
     (only,) = pod()["spec"]["containers"]
     return only

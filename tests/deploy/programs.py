@@ -1,4 +1,4 @@
-"""Programs of Debian that read what stands in deploy/. Where one is missing, tests fail."""
+"""Run Debian's programs that read the files of deploy/. A missing program fails the test."""
 
 import shutil
 import subprocess
@@ -20,14 +20,14 @@ PACKAGES = {
 
 
 def program(name: str) -> str:
-    """Give the path of a program, or say how to get it."""
+    """Return the path of a program; fail with its package where it is not installed."""
     path = shutil.which(name)
     assert path, f"{name} is missing: apt-get install {PACKAGES[name]}"
     return path
 
 
 def run(name: str, *arguments: str, folder: Path = DEPLOY) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, whatever it says."""
+    """Run a program to its end, whatever its exit code."""
     return subprocess.run(
         [program(name), *arguments],
         cwd=folder,
@@ -39,5 +39,5 @@ def run(name: str, *arguments: str, folder: Path = DEPLOY) -> subprocess.Complet
 
 
 def documents(path: Path) -> list[Any]:
-    """Give what a YAML file holds."""
+    """Return the documents of a YAML file."""
     return list(yaml.safe_load_all(path.read_text()))

@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback, with our configuration but seconds in the place of minutes."""
+"""A real Prometheus on loopback with the configuration of deploy/, but intervals of seconds."""
 
 import http.client
 import json
@@ -19,14 +19,14 @@ START = 20.0
 
 
 class PrometheusServer:
-    """A process that scrapes services by deploy/prometheus/prometheus.yml."""
+    """A Prometheus process that scrapes services as in deploy/prometheus/prometheus.yml."""
 
     def __init__(self, folder: Path, nodes: dict[str, Service]) -> None:
         """Start it and wait until it is ready.
 
         Args:
-            folder: Where its configuration and its data are.
-            nodes: The services that it scrapes, by the names of their nodes.
+            folder: For its configuration and its data.
+            nodes: The scraped services by the names of their nodes.
         """
         self.port = free_port()
         self._log = folder / "prometheus.log"
@@ -45,24 +45,24 @@ class PrometheusServer:
         wait_until(lambda: self._is_ready() or self._process.poll() is not None, START)
         assert self._process.poll() is None, self._log.read_text()
 
-    def ask(self, path: str, **parameters: str) -> Any:
-        """Ask its API, and give the data; an error fails the test with its text."""
+    def query_api(self, path: str, **parameters: str) -> Any:
+        """Return the data of an API call; an error or a warning fails the test."""
         code, body = self._get(f"/api/v1/{path}?{urlencode(parameters)}")
         answer = json.loads(body)
         assert (code, answer["status"]) == (200, "success"), (parameters, answer)
         assert not answer.get("warnings"), (parameters, answer)
         return answer["data"]
 
-    def alarms(self) -> set[tuple[str, str]]:
-        """Give the alarms that fire: name, and node where it has one."""
+    def firing(self) -> set[tuple[str, str]]:
+        """Return the firing alerts: name, and node where there is one."""
         return {
             (each["labels"]["alertname"], each["labels"].get("instance", ""))
-            for each in self.ask("alerts")["alerts"]
+            for each in self.query_api("alerts")["alerts"]
             if each["state"] == "firing"
         }
 
     def kill(self) -> None:
-        """End it."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
 
@@ -80,12 +80,12 @@ class PrometheusServer:
 
 
 def _configure(folder: Path, nodes: dict[str, Service]) -> Path:
-    """Write our configuration with short intervals, our rules with short `for`s, and targets."""
+    """Write the configuration with short intervals, the rules with short `for`, and the targets."""
     (config,) = documents(DEPLOY / "prometheus" / "prometheus.yml")
     config["global"] = dict.fromkeys(("scrape_interval", "evaluation_interval"), "1s")
-    ours = config["scrape_configs"][0]
-    ours["scrape_timeout"] = "1s"
-    config["scrape_configs"] = [ours]
+    scrape = config["scrape_configs"][0]
+    scrape["scrape_timeout"] = "1s"
+    config["scrape_configs"] = [scrape]
     for name in config["rule_files"]:
         (rules,) = documents(DEPLOY / "prometheus" / name)
         for group in rules["groups"]:

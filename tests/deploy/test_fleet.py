@@ -1,4 +1,4 @@
-"""Three real nodes under a real Prometheus, one with its DStack down: alarms and the dashboard."""
+"""Alerts and dashboard with three real services and a real Prometheus; one DStack is down."""
 
 import re
 import time
@@ -14,14 +14,13 @@ from tests.deploy.dashboard import DASHBOARD, QUERIES, filled_in
 from tests.deploy.prometheus_server import PrometheusServer
 
 SOON = 30.0
-"""Seconds; far more than it takes, as the machine may be busy."""
-
+"""Seconds; much longer than needed, because the machine may be busy."""
 
 DOWN = ("DstackNodeUnavailable", "gpu-3")
 
 
 class Fleet(Struct, frozen=True):
-    """Nodes and who watches them; the DStack of the last node is down."""
+    """Services and their Prometheus. The DStack of the last node is down."""
 
     prometheus: PrometheusServer
     dstacks: dict[str, Remote]
@@ -30,7 +29,7 @@ class Fleet(Struct, frozen=True):
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Start all of it; it is ready when the alarm for the last node fires."""
+    """Start everything, and wait until the alert for the last node fires."""
     folder = tmp_path_factory.mktemp("fleet")
     with ExitStack() as ends:
         dstacks: dict[str, Remote] = {}
@@ -48,36 +47,38 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             services[name].wait_for(None)
         prometheus = PrometheusServer(folder, services)
         ends.callback(prometheus.kill)
-        wait_until(lambda: len(prometheus.ask("query", query="up == 1")["result"]) == 3, SOON)
+        wait_until(lambda: len(prometheus.query_api("query", query="up == 1")["result"]) == 3, SOON)
         dstacks["gpu-3"].crash()
-        # Before the first scrape there was no target: that alarm has to end, too.
-        wait_until(lambda: prometheus.alarms() == {DOWN}, SOON)
+        # Wait for the end of the alert for the missing targets before the first scrape, too.
+        wait_until(lambda: prometheus.firing() == {DOWN}, SOON)
         yield Fleet(prometheus, dstacks, services)
 
 
-def test_the_node_whose_dstack_is_down_alarms_and_says_why(fleet: Fleet) -> None:
-    """One alarm, for this node alone, with the reason's sentence."""
-    assert fleet.prometheus.alarms() == {DOWN}
-    (alarm,) = [
-        each for each in fleet.prometheus.ask("alerts")["alerts"] if each["state"] == "firing"
+def test_only_the_node_without_dstack_fires_with_its_reason(fleet: Fleet) -> None:
+    """One alert, for this node only. Its description is the reason's message and what to do."""
+    assert fleet.prometheus.firing() == {DOWN}
+    (alert,) = [
+        each for each in fleet.prometheus.query_api("alerts")["alerts"] if each["state"] == "firing"
     ]
-    assert alarm["labels"]["severity"] == "critical"
-    assert alarm["annotations"]["description"] == "Connection error: connection refused"
+    assert alert["labels"]["severity"] == "critical"
+    assert alert["annotations"]["description"] == (
+        "Connection error: connection refused. Run dstack-backend doctor on the node."
+    )
 
 
 @pytest.mark.parametrize(
     ("expression", "call"), [each[1:] for each in QUERIES], ids=[each[0] for each in QUERIES]
 )
-def test_a_query_of_the_dashboard_brings_data(fleet: Fleet, expression: str, call: str) -> None:
-    """As Grafana would ask it; neither an error nor a warning, and at least one sample."""
+def test_each_query_of_the_dashboard_returns_data(fleet: Fleet, expression: str, call: str) -> None:
+    """Called as by Grafana: no error, no warning, and at least one sample."""
     now = time.time()
     last_minute = {"start": f"{now - 60:.3f}", "end": f"{now:.3f}", "step": "1"}
     when = last_minute if call == "query_range" else {}
-    assert fleet.prometheus.ask(call, query=filled_in(expression), **when)["result"]
+    assert fleet.prometheus.query_api(call, query=filled_in(expression), **when)["result"]
 
 
-def test_the_dashboards_variables_offer_the_job_and_all_nodes(fleet: Fleet) -> None:
-    """What Grafana makes of `label_values` is one call of the API."""
+def test_the_variables_of_the_dashboard_list_the_job_and_all_nodes(fleet: Fleet) -> None:
+    """Grafana turns `label_values` into one API call."""
     offered: dict[str, list[str]] = {}
     for variable in DASHBOARD["templating"]["list"]:
         if variable["type"] == "query":
@@ -85,14 +86,16 @@ def test_the_dashboards_variables_offer_the_job_and_all_nodes(fleet: Fleet) -> N
             assert match
             assert variable["query"]["query"] == variable["definition"]
             selector = {"match[]": filled_in(match[1])}
-            offered[variable["name"]] = fleet.prometheus.ask(f"label/{match[2]}/values", **selector)
+            offered[variable["name"]] = fleet.prometheus.query_api(
+                f"label/{match[2]}/values", **selector
+            )
     assert offered == {"job": ["dstack-backend"], "instance": ["gpu-1", "gpu-2", "gpu-3"]}
 
 
-def test_what_is_recorded_counts_the_fleet(fleet: Fleet) -> None:
+def test_recording_rules_count_nodes_and_gpus(fleet: Fleet) -> None:
     """Three nodes, two of them available, sixteen GPUs."""
     found = {
-        query: float(fleet.prometheus.ask("query", query=query)["result"][0]["value"][1])
+        query: float(fleet.prometheus.query_api("query", query=query)["result"][0]["value"][1])
         for query in (
             "job:dstack_backend_nodes:count",
             "job:dstack_backend_up:sum",
@@ -102,10 +105,10 @@ def test_what_is_recorded_counts_the_fleet(fleet: Fleet) -> None:
     assert list(found.values()) == [3, 2, 16]
 
 
-def test_alarms_follow_what_happens(fleet: Fleet) -> None:
-    """A process that is gone, a lost GPU and an empty list alarm; what is cured falls silent.
+def test_alerts_fire_and_end_with_the_state_of_the_nodes(fleet: Fleet) -> None:
+    """A dead process, a missing GPU and an empty list fire; the alert of a recovered node ends.
 
-    This is the last test of the module: it changes the fleet.
+    This must be the last test of the module, because it changes the services.
     """
     first = fleet.dstacks["gpu-1"].dstack
     first.gpus = first.gpus[:7]
@@ -120,6 +123,6 @@ def test_alarms_follow_what_happens(fleet: Fleet) -> None:
         ("DstackGpusFewerThanHourAgo", "gpu-3"),
         ("DstackGpusMissing", "gpu-3"),
     }
-    # Checks of the outage that has ended are among those of the last 15 minutes.
-    also = {("DstackChecksFailing", "gpu-3")}
-    wait_until(lambda: fleet.prometheus.alarms() - also == expected, SOON)
+    # The last 15 minutes contain failed checks of the outage that is over.
+    allowed = {("DstackChecksFailing", "gpu-3")}
+    wait_until(lambda: fleet.prometheus.firing() - allowed == expected, SOON)

@@ -1,4 +1,4 @@
-"""The manifests are valid to the letter, fit each other, and give the pod no right too many."""
+"""The manifests are valid, consistent, and give the pod the least privileges."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ from dstack_backend.app.config.settings import SETTINGS
 from tests.deploy.manifests import FILES, FOLDER, KUSTOMIZATION, OBJECTS, container, of_kind, pod
 
 VERSIONS = ("1.29", "1.33", "1.37")
-"""Of Kubernetes: of strict schemas that kubernetes-validate carries, old, middle, new."""
+"""Versions of Kubernetes whose strict schemas kubernetes-validate contains: old, middle, new."""
 
 PODMONITOR = json.loads((Path(__file__).parent / "podmonitor.schema.json").read_text())
 BUILT_IN = [each for each in OBJECTS if each["kind"] != "PodMonitor"]
@@ -26,13 +26,13 @@ BUILT_IN = [each for each in OBJECTS if each["kind"] != "PodMonitor"]
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("kind", [each["kind"] for each in BUILT_IN])
-def test_an_object_is_valid(kind: str, version: str) -> None:
-    """To the strict schema: a field that Kubernetes does not know is a fault."""
+def test_each_object_is_valid(kind: str, version: str) -> None:
+    """By the strict schema, in which an unknown field is an error."""
     assert validate(of_kind(kind), version, strict=True) == version
 
 
-def test_the_strict_schema_finds_a_field_that_is_misspelt() -> None:
-    """So that the test above means something."""
+def test_the_strict_schema_rejects_an_unknown_field() -> None:
+    """Otherwise the test above would prove nothing."""
     broken = copy.deepcopy(of_kind("DaemonSet"))
     broken["spec"]["template"]["spec"]["containers"][0]["livenessProb"] = {}
     with pytest.raises(ValidationError):
@@ -40,15 +40,15 @@ def test_the_strict_schema_finds_a_field_that_is_misspelt() -> None:
 
 
 def test_the_podmonitor_is_valid() -> None:
-    """Kubernetes' own schemas do not have it: ours holds the fields that we use, and no others."""
+    """By a schema of the fields in use, because those of Kubernetes do not contain it."""
     jsonschema.validate(of_kind("PodMonitor"), PODMONITOR)
     broken = {**of_kind("PodMonitor"), "spec": {"podMetricsEndpoints": [{"prot": "http"}]}}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, PODMONITOR)
 
 
-def test_kustomize_takes_every_file() -> None:
-    """A manifest that the kustomization forgets would never be applied."""
+def test_the_kustomization_lists_each_file() -> None:
+    """A manifest that it does not list is never applied."""
     assert {FOLDER / name for name in KUSTOMIZATION["resources"]} == {
         file for file in FILES if file.name != "kustomization.yaml"
     }
@@ -57,21 +57,21 @@ def test_kustomize_takes_every_file() -> None:
     assert (image["name"], image["newTag"]) == (container()["image"], __version__)
 
 
-def test_the_pod_keeps_the_restricted_standard() -> None:
-    """All of Pod Security's `restricted` but for hostPath, which the socket needs."""
-    spec, rights = pod()["spec"], container()["securityContext"]
+def test_the_pod_fulfils_the_restricted_standard() -> None:
+    """All of Pod Security's `restricted` except for hostPath, which the socket needs."""
+    spec, context = pod()["spec"], container()["securityContext"]
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert rights["allowPrivilegeEscalation"] is False
-    assert rights["capabilities"] == {"drop": ["ALL"]}
-    assert "privileged" not in rights
-    assert "runAsUser" not in rights
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert "privileged" not in context
+    assert "runAsUser" not in context
     assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & spec.keys()
     assert "hostPort" not in str(container()["ports"])
 
 
-def test_the_pod_has_no_more_than_it_needs() -> None:
-    """No account, a file system that it cannot write, memory with a limit, the image's own user."""
+def test_the_pod_has_least_privileges() -> None:
+    """No service account, a read-only file system, a memory limit, and the user of the image."""
     spec = pod()["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["enableServiceLinks"] is False
@@ -82,8 +82,8 @@ def test_the_pod_has_no_more_than_it_needs() -> None:
     assert f"\nUSER {user}\n" in dockerfile
 
 
-def test_of_the_host_it_sees_the_sockets_folder_read_only_and_its_own_data() -> None:
-    """Nothing else, and both places are those that its settings name."""
+def test_the_pod_mounts_only_the_socket_folder_and_its_data() -> None:
+    """The socket's folder is read-only, and both paths are those of the settings."""
     mounts = {each["name"]: each for each in container()["volumeMounts"]}
     volumes = {each["name"]: each for each in pod()["spec"]["volumes"]}
     assert mounts.keys() == volumes.keys() == {"dstack", "data"}
@@ -94,22 +94,22 @@ def test_of_the_host_it_sees_the_sockets_folder_read_only_and_its_own_data() -> 
     assert settings.keys() <= {each.variable for each in SETTINGS}
 
 
-def test_probes_ask_what_says_nothing_of_dstack() -> None:
-    """An outage of DStack restarts no pod and takes none out of the service."""
+def test_probes_do_not_depend_on_dstack() -> None:
+    """An outage of DStack neither restarts a pod nor removes it from the Service."""
     assert container()["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
     assert container()["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
 
-def test_a_worker_hears_of_its_own_node_only() -> None:
-    """The service leads to the pod of the same node."""
+def test_the_service_routes_to_the_same_node_only() -> None:
+    """A worker gets the status of its own node."""
     spec = of_kind("Service")["spec"]
     assert spec["internalTrafficPolicy"] == "Local"
     assert spec["selector"] == pod()["metadata"]["labels"]
     assert spec["ports"][0]["targetPort"] == container()["ports"][0]["name"]
 
 
-def test_all_select_the_same_pods_and_the_same_port() -> None:
-    """DaemonSet, Service, PodMonitor and NetworkPolicy speak of one thing."""
+def test_all_objects_select_the_same_pods_and_port() -> None:
+    """DaemonSet, PodMonitor and NetworkPolicy use the same labels and port."""
     labels = {"matchLabels": pod()["metadata"]["labels"]}
     assert of_kind("DaemonSet")["spec"]["selector"] == labels
     assert of_kind("PodMonitor")["spec"]["selector"] == labels
@@ -120,8 +120,8 @@ def test_all_select_the_same_pods_and_the_same_port() -> None:
     assert endpoint["port"] == port
 
 
-def test_traffic_is_closed_but_for_workers_and_prometheus() -> None:
-    """Both directions have a rule; nothing goes out, and nobody unnamed comes in."""
+def test_network_policy_allows_workers_and_prometheus_only() -> None:
+    """Both directions are restricted: no egress, and ingress from selected pods only."""
     spec = of_kind("NetworkPolicy")["spec"]
     assert sorted(spec["policyTypes"]) == ["Egress", "Ingress"]
     assert spec["egress"] == []
@@ -129,8 +129,8 @@ def test_traffic_is_closed_but_for_workers_and_prometheus() -> None:
     assert all("podSelector" in peer for peer in rule["from"])
 
 
-def test_prometheus_sees_the_job_and_the_nodes_that_the_rules_expect() -> None:
-    """The job is `dstack-backend`; a node's past outlives its pod."""
+def test_the_podmonitor_sets_the_job_and_the_instance_of_the_rules() -> None:
+    """The job is `dstack-backend`, and the instance is the node, so that series survive a pod."""
     monitor = of_kind("PodMonitor")["spec"]
     assert pod()["metadata"]["labels"][monitor["jobLabel"]] == "dstack-backend"
     rules: list[dict[str, Any]] = monitor["podMetricsEndpoints"][0]["relabelings"]

@@ -1,4 +1,4 @@
-"""The rules are valid, each alarm has tests, and those tests would notice if it were broken."""
+"""The rules are valid, each alert has tests, and the tests fail for a broken alert."""
 
 import re
 import shutil
@@ -14,54 +14,54 @@ from tests.deploy.programs import DEPLOY, documents, run
 PROMETHEUS = DEPLOY / "prometheus"
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
 (RULES,) = documents(PROMETHEUS / "alerts.yml")
-ALARMS = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
+ALERTS = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
 
 Change = Callable[[dict[str, Any]], None]
 
 
-def _questions(alarm: str) -> list[tuple[Path, dict[str, Any]]]:
-    """What the unit tests ask about an alarm, with the file in which they ask."""
+def _unit_tests(alert: str) -> list[dict[str, Any]]:
+    """Return the unit tests of an alert."""
     return [
-        (file, question)
+        each
         for file in TESTS
         for test in documents(file)[0]["tests"]
-        for question in test["alert_rule_test"]
-        if question["alertname"] == alarm
+        for each in test["alert_rule_test"]
+        if each["alertname"] == alert
     ]
 
 
-def test_the_configuration_and_its_rules_are_valid() -> None:
-    """Promtool follows prometheus.yml to the rules and finds no fault."""
+def test_prometheus_configuration_and_rules_are_valid() -> None:
+    """Promtool checks prometheus.yml and the rules that it names."""
     checked = run("promtool", "check", "config", "prometheus.yml", folder=PROMETHEUS)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert f"{len(ALARMS)} rules found" in checked.stdout
+    assert f"{len(ALERTS)} rules found" in checked.stdout
 
 
-def test_the_routes_of_alarms_are_valid() -> None:
-    """Amtool finds no fault, and what they name are alarms of ours."""
+def test_alertmanager_configuration_is_valid() -> None:
+    """Amtool accepts it, and each alert that it names exists."""
     checked = run("amtool", "check-config", "alertmanager.yml", folder=PROMETHEUS)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    named = re.findall(r"Dstack\w+", (PROMETHEUS / "alertmanager.yml").read_text())
-    assert named
-    assert set(named) <= ALARMS.keys()
+    names = re.findall(r"Dstack\w+", (PROMETHEUS / "alertmanager.yml").read_text())
+    assert names
+    assert set(names) <= ALERTS.keys()
 
 
 @pytest.mark.parametrize("file", TESTS, ids=[file.stem for file in TESTS])
-def test_the_unit_tests_of_the_rules_pass(file: Path) -> None:
-    """Promtool's own tests, a file at a time."""
+def test_the_promtool_tests_pass(file: Path) -> None:
+    """One file at a time."""
     tested = run("promtool", "test", "rules", str(file), folder=file.parent)
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
-@pytest.mark.parametrize("alarm", ALARMS)
-def test_each_alarm_is_told_apart_and_explained(alarm: str) -> None:
-    """It has a known severity, and a heading of the handbook in both languages."""
-    rule = ALARMS[alarm]
+@pytest.mark.parametrize("alert", ALERTS)
+def test_each_alert_has_a_severity_and_a_heading_in_both_languages(alert: str) -> None:
+    """The heading is the target of its runbook annotation."""
+    rule = ALERTS[alert]
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
-    assert rule["annotations"]["runbook"] == f"docs/operations.md#{alarm.lower()}"
+    assert rule["annotations"]["runbook"] == f"docs/operations.md#{alert.lower()}"
     assert {"summary", "description"} <= rule["annotations"].keys()
     for name in ("operations.md", "operations.zh-CN.md"):
-        assert f"\n### {alarm}\n" in (DEPLOY.parent / "docs" / name).read_text()
+        assert f"\n### {alert}\n" in (DEPLOY.parent / "docs" / name).read_text()
 
 
 def _never(rule: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ def _always(rule: dict[str, Any]) -> None:
     rule.pop("for", None)
 
 
-def _at_once(rule: dict[str, Any]) -> None:
+def _immediately(rule: dict[str, Any]) -> None:
     del rule["for"]
 
 
@@ -81,9 +81,9 @@ def _much_later(rule: dict[str, Any]) -> None:
     rule["for"] = "30d"
 
 
-@pytest.mark.parametrize("change", [_never, _always, _at_once, _much_later])
-def test_the_unit_tests_notice_alarms_that_are_broken(change: Change, tmp_path: Path) -> None:
-    """Each alarm that never fires, always, too soon or too late fails tests of its own."""
+@pytest.mark.parametrize("change", [_never, _always, _immediately, _much_later])
+def test_the_promtool_tests_detect_broken_alerts(change: Change, tmp_path: Path) -> None:
+    """An alert that fires never, always, too early or too late fails its own tests."""
     broken: set[str] = set()
     rules = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())
     for rule in [each for group in rules["groups"] for each in group["rules"]]:
@@ -95,33 +95,32 @@ def test_the_unit_tests_notice_alarms_that_are_broken(change: Change, tmp_path: 
     shutil.copytree(PROMETHEUS / "tests", tmp_path / "tests")
     names = [f"tests/{file.name}" for file in TESTS]
     tested = run("promtool", "test", "rules", *names, folder=tmp_path)
-    said = tested.stdout + tested.stderr
-    assert broken <= set(re.findall(r"alertname: (\w+), time", said))
+    output = tested.stdout + tested.stderr
+    assert broken <= set(re.findall(r"alertname: (\w+), time", output))
 
 
-@pytest.mark.parametrize("alarm", ALARMS)
-def test_each_alarm_is_seen_firing_and_silent_in_its_unit_tests(alarm: str) -> None:
-    """Both are asked for, and a whole test in which it must stay silent is among them."""
-    questions = _questions(alarm)
-    assert [question for _, question in questions if question.get("exp_alerts")]
+@pytest.mark.parametrize("alert", ALERTS)
+def test_each_alert_is_tested_firing_and_silent(alert: str) -> None:
+    """One test expects it to fire, and one whole test expects it to stay silent."""
+    assert [each for each in _unit_tests(alert) if each.get("exp_alerts")]
     silent = [
         test["name"]
         for file in TESTS
         for test in documents(file)[0]["tests"]
-        if (asked := [each for each in test["alert_rule_test"] if each["alertname"] == alarm])
-        and not any(each.get("exp_alerts") for each in asked)
+        if (found := [each for each in test["alert_rule_test"] if each["alertname"] == alert])
+        and not any(each.get("exp_alerts") for each in found)
     ]
     assert silent
 
 
-def test_recorded_names_that_alarms_use_are_recorded() -> None:
-    """A rule that asks for a series nobody records would be silent for ever."""
+def test_each_recorded_series_of_the_alerts_has_a_rule() -> None:
+    """An alert on a series that is not recorded would never fire."""
     (recording,) = documents(PROMETHEUS / "recording.yml")
     recorded = {rule["record"] for group in recording["groups"] for rule in group["rules"]}
-    asked = {
+    used = {
         name
-        for rule in ALARMS.values()
+        for rule in ALERTS.values()
         for name in re.findall(r"\b(?:job|instance):dstack_backend\w+:\w+", rule["expr"])
     }
-    assert asked
-    assert asked <= recorded
+    assert used
+    assert used <= recorded

@@ -1,4 +1,4 @@
-"""The systemd unit is valid, hardened to a figure, and its settings are ours."""
+"""The systemd unit is valid and hardened, and its example of settings is valid."""
 
 import re
 import sys
@@ -14,12 +14,12 @@ UNIT = (FOLDER / "dstack-backend.service").read_text()
 ENVIRONMENT = (FOLDER / "dstack-backend.env").read_text()
 
 MOST_EXPOSED = 1.3
-"""Of 10; below 2 systemd calls it OK. What is left is the network, which is what it is for."""
+"""Of 10; systemd calls less than 2 OK. The rest is the network access that the service needs."""
 
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """The unit, with a program that is there: pipx has not installed ours on this machine."""
+    """Return the unit with a program that exists: the service is not installed here."""
     path = tmp_path / "dstack-backend.service"
     path.write_text(
         re.sub(r"^ExecStart=.*$", f"ExecStart={sys.executable}", UNIT, flags=re.MULTILINE)
@@ -28,26 +28,28 @@ def unit(tmp_path: Path) -> Path:
 
 
 def test_the_unit_is_valid(unit: Path) -> None:
-    """Systemd finds neither a fault nor a directive that it does not know."""
+    """Systemd reports neither an error nor an unknown directive."""
     verified = run("systemd-analyze", "verify", "--man=no", str(unit))
-    # Units of the machine itself may have faults; ours may not.
-    said = [line for line in verified.stderr.splitlines() if unit.name in line]
-    assert said == []
+    # Other units of the machine may have errors.
+    errors = [line for line in verified.stderr.splitlines() if unit.name in line]
+    assert errors == []
     assert verified.returncode == 0, verified.stderr
 
 
-def test_a_directive_that_is_misspelt_would_be_found(unit: Path) -> None:
-    """So that the test above means something."""
+def test_verification_reports_an_unknown_directive(unit: Path) -> None:
+    """Otherwise the test above would prove nothing."""
     unit.write_text(unit.read_text().replace("ProtectHome=", "ProtectHoem="))
     assert "ProtectHoem" in run("systemd-analyze", "verify", "--man=no", str(unit)).stderr
 
 
 def test_the_unit_is_hardened(unit: Path) -> None:
-    """Its exposure, as systemd reckons it, stays where it is."""
+    """The exposure that systemd computes does not increase."""
     threshold = f"--threshold={MOST_EXPOSED * 10:.0f}"
-    said = run("systemd-analyze", "security", "--offline=true", threshold, "--no-pager", str(unit))
-    assert said.returncode == 0, said.stdout + said.stderr
-    assert "Overall exposure level" in said.stdout
+    result = run(
+        "systemd-analyze", "security", "--offline=true", threshold, "--no-pager", str(unit)
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Overall exposure level" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -66,18 +68,18 @@ def test_the_unit_is_hardened(unit: Path) -> None:
         "RestartPreventExitStatus=2",
     ],
 )
-def test_the_unit_holds_what_the_handbook_promises(line: str) -> None:
-    """Each of them word for word."""
+def test_the_unit_contains_what_the_documents_promise(line: str) -> None:
+    """Each line is in the unit literally."""
     assert f"\n{line}\n" in UNIT
 
 
-def test_the_state_folder_is_the_data_folder() -> None:
-    """What systemd makes for the service is where it keeps its history."""
+def test_the_state_folder_is_data_dir() -> None:
+    """The service stores its history in the folder that systemd creates."""
     assert "Environment=DATA_DIR=%S/dstack-backend" in UNIT
 
 
-def test_the_example_of_an_environment_is_understood() -> None:
-    """What is set in it is a setting of ours with a right value; what stands as a comment, too."""
+def test_the_example_of_settings_is_valid() -> None:
+    """Set variables are settings with valid values, and comments contain the defaults."""
     known = {setting.variable: setting.default for setting in SETTINGS}
     given = dict(re.findall(r"^([A-Z_]+)=(.+)$", ENVIRONMENT, re.MULTILINE))
     assert given

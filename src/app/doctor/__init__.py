@@ -1,4 +1,4 @@
-"""`dstack-backend doctor`: the troubleshooting of the README, step by step, with verdicts."""
+"""`dstack-backend doctor`: checks everything the service depends on, step by step."""
 
 from dstack_backend.app.doctor.command import run
 

@@ -1,4 +1,4 @@
-"""Runs the examination and prints it."""
+"""Runs all checks and prints the findings."""
 
 import asyncio
 import os
@@ -17,21 +17,16 @@ __all__ = ["run"]
 
 
 def run(environ: Mapping[str, str], options: Mapping[str, str], *, json: bool = False) -> NoReturn:
-    """Examine, print, and end the process: 0 well, 1 a step failed, 2 a bad setting.
+    """Print the diagnosis and end the process with its exit code.
 
-    The process ends without waiting for threads: a name look-up that hangs sits in one.
+    The process ends without waiting for threads: a name look-up that hangs runs in one. For the
+    same reason Ctrl-C ends it at once.
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # waiting for that thread is what Ctrl-C is against
-    examination = asyncio.new_event_loop().run_until_complete(diagnose(environ, options))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    diagnosis = asyncio.new_event_loop().run_until_complete(diagnose(environ, options))
     if json:
-        text = as_json(examination, SystemClock().utc())
+        write_line(as_json(diagnosis, SystemClock().utc()))
     else:
-        text = as_text(examination, shutil.get_terminal_size((100, 24)).columns, colour=_colour())
-    write_line(text.removesuffix("\n"))
-    os._exit(examination.exit_code)
-
-
-def _colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        write_line(as_text(diagnosis, shutil.get_terminal_size((100, 24)).columns, colour=colour))
+    os._exit(diagnosis.exit_code)

@@ -1,23 +1,17 @@
-"""Where we run: on a host or in a container, and what `localhost` means there."""
+"""Detects whether the service runs in a container, and what `localhost` means there."""
 
+import os
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from dstack_backend.adapters.httpx_dstack import DStackAddress
 from dstack_backend.app.doctor.finding import Finding, Step, ok, warning
 
-__all__ = [
-    "DOCKER_HOST",
-    "KUBERNETES",
-    "RuntimeEnvironment",
-    "check_environment",
-    "detect_environment",
-    "is_ourselves",
-    "leave_container",
-]
+__all__ = ["DOCKER_HOST", "KUBERNETES", "ProcessUser", "RuntimeEnvironment"]
+__all__ += ["check_environment", "detect_environment", "is_local_host"]
 
 DOCKER_HOST = "host.docker.internal"
 KUBERNETES = "Kubernetes"
@@ -32,29 +26,47 @@ _CGROUPS = {
 }
 
 
+class ProcessUser(Struct, frozen=True):
+    """The effective user and all groups of a process; by default of this one."""
+
+    uid: int = field(default_factory=os.geteuid)
+    gids: tuple[int, ...] = field(
+        default_factory=lambda: tuple(sorted({os.getegid(), *os.getgroups()}))
+    )
+
+    def __str__(self) -> str:
+        return f"uid {self.uid}, gids {', '.join(map(str, self.gids))}"
+
+
 class RuntimeEnvironment(Struct, frozen=True):
-    """Where we run.
+    """The environment that the process runs in.
 
     Attributes:
-        container: What runs the container; `None` outside of one.
-        own_network: The container has a network of its own, and a `localhost` of its own with it.
+        container: The container engine; `None` outside of a container.
+        own_network: Whether the container has its own network, and so its own `localhost`.
+        user: The user of the process.
     """
 
     container: str | None = None
     own_network: bool = False
+    user: ProcessUser = field(default_factory=ProcessUser)
+
+    def host_remedies(self, port: int) -> tuple[str, ...]:
+        """Return how this container reaches a DStack that listens on a port of the host."""
+        if self.container == KUBERNETES:
+            mount = "mount DStack's unix socket from the host (hostPath)"
+            return (f"{mount} and set DSTACK_URL=unix:/path", "or give the pod hostNetwork: true")
+        start = f"start the container with --add-host {DOCKER_HOST}:host-gateway"
+        start += f' (in compose, extra_hosts: ["{DOCKER_HOST}:host-gateway"])'
+        other = "or mount DStack's unix socket, or start the container with --network host"
+        return (f"set DSTACK_URL=http://{DOCKER_HOST}:{port}, and {start}", other)
 
 
 def detect_environment(root: Path, environ: Mapping[str, str]) -> RuntimeEnvironment:
-    """Look where we run.
-
-    Args:
-        root: The root of the file system.
-        environ: The environment's variables.
-    """
+    """Return the environment, from the files below `root` and the environment variables."""
     container = _container(root, environ)
-    return RuntimeEnvironment(
-        container, own_network=container is not None and not _sees_hardware(root)
-    )
+    own_network = container is not None and not _has_host_network(root)
+    return RuntimeEnvironment(container, own_network=own_network)
 
 
 def _container(root: Path, environ: Mapping[str, str]) -> str | None:
@@ -70,18 +82,17 @@ def _container(root: Path, environ: Mapping[str, str]) -> str | None:
     return next((name for mark, name in _CGROUPS.items() if mark in groups), None)
 
 
-def _sees_hardware(root: Path) -> bool:
-    """Say whether network cards or bridges are seen: a container's own network has none."""
-    cards = root / "sys/class/net"
-    marks = ("device", "bridge")
+def _has_host_network(root: Path) -> bool:
+    """Return whether network cards or bridges are visible. A container's own network has none."""
     try:
-        return any((card / mark).exists() for card in cards.iterdir() for mark in marks)
+        cards = list((root / "sys/class/net").iterdir())
     except OSError:
         return False
+    return any((card / mark).exists() for card in cards for mark in ("device", "bridge"))
 
 
-def is_ourselves(host: str) -> bool:
-    """Say whether a host's name or address always means the machine that asks."""
+def is_local_host(host: str) -> bool:
+    """Return whether a name or address always means the machine that uses it."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -93,7 +104,7 @@ def is_ourselves(host: str) -> bool:
 
 
 def check_environment(environment: RuntimeEnvironment, address: DStackAddress) -> Finding:
-    """Say where we run, and whether DStack's address can mean DStack from there."""
+    """Check whether the address of DStack can mean DStack in this environment."""
     if environment.container is None:
         return ok(Step.CONTAINER, "not in a container")
     where = f"in a container ({environment.container})"
@@ -101,23 +112,7 @@ def check_environment(environment: RuntimeEnvironment, address: DStackAddress) -
         return ok(Step.CONTAINER, f"{where} on the host's network: localhost is the host")
     if address.socket:
         return ok(Step.CONTAINER, f"{where}: DStack's socket must be mounted into it")
-    if is_ourselves(address.host):
+    if is_local_host(address.host):
         text = f"{where}: {address.host} is the container itself, not the host"
-        return warning(Step.CONTAINER, text, *leave_container(environment, address.port))
-    return ok(Step.CONTAINER, f"{where} with a network of its own")
-
-
-def leave_container(environment: RuntimeEnvironment, port: int) -> tuple[str, ...]:
-    """Say how a DStack on the host is reached from a container."""
-    if environment.container == KUBERNETES:
-        return (
-            "mount DStack's unix socket from the host (hostPath) and set DSTACK_URL=unix:/path",
-            "or give the pod hostNetwork: true",
-        )
-    return (
-        (
-            f"set DSTACK_URL=http://{DOCKER_HOST}:{port}, and start the container with"
-            f" --add-host {DOCKER_HOST}:host-gateway"
-        ),
-        "or mount DStack's unix socket, or start the container with --network host",
-    )
+        return warning(Step.CONTAINER, text, *environment.host_remedies(address.port))
+    return ok(Step.CONTAINER, f"{where} with its own network")

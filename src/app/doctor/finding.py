@@ -1,33 +1,23 @@
-"""What the doctor finds, as values. The names of steps and verdicts are stable: tickets hold them.
+"""The findings of the doctor. The names of steps and verdicts are stable: tickets contain them.
 
-A step that fails makes the doctor fail; one that warns does not. Steps that do not apply (TLS on a
-unix socket) are not there at all.
+A failed step fails the doctor, a warning does not. Steps that do not apply are left out, such as
+TLS on a unix socket.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
 
-from dstack_backend.domain.check import Reason
+from dstack_backend.domain.check import CheckFailure, Reason
 
-__all__ = [
-    "Diagnosis",
-    "Finding",
-    "Step",
-    "Verdict",
-    "failed",
-    "ok",
-    "sanitize",
-    "skipped",
-    "warning",
-]
+__all__ = ["Diagnosis", "Finding", "Step", "Verdict", "failed", "ok", "skipped", "warning"]
+__all__ += ["detail_of", "sanitize"]
 
-LONGEST_TEXT = 60
+MAX_TEXT_LENGTH = 60
 
 
 class Step(StrEnum):
-    """What is looked at, in this order."""
+    """The steps, in their order."""
 
     SETTINGS = "settings"
     CONTAINER = "container"
@@ -47,7 +37,7 @@ class Step(StrEnum):
 
 
 class Verdict(StrEnum):
-    """How a step went."""
+    """The result of a step."""
 
     OK = "ok"
     WARNING = "warning"
@@ -55,16 +45,16 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
-class Finding(Struct, frozen=True, kw_only=True):
-    """How one step went.
+class Finding(Struct, frozen=True):
+    """The result of one step.
 
     Attributes:
-        step: What was looked at.
-        verdict: How it went.
-        text: What was seen, in one line, without a secret.
-        cures: What to do about it, the likeliest first.
-        reason: The code that `/status` has for the same failure; `None` where it has none.
-        seconds: How long it took, where that tells something.
+        step: The step.
+        verdict: Its result.
+        text: What was found, in one line, without a secret.
+        remedies: What to do about it, the most likely remedy first.
+        reason: The code that `/status` has for the same failure.
+        seconds: How long the step took, where that matters.
     """
 
     step: Step
@@ -76,49 +66,44 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
-    """Everything that was found.
-
-    Attributes:
-        dstack: DStack's address without user and password; `None` where it cannot be read.
-        findings: The steps, in their order.
-        exit_code: 0 well, 1 a step failed, 2 a bad setting.
-    """
+    """All findings, and the address of DStack without user and password if it is valid."""
 
     dstack: str | None
     findings: tuple[Finding, ...]
 
     @property
     def exit_code(self) -> int:
-        """What the process ends with."""
+        """The exit code of the process: 0 no failed step, 1 a failed step, 2 an invalid setting."""
         bad = [each.step for each in self.findings if each.verdict is Verdict.FAILED]
         return 2 if Step.SETTINGS in bad else int(bool(bad))
 
 
 def ok(step: Step, text: str, seconds: float | None = None) -> Finding:
-    """Say that a step went well."""
-    return Finding(step=step, verdict=Verdict.OK, text=text, seconds=seconds)
+    """Return the finding of a step without a fault."""
+    return Finding(step, Verdict.OK, text, seconds=seconds)
 
 
 def warning(step: Step, text: str, *remedies: str, seconds: float | None = None) -> Finding:
-    """Say that a step went well, and that something about it is doubtful."""
-    return Finding(
-        step=step, verdict=Verdict.WARNING, text=text, remedies=remedies, seconds=seconds
-    )
+    """Return the finding of a step that works, with a doubt."""
+    return Finding(step, Verdict.WARNING, text, remedies, seconds=seconds)
 
 
-def failed(step: Step, text: str, remedies: Sequence[str], reason: Reason | None = None) -> Finding:
-    """Say that a step failed."""
-    return Finding(
-        step=step, verdict=Verdict.FAILED, text=text, remedies=tuple(remedies), reason=reason
-    )
+def failed(step: Step, text: str, *remedies: str, reason: Reason | None = None) -> Finding:
+    """Return the finding of a failed step."""
+    return Finding(step, Verdict.FAILED, text, remedies, reason)
 
 
 def skipped(step: Step, because: Step) -> Finding:
-    """Say that a step was not tried, as an earlier one failed."""
-    return Finding(step=step, verdict=Verdict.SKIPPED, text=f"not tried: {because} failed")
+    """Return the finding of a step that was not tried because an earlier one failed."""
+    return Finding(step, Verdict.SKIPPED, f"not tried: {because} failed")
+
+
+def detail_of(failure: CheckFailure) -> str:
+    """Return the message of a failure without its kind."""
+    return failure.message.removeprefix(f"{failure.reason.kind}: ")
 
 
 def sanitize(text: str) -> str:
-    """Give a foreign text as a terminal can take it: printable ASCII, on one line, not long."""
-    short = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "..."
+    """Return a foreign text as printable ASCII, in one line, with a limited length."""
+    short = text if len(text) <= MAX_TEXT_LENGTH else text[:MAX_TEXT_LENGTH] + "..."
     return ascii(short)[1:-1]

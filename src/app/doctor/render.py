@@ -1,11 +1,10 @@
-"""The examination for a terminal, and as one JSON object for tickets."""
+"""The diagnosis as text for a terminal, and as one JSON object for tickets."""
 
 import textwrap
 from datetime import datetime
 from itertools import groupby
 
 import msgspec
-from msgspec import Struct
 
 from dstack_backend import __version__
 from dstack_backend.app.doctor.finding import Diagnosis, Finding, Verdict
@@ -14,7 +13,7 @@ __all__ = ["as_json", "as_text"]
 
 STEP_WIDTH = 12
 VERDICT_WIDTH = 9
-NARROWEST = 60
+MIN_WIDTH = 60
 
 _COLOURS = {
     Verdict.OK: "\x1b[32m",
@@ -22,86 +21,66 @@ _COLOURS = {
     Verdict.FAILED: "\x1b[1;31m",
     Verdict.SKIPPED: "\x1b[2m",
 }
-_PLAIN = "\x1b[0m"
-_WORDS = {verdict: str(verdict) for verdict in Verdict} | {Verdict.WARNING: "with a warning"}
+_RESET = "\x1b[0m"
 
 
-class _Ticket(Struct, frozen=True, kw_only=True):
-    """The JSON object. Its names are stable."""
-
-    name: str
-    version: str
-    time: datetime
-    dstack: str | None
-    exit_code: int
-    steps: tuple[Finding, ...]
-
-
-def as_json(examination: Diagnosis, now: datetime) -> str:
-    """Give one JSON object, indented."""
-    ticket = _Ticket(
-        name="dstack-backend doctor",
-        version=__version__,
-        time=now,
-        dstack=examination.dstack,
-        exit_code=examination.exit_code,
-        steps=examination.findings,
-    )
-    return msgspec.json.format(msgspec.json.encode(ticket), indent=2).decode() + "\n"
+def as_json(diagnosis: Diagnosis, now: datetime) -> str:
+    """Return one JSON object, indented. Its names are stable."""
+    ticket = {
+        "name": "dstack-backend doctor",
+        "version": __version__,
+        "time": now,
+        "dstack": diagnosis.dstack,
+        "exit_code": diagnosis.exit_code,
+        "steps": diagnosis.findings,
+    }
+    return msgspec.json.format(msgspec.json.encode(ticket), indent=2).decode()
 
 
-def as_text(examination: Diagnosis, width: int, *, colour: bool = False) -> str:
-    """Give lines for a person.
-
-    Args:
-        examination: What was found.
-        width: Columns of the terminal.
-        colour: Whether the terminal shows colours.
-    """
-    of = f", DStack at {examination.dstack}" if examination.dstack else ""
-    runs = [list(run) for _, run in groupby(examination.findings, _together)]
-    blocks = [_block(run, max(width, NARROWEST), colour=colour) for run in runs]
-    return "\n".join(
-        [f"dstack-backend {__version__}{of}", "", *blocks, "", _sum(examination.findings), ""]
-    )
+def as_text(diagnosis: Diagnosis, width: int, *, colour: bool = False) -> str:
+    """Return lines for a terminal of so many columns."""
+    address = f", DStack at {diagnosis.dstack}" if diagnosis.dstack else ""
+    groups = [list(group) for _, group in groupby(diagnosis.findings, _group_key)]
+    blocks = [_block(group, max(width, MIN_WIDTH), colour=colour) for group in groups]
+    title = f"dstack-backend {__version__}{address}"
+    return "\n".join([title, "", *blocks, "", _summary(diagnosis.findings)])
 
 
-def _together(finding: Finding) -> str:
-    """Give what steps that are shown as one have in common: they were skipped for one reason."""
+def _group_key(finding: Finding) -> str:
+    """Return the same key for steps that were skipped for the same reason."""
     return finding.text if finding.verdict is Verdict.SKIPPED else finding.step
 
 
-def _block(run: list[Finding], width: int, *, colour: bool) -> str:
-    finding, verdict = run[0], run[0].verdict
+def _block(group: list[Finding], width: int, *, colour: bool) -> str:
+    finding, verdict = group[0], group[0].verdict
     mark = verdict.upper() if verdict is Verdict.FAILED else str(verdict)
-    skipped = verdict is Verdict.SKIPPED
-    text = f"{', '.join(each.step for each in run)}: {finding.text}" if skipped else finding.text
-    step = "" if skipped else finding.step
-    lines = _wrap(text, width, "", f"{mark:{VERDICT_WIDTH}}{step:{STEP_WIDTH}}")
+    step, text = str(finding.step), finding.text
+    if verdict is Verdict.SKIPPED:
+        step, text = "", f"{', '.join(each.step for each in group)}: {text}"
+    lines = _wrap(text, width, f"{mark:{VERDICT_WIDTH}}{step:{STEP_WIDTH}}")
     if colour:
-        lines[0] = (
-            f"{_COLOURS[verdict]}{lines[0][:VERDICT_WIDTH]}{_PLAIN}{lines[0][VERDICT_WIDTH:]}"
-        )
-    margin = " " * (VERDICT_WIDTH + STEP_WIDTH)
-    for cure in finding.remedies:
-        lines += _wrap(cure, width, "-> ", margin)
+        first = lines[0]
+        lines[0] = f"{_COLOURS[verdict]}{first[:VERDICT_WIDTH]}{_RESET}{first[VERDICT_WIDTH:]}"
+    for remedy in finding.remedies:
+        lines += _wrap(remedy, width, " " * (VERDICT_WIDTH + STEP_WIDTH) + "-> ")
     return "\n".join(lines)
 
 
-def _wrap(text: str, width: int, bullet: str, first: str) -> list[str]:
+def _wrap(text: str, width: int, prefix: str) -> list[str]:
     return textwrap.wrap(
         text,
         width,
-        initial_indent=first + bullet,
-        subsequent_indent=" " * len(first + bullet),
+        initial_indent=prefix,
+        subsequent_indent=" " * len(prefix),
         break_long_words=False,  # a command or an address must be copied in one piece
         break_on_hyphens=False,
     )
 
 
-def _sum(findings: tuple[Finding, ...]) -> str:
+def _summary(findings: tuple[Finding, ...]) -> str:
+    words = {each: str(each) for each in Verdict} | {Verdict.WARNING: "with a warning"}
     counts = {verdict: sum(each.verdict is verdict for each in findings) for verdict in Verdict}
-    told = ", ".join(f"{number} {_WORDS[verdict]}" for verdict, number in counts.items() if number)
+    text = ", ".join(f"{count} {words[verdict]}" for verdict, count in counts.items() if count)
     if counts[Verdict.FAILED]:
-        return f"{told}. Begin with the first that failed; the lines with -> say how."
-    return f"{told}. Nothing failed."
+        return f"{text}. Begin with the first failed step; -> marks what to do."
+    return f"{text}. Nothing failed."

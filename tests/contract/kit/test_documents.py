@@ -1,4 +1,4 @@
-"""What the documents print is true: samples run, both languages hold the same."""
+"""The documents are true: samples run, links resolve, both languages have the same content."""
 
 import re
 import subprocess
@@ -11,19 +11,27 @@ from dstack_backend.app.config.settings import SETTINGS
 from dstack_backend.domain import Reason
 
 ROOT = Path(__file__).parents[3]
-LANGUAGES = ("README.md", "README.zh-CN.md")
+CHINESE = sorted([*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/*.zh-CN.md")])
+PAIRS = [(Path(str(path).replace(".zh-CN", "")), path) for path in CHINESE]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+READMES = ["README.md", "README.zh-CN.md"]
+HTTP_API = ["docs/http-api.md", "docs/http-api.zh-CN.md"]
+README_LINES = 250
+
 SAMPLES = [
-    (name, sample)
-    for name in (*LANGUAGES, "docs/embedding.md")
-    for sample in re.findall(
-        r"^```python\n(.*?)^```", (ROOT / name).read_text(), re.MULTILINE | re.DOTALL
-    )
+    (path.name, sample)
+    for path in DOCUMENTS
+    for sample in re.findall(r"^```python\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
 ]
+
+both_languages = pytest.mark.parametrize(
+    ("english", "chinese"), PAIRS, ids=[english.stem for english, _ in PAIRS]
+)
 
 
 @pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=[name for name, _ in SAMPLES])
-def test_a_sample_runs(name: str, sample: str, tmp_path: Path) -> None:
-    """Each complete program of the documents ends well, without a warning."""
+def test_each_python_sample_runs(name: str, sample: str, tmp_path: Path) -> None:
+    """Each complete program of the documents ends with exit code 0 and without a warning."""
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", sample],
         cwd=tmp_path,
@@ -35,43 +43,84 @@ def test_a_sample_runs(name: str, sample: str, tmp_path: Path) -> None:
     assert run.returncode == 0, (name, run.stderr)
 
 
-@pytest.mark.parametrize("name", LANGUAGES)
-def test_a_readme_names_every_setting_with_its_default_and_every_reason(name: str) -> None:
-    """The tables are complete in both languages."""
-    text = (ROOT / name).read_text()
+@pytest.mark.parametrize("name", READMES)
+def test_readme_is_short(name: str) -> None:
+    """What is beyond daily need belongs in docs/."""
+    assert len((ROOT / name).read_text().splitlines()) <= README_LINES
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_readme_lists_each_setting_with_its_default(name: str) -> None:
+    """The table between the two marks is complete."""
+    (table,) = re.findall(
+        r"<!-- settings:begin -->\n(.*?)<!-- settings:end -->", (ROOT / name).read_text(), re.DOTALL
+    )
     for setting in SETTINGS:
-        row = re.search(rf"^\| `{setting.variable}` \| (.*?) \|", text, re.MULTILINE)
+        row = re.search(rf"^\| `{setting.variable}` \| (.*?) \|", table, re.MULTILINE)
         assert row, setting.variable
         assert setting.default in row[1]
+
+
+@pytest.mark.parametrize("name", HTTP_API)
+def test_each_reason_is_listed(name: str) -> None:
+    """The table of reasons is complete, and its messages begin with the kind of the reason."""
+    text = (ROOT / name).read_text()
     for reason in Reason:
-        assert f"| `{reason}` |" in text
+        row = re.search(rf"^\| `{reason}` \| `+({reason.kind}): ", text, re.MULTILINE)
+        assert row, reason
 
 
-def test_the_languages_have_the_same_shape() -> None:
-    """Headings, rows of tables, bullets and code blocks come in the same number and order."""
-    english, chinese = (_shape((ROOT / name).read_text()) for name in LANGUAGES)
-    assert english == chinese
+@both_languages
+def test_both_languages_have_the_same_structure(english: Path, chinese: Path) -> None:
+    """Headings, rows of tables, bullets and code blocks have the same number and order."""
+    assert _structure(english.read_text()) == _structure(chinese.read_text())
 
 
-def test_the_languages_have_the_same_commands() -> None:
-    """Code is the same to the letter, but for comments."""
-    english, chinese = (_code((ROOT / name).read_text()) for name in LANGUAGES)
-    assert english == chinese
+@both_languages
+def test_both_languages_have_the_same_code(english: Path, chinese: Path) -> None:
+    """Blocks are identical except for comments; inline code is the same in any order."""
+    assert _blocks(english.read_text()) == _blocks(chinese.read_text())
+    assert _inline_code(english.read_text()) == _inline_code(chinese.read_text())
 
 
-@pytest.mark.parametrize("name", [*LANGUAGES, "CHANGELOG.md", "CONTRIBUTING.md"])
-def test_every_link_to_a_file_leads_somewhere(name: str) -> None:
-    """A relative link names a file of the repository."""
-    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text())
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[path.name for path in DOCUMENTS])
+def test_each_relative_link_and_anchor_resolves(path: Path) -> None:
+    """A link names a file of the repository, and its anchor is a heading of that file."""
+    outside = _without_blocks(path.read_text())
+    targets = re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", outside)
+    links = [one or other for one, other in targets]
+    assert [link for link in links if not _resolves(path, link)] == []
 
 
-def _shape(text: str) -> list[str]:
-    outside = re.sub(r"^```.*?^```", "```", text, flags=re.MULTILINE | re.DOTALL)
-    marks = re.findall(r"^(#+ |\||- |```)", outside, re.MULTILINE)
+def _resolves(path: Path, link: str) -> bool:
+    if re.match(r"[a-z]+:", link):
+        return True  # another site
+    name, _, anchor = link.partition("#")
+    target = path.parent / name if name else path
+    return target.exists() and (not anchor or anchor in _anchors(target))
+
+
+def _anchors(path: Path) -> set[str]:
+    """Return the anchors of the headings as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", _without_blocks(path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def _structure(text: str) -> list[str]:
+    marks = re.findall(r"^(#+ |\||- |```)", _without_blocks(text, "```"), re.MULTILINE)
     return [mark.strip() for mark in marks]
 
 
-def _code(text: str) -> list[str]:
+def _blocks(text: str) -> list[str]:
     blocks = re.findall(r"^```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return [re.sub(r"\s+# .*|^# .*", "", block, flags=re.MULTILINE) for block in blocks]
+
+
+def _inline_code(text: str) -> list[str]:
+    outside = re.sub(r"<!-- settings:begin.*?settings:end -->", "", text, flags=re.DOTALL)
+    found = re.findall(r"(`+)(.+?)\1", _without_blocks(outside), re.DOTALL)
+    return sorted(re.sub(r"\s+", " ", code) for _, code in found)
+
+
+def _without_blocks(text: str, mark: str = "") -> str:
+    return re.sub(r"^```.*?^```", mark, text, flags=re.MULTILINE | re.DOTALL)

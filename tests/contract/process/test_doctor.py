@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from dstack_backend.adapters.httpx_dstack import HttpxDStack, parse_address
 from dstack_backend.app.doctor.diagnose import diagnose
+from dstack_backend.app.doctor.finding import Step
+from dstack_backend.domain.check import CheckFailure
 from dstack_backend.testing.faults import FAULTS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
-from tests.contract.process.service import Service, free_port, run_command
+from tests.contract.process.service import Service, free_port, run_command, wait_until
 
 SECRET = "s3cr3t-canary"
 SOME_FAULTS = (
@@ -35,29 +38,29 @@ SOME_FAULTS = (
     "json-gpu-string",
     "json-nested-arrays",
 )
-"""Of each sort some; the adapter's own tests go through all of them."""
+"""Some of each kind; the adapter's own tests use all of them."""
 
 UNKNOWN_HOST = "a" * 64
-"""Longer than any label of a name may be: no name server is asked."""
+"""Longer than a label of a name may be: no name server is asked."""
 
 
-def ticket(**env: str) -> Any:
-    """What `doctor --json` prints, with the steps by name."""
+def run_doctor(**env: str) -> Any:
+    """Run `doctor --json` and return its object, with the steps by name."""
     done = run_command("doctor", "--json", **{"LISTEN_ADDR": f"127.0.0.1:{free_port()}", **env})
-    told = json.loads(done.stdout)
-    assert done.returncode == told["exit_code"], done.stderr
+    report = json.loads(done.stdout)
+    assert done.returncode == report["exit_code"], done.stderr
     assert SECRET not in done.stdout + done.stderr
-    told["steps"] = {step["step"]: step for step in told["steps"]}
-    return told
+    report["steps"] = {step["step"]: step for step in report["steps"]}
+    return report
 
 
-def verdict(told: Any, step: str) -> tuple[str, str | None]:
-    """Verdict and reason of a step."""
-    return told["steps"][step]["verdict"], told["steps"][step]["reason"]
+def result(report: Any, step: str) -> tuple[str, str | None]:
+    """Return verdict and reason of a step."""
+    return report["steps"][step]["verdict"], report["steps"][step]["reason"]
 
 
-def test_a_healthy_dstack_is_asked_once_and_nothing_fails(dstack: Remote) -> None:
-    """Exit code 0; whoever runs it often does not make DStack run lspci more than once each."""
+def test_doctor_calls_a_working_dstack_once(dstack: Remote) -> None:
+    """Exit code 0; each call makes DStack run lspci."""
     done = run_command("doctor", LISTEN_ADDR=f"127.0.0.1:{free_port()}", DSTACK_URL=f"{dstack.url}")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "8 x H200 SXM 141GB" in done.stdout
@@ -65,23 +68,24 @@ def test_a_healthy_dstack_is_asked_once_and_nothing_fails(dstack: Remote) -> Non
     assert dstack.dstack.calls == 1
 
 
-def test_a_bad_setting_is_the_first_steps_failure() -> None:
-    """Exit code 2 as with every command; all else is skipped."""
-    told = ticket(DSTACK_URL=f"http://user:{SECRET}@host:port")
-    assert (told["exit_code"], told["dstack"]) == (2, None)
-    assert verdict(told, "settings") == ("failed", None)
-    rest = [step["verdict"] for name, step in told["steps"].items() if name != "settings"]
+def test_invalid_setting_fails_the_first_step() -> None:
+    """Exit code 2 as with every command; all other steps are skipped."""
+    report = run_doctor(DSTACK_URL=f"http://user:{SECRET}@host:port")
+    assert (report["exit_code"], report["dstack"]) == (2, None)
+    assert result(report, "settings") == ("failed", None)
+    assert report["steps"]["settings"]["remedies"][0].endswith("DSTACK_URL=http://localhost:19060")
+    rest = [step["verdict"] for name, step in report["steps"].items() if name != "settings"]
     assert set(rest) == {"skipped"}
 
 
-def test_a_key_file_that_the_start_would_refuse_is_a_bad_setting_and_none_is_made(
-    tmp_path: Path,
-) -> None:
-    """The doctor reads, and leaves everything as it is."""
+def test_missing_key_file_is_an_invalid_setting_and_is_not_created(tmp_path: Path) -> None:
+    """With NOSTR_KEY_CREATE the start would create it, and the setting is valid."""
     file = tmp_path / "key"
-    assert verdict(ticket(NOSTR_KEY_FILE=str(file)), "settings")[0] == "failed"
-    told = ticket(NOSTR_KEY_FILE=str(file), NOSTR_KEY_CREATE="1", DSTACK_URL="http://127.0.0.1:1")
-    assert verdict(told, "settings")[0] == "ok"
+    assert result(run_doctor(NOSTR_KEY_FILE=str(file)), "settings")[0] == "failed"
+    report = run_doctor(
+        NOSTR_KEY_FILE=str(file), NOSTR_KEY_CREATE="1", DSTACK_URL="http://127.0.0.1:1"
+    )
+    assert result(report, "settings")[0] == "ok"
     assert not file.exists()
 
 
@@ -94,113 +98,137 @@ def test_a_key_file_that_the_start_would_refuse_is_a_bad_setting_and_none_is_mad
         ("file/key", "cannot be made (not a directory)"),
     ],
 )
-def test_a_key_that_the_start_could_not_make_is_a_bad_setting(
+def test_key_file_that_cannot_be_created_is_an_invalid_setting(
     path: str, fault: str, tmp_path: Path
 ) -> None:
-    """With the words of the start, and without an error of ours."""
+    """The text is that of the start."""
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("nowhere")
     env = {"NOSTR_KEY_FILE": str(tmp_path / path), "NOSTR_KEY_CREATE": "1"}
     settings = asyncio.run(diagnose(env, {})).findings[0]
     assert settings.verdict == "failed"
     assert settings.text == f"NOSTR_KEY_FILE (--nostr-key-file): {fault}"
+    assert settings.remedies[0].startswith("set a valid value, for example NOSTR_KEY_FILE=")
     assert fault in run_command(LISTEN_ADDR=f"127.0.0.1:{free_port()}", **env).stderr
 
 
-def test_where_nothing_listens_the_connection_fails() -> None:
-    """Exit code 1; the steps after it are skipped, and those about ourselves are not."""
-    told = ticket(DSTACK_URL=f"http://127.0.0.1:{free_port()}")
-    assert told["exit_code"] == 1
-    assert verdict(told, "connection") == ("failed", "connection_refused")
-    assert verdict(told, "http")[0] == "skipped"
-    assert verdict(told, "listen")[0] == "ok"
+def test_connection_fails_where_nothing_listens() -> None:
+    """Exit code 1; later steps on the way to DStack are skipped, those of the service are not."""
+    report = run_doctor(DSTACK_URL=f"http://127.0.0.1:{free_port()}")
+    assert report["exit_code"] == 1
+    assert result(report, "connection") == ("failed", "connection_refused")
+    assert result(report, "http")[0] == "skipped"
+    assert result(report, "listen")[0] == "ok"
 
 
-def test_a_name_without_an_address_fails_the_look_up() -> None:
-    """Nothing is connected to."""
-    told = ticket(DSTACK_URL=f"http://{UNKNOWN_HOST}:19060")
-    assert verdict(told, "name") == ("failed", "host_not_found")
-    assert verdict(told, "connection")[0] == "skipped"
+def test_name_without_an_address_fails_the_look_up() -> None:
+    """No connection is tried."""
+    report = run_doctor(DSTACK_URL=f"http://{UNKNOWN_HOST}:19060")
+    assert result(report, "name") == ("failed", "host_not_found")
+    assert result(report, "connection")[0] == "skipped"
 
 
-def test_a_wrong_token_fails_auth_and_is_not_shown(dstack: Remote, tmp_path: Path) -> None:
-    """Neither is a right one."""
+def test_wrong_token_fails_auth_and_is_not_shown(dstack: Remote, tmp_path: Path) -> None:
+    """A right one is not shown either."""
     dstack.dstack.token = f"{SECRET}-right"
-    told = ticket(DSTACK_URL=dstack.url, DSTACK_TOKEN=SECRET)
-    assert verdict(told, "auth") == ("failed", "unauthorized")
-    assert verdict(told, "http")[0] == "ok"
+    report = run_doctor(DSTACK_URL=dstack.url, DSTACK_TOKEN=SECRET)
+    assert result(report, "auth") == ("failed", "unauthorized")
+    assert result(report, "http")[0] == "ok"
     file = tmp_path / "token"
     file.write_text(f"{SECRET}-right")
-    assert ticket(DSTACK_URL=dstack.url, DSTACK_TOKEN_FILE=str(file))["exit_code"] == 0
+    assert run_doctor(DSTACK_URL=dstack.url, DSTACK_TOKEN_FILE=str(file))["exit_code"] == 0
 
 
-def test_user_and_password_of_the_address_are_not_shown(dstack: Remote) -> None:
-    """The address is, without them."""
+def test_user_and_password_are_removed_from_the_address(dstack: Remote) -> None:
+    """The rest of the address is shown."""
     dstack.dstack.login = (f"{SECRET}-user", SECRET)
-    told = ticket(DSTACK_URL=dstack.url.replace("//", f"//{SECRET}-user:{SECRET}@"))
-    assert (told["exit_code"], told["dstack"]) == (0, dstack.url)
+    report = run_doctor(DSTACK_URL=dstack.url.replace("//", f"//{SECRET}-user:{SECRET}@"))
+    assert (report["exit_code"], report["dstack"]) == (0, dstack.url)
 
 
-def test_a_missing_socket_and_a_dead_one_are_told_apart(tmp_path: Path) -> None:
-    """The file fails, or the connection does."""
+def test_missing_socket_and_dead_socket_fail_different_steps(tmp_path: Path) -> None:
+    """The file is missing, or nothing accepts the connection."""
     path = tmp_path / "vmm.sock"
-    assert verdict(ticket(DSTACK_URL=f"unix:{path}"), "socket") == ("failed", "socket_not_found")
+    missing = run_doctor(DSTACK_URL=f"unix:{path}")
+    assert result(missing, "socket") == ("failed", "socket_not_found")
+    assert result(missing, "connection")[0] == "skipped"
     with in_thread(SimulatedDStack(), socket=path) as remote:
-        assert ticket(DSTACK_URL=remote.url)["exit_code"] == 0
+        assert run_doctor(DSTACK_URL=remote.url)["exit_code"] == 0
         remote.crash()
-        told = ticket(DSTACK_URL=remote.url)
-    assert verdict(told, "socket")[0] == "ok"
-    assert verdict(told, "connection") == ("failed", "connection_refused")
+        dead = run_doctor(DSTACK_URL=remote.url)
+    assert result(dead, "socket")[0] == "ok"
+    assert result(dead, "connection") == ("failed", "connection_refused")
+
+
+@pytest.mark.parametrize("path", ["no/vmm.sock", "file", "file/vmm.sock", "loop", "folder"])
+def test_socket_fails_with_the_reason_of_a_check(path: str, tmp_path: Path) -> None:
+    """The doctor connects as a check does, and does not predict from the file."""
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    url = f"unix:{tmp_path / path}"
+    check = asyncio.run(HttpxDStack(parse_address(url), timeout=5).list_gpus())
+    env = {"DSTACK_URL": url, "HISTORY": "off", "LISTEN_ADDR": f"127.0.0.1:{free_port()}"}
+    found = {each.step: each for each in asyncio.run(diagnose(env, {})).findings}
+    assert isinstance(check, CheckFailure)
+    assert found[Step.SOCKET].verdict == "failed"
+    assert found[Step.SOCKET].reason is check.reason
 
 
 @pytest.mark.parametrize(("scheme", "step"), [("http", "http"), ("https", "tls")])
-def test_a_server_that_says_nothing_does_not_hold_it_up(scheme: str, step: str) -> None:
-    """Every step has its deadline."""
+def test_silent_server_fails_a_step_in_time(scheme: str, step: str) -> None:
+    """Every step has a timeout."""
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         started = time.monotonic()
-        told = ticket(
+        report = run_doctor(
             DSTACK_URL=f"{scheme}://127.0.0.1:{silent.getsockname()[1]}", CHECK_TIMEOUT="0.5"
         )
-    assert verdict(told, step) == ("failed", "timed_out")
+    assert result(report, step) == ("failed", "timed_out")
     assert time.monotonic() - started < 10
 
 
-def test_another_programs_port_is_told_with_the_program(dstack: Remote) -> None:
-    """Here it is this very process."""
+def test_program_on_the_port_is_named(dstack: Remote) -> None:
+    """Here it is this process."""
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         other.listen()
-        told = ticket(
+        report = run_doctor(
             DSTACK_URL=dstack.url,
             CHECK_TIMEOUT="1",
             LISTEN_ADDR=f"127.0.0.1:{other.getsockname()[1]}",
         )
-    assert verdict(told, "listen") == ("failed", None)
-    assert "(pid " in told["steps"]["listen"]["text"]
+    assert result(report, "listen") == ("failed", None)
+    assert "(pid " in report["steps"]["listen"]["text"]
 
 
-def test_our_own_service_on_the_port_is_well(serve: Callable[..., Service], dstack: Remote) -> None:
-    """Its status is told."""
-    service = serve(DSTACK_URL=dstack.url)
+def test_running_service_on_the_port_is_ok(
+    serve: Callable[..., Service], dstack: Remote, tmp_path: Path
+) -> None:
+    """Its status is shown, and that it has locked its history is right."""
+    service = serve(DSTACK_URL=dstack.url, HISTORY="on", DATA_DIR=str(tmp_path))
     service.wait_for(None)
-    told = ticket(DSTACK_URL=dstack.url, LISTEN_ADDR=service.netloc)
-    assert verdict(told, "listen")[0] == "ok"
-    assert told["steps"]["listen"]["text"].endswith("available")
+    wait_until((tmp_path / "history.lock").exists)
+    report = run_doctor(
+        DSTACK_URL=dstack.url, LISTEN_ADDR=service.netloc, HISTORY="on", DATA_DIR=str(tmp_path)
+    )
+    assert result(report, "listen")[0] == "ok"
+    assert report["steps"]["listen"]["text"].endswith("available")
+    assert result(report, "history")[0] == "ok"
 
 
-def test_a_service_on_loopback_alone_is_not_told_to_workers_elsewhere(
+def test_worker_address_is_that_of_the_running_service(
     serve: Callable[..., Service], dstack: Remote
 ) -> None:
-    """The service's own LISTEN_ADDR is what counts, not the one that the doctor was given."""
+    """The LISTEN_ADDR of the service counts, not that of the doctor."""
     service = serve(DSTACK_URL=dstack.url)
-    told = ticket(DSTACK_URL=dstack.url, LISTEN_ADDR=f"0.0.0.0:{service.port}")
-    assert verdict(told, "listen")[0] == "warning"
-    assert f"runs on {service.netloc}, not on 0.0.0.0" in told["steps"]["listen"]["text"]
-    assert "on this host only" in told["steps"]["worker"]["text"]
+    report = run_doctor(DSTACK_URL=dstack.url, LISTEN_ADDR=f"0.0.0.0:{service.port}")
+    assert result(report, "listen")[0] == "warning"
+    assert f"runs on {service.netloc}, not on 0.0.0.0" in report["steps"]["listen"]["text"]
+    assert "on this host only" in report["steps"]["worker"]["text"]
 
 
 @pytest.mark.parametrize("name", SOME_FAULTS)
-def test_whatever_dstack_does_one_step_fails_with_its_reason(dstack: Remote, name: str) -> None:
-    """The texts hold nothing that DStack sent; it is asked once."""
+def test_fault_of_dstack_fails_one_step_with_its_reason(dstack: Remote, name: str) -> None:
+    """The texts contain nothing that DStack sent; it is called once."""
     dstack.dstack.behaviour = FAULTS[name].behaviour
     env = {
         "DSTACK_URL": dstack.url,
@@ -215,7 +243,7 @@ def test_whatever_dstack_does_one_step_fails_with_its_reason(dstack: Remote, nam
     assert dstack.dstack.calls == 1
 
 
-def test_an_answer_that_is_no_http_is_not_blamed_on_json(dstack: Remote) -> None:
-    """The port may speak TLS, or be another program's."""
+def test_response_that_is_not_http_fails_the_http_step(dstack: Remote) -> None:
+    """The port may speak TLS, or belong to another program."""
     dstack.dstack.behaviour = FAULTS["smtp"].behaviour
-    assert verdict(ticket(DSTACK_URL=dstack.url), "http") == ("failed", "invalid_response")
+    assert result(run_doctor(DSTACK_URL=dstack.url), "http") == ("failed", "invalid_response")

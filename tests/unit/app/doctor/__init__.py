@@ -1,1 +1,1 @@
-"""tests unit app doctor."""
+"""Tests of the doctor."""
