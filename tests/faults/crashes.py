@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
-from tests.contract.process.service import Service, free_port, wait_until
+from tests.contract.process.service import Service, free_port
 
 __all__ = [
     "CRASH_SEEN",
@@ -95,9 +95,9 @@ def crash_and_return(
 
 def _wait_for_regular_check(service: Service) -> None:
     # The last check may have been hinted: the next one is not, and starts an interval later.
-    age = _age(service)
-    wait_until(lambda: _age(service) < age)
-
-
-def _age(service: Service) -> float:
-    return float(service.status()["last_check"]["age_seconds"])
+    deadline = time.monotonic() + INTERVAL + 5
+    age = 0.0
+    while (latest := float(service.status()["last_check"]["age_seconds"])) >= age:
+        assert time.monotonic() < deadline, "no check started"
+        age = latest
+        time.sleep(0.005)
