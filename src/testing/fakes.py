@@ -207,8 +207,8 @@ class FakeHealth:
         self.status_report = report(state, ORIGIN + 1.0, CheckPolicy())
         self.ready = result is not None
 
-    def answer(self) -> HealthResponse:
-        """Give `health_answer`."""
+    def response(self) -> HealthResponse:
+        """Return `health_answer`."""
         return self.health_answer
 
     def report(self) -> StatusReport:
