@@ -1,6 +1,6 @@
 """`GET /health` without Litestar's routing: most requests are this one.
 
-It takes less than half of the CPU time (docs/benchmarks.md). The response is the same as that of the
+It takes less than half of the CPU time (docs/benchmarks.md). The response equals that of the
 route, which remains for OpenAPI and for applications that mount the handlers.
 """
 
