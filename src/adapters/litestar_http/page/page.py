@@ -20,11 +20,8 @@ from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 
 __all__ = ["Page"]
 
-PAGE_TTL = 1.0
-"""Seconds for which a rendered page is reused while there is no update."""
-
-TIMELINES_TTL = 10.0
-"""Seconds for which uptime and timelines are reused while the status does not change."""
+PAGE_TTL = 1.0  # seconds, while there is no update
+TIMELINES_TTL = 10.0  # seconds, while the status does not change
 
 
 class Page:

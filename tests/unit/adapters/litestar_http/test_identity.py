@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import jsonschema
 import pytest
 from litestar.testing import TestClient
 
@@ -69,6 +70,19 @@ def test_no_response_mentions_dstack(
         response = client.get(f"/{path}", headers=headers)
         assert "dstack" not in response.text.lower(), path
         assert "dstack" not in str(response.headers).lower(), path
+
+
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS.keys())
+def test_status_is_valid_for_openapi(
+    app: tuple[TestClient[HealthApp], FakeHealth], result: CheckResult | None
+) -> None:
+    """Whatever the inventory is."""
+    client, health = app
+    health.know(result, IDENTITY)
+    document = client.get("/schema/openapi.json").json()
+    content = document["paths"]["/status"]["get"]["responses"]["200"]["content"]
+    schema = {**content["application/json"]["schema"], "components": document["components"]}
+    jsonschema.validate(client.get("/status").json(), schema, jsonschema.Draft202012Validator)
 
 
 def test_no_asset_mentions_dstack() -> None:

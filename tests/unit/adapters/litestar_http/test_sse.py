@@ -103,7 +103,7 @@ def test_all_clients_share_one_report() -> None:
         streams = EventStreams(health, FakeNotifier())
         for _ in range(100):
             await _next(streams.stream())
-        health.health_answer = HealthResponse(is_available=True, body=b"the next")
+        health.health_response = HealthResponse(is_available=True, body=b"the next")
         for _ in range(100):
             await _next(streams.stream())
         return health.reports

@@ -30,7 +30,7 @@ def test_health_status_follows_availability(result: CheckResult | None, status: 
 def test_health_sends_the_encoded_bytes_unchanged() -> None:
     """They were encoded when the check finished and are not encoded again."""
     app = AppClient()
-    app.health.health_answer = HealthResponse(is_available=True, body=b"these very bytes")
+    app.health.health_response = HealthResponse(is_available=True, body=b"these very bytes")
     assert app.get("/health").content == b"these very bytes"
 
 
