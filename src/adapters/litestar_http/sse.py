@@ -1,7 +1,7 @@
 """The stream of `GET /events`: one server-sent event for each update.
 
 The first event is sent at once with the present status, so `Last-Event-ID` is not needed: nothing
-is sent again, and no status that holds is missed. Ids start anew with each start of the service.
+is sent again, and no status that holds is missed. Ids start at 0 with each start of the service.
 
 A slow reader costs little: events are small, none are queued, and a stream ends after some minutes;
 a browser reconnects by itself.

@@ -67,7 +67,7 @@ def test_an_outage_is_sent_as_it_happens(service: Service, dstack: Remote) -> No
 
 @pytest.mark.parametrize("last", ["1", "999999", "-1", "no-number", ""])
 def test_last_event_id_has_no_effect(service: Service, last: str) -> None:
-    """Ids start anew with the service, so the first event is sent whatever the id is."""
+    """Ids start at 0 with each start of the service, so the first event is always sent."""
     with listening(service, Last_Event_ID=last) as client:
         assert client.received("data: ")
 

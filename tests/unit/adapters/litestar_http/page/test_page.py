@@ -66,7 +66,7 @@ def test_a_share_is_never_rounded_to_all_or_nothing(
 def test_a_mostly_unknown_window_leads_with_the_unknown_share(
     day: tuple[float, float, float], expected: str
 ) -> None:
-    """An hour of running says nothing about a day."""
+    """A service that ran for an hour does not show 100 % for a day."""
     app = AppClient(AVAILABLE, history=history_of_day(*day))
     assert f"<strong>{expected}</strong>" in app.page()
 

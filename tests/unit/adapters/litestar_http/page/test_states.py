@@ -45,10 +45,13 @@ def test_every_reason_has_name_meaning_and_remedies(reason: Reason, language: st
 def test_languages_have_the_same_texts() -> None:
     """The same names, the same placeholders, as many remedies, and the same code in them."""
     english, chinese = (translation(language) for language in LANGUAGES)
-    for ours, theirs in ((english.strings, chinese.strings), (english.units, chinese.units)):
-        assert ours.keys() == theirs.keys()
-        for name, text in ours.items():
-            assert text.count("{}") == theirs[name].count("{}"), name
+    for texts, translated_texts in (
+        (english.strings, chinese.strings),
+        (english.units, chinese.units),
+    ):
+        assert texts.keys() == translated_texts.keys()
+        for name, text in texts.items():
+            assert text.count("{}") == translated_texts[name].count("{}"), name
     assert english.reasons.keys() == chinese.reasons.keys() == set(Reason)
     assert english.gaps.keys() == chinese.gaps.keys() == set(GapCause)
     pairs = [(english.reasons[reason], chinese.reasons[reason]) for reason in Reason]
@@ -58,7 +61,7 @@ def test_languages_have_the_same_texts() -> None:
 
 
 def test_an_empty_list_of_gpus_is_available_with_advice() -> None:
-    """DStack is online; the page says why it may list none."""
+    """DStack is online; the page explains why it may list none."""
     page = ParsedPage(page_of(GpuInventory()))
     assert "Available" in page.text
     assert "DStack is online and lists no GPUs." in page.text
