@@ -1,4 +1,4 @@
-"""The IP address of this machine: as set by the operator, or as the kernel chooses it by a route."""
+"""The IP address of this machine: set by the operator, or that of a route."""
 
 import socket
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Nostr keys, with nostr-sdk of the extra `nostr`. A secret key never leaves this module.
 
 A public key is the 32 bytes of BIP340 in hexadecimal (NIP-01). `npub` and `nsec` are the forms for
-people (NIP-19). A key file holds the secret key as the Rust service writes it: 64 hexadecimal digits
-without a line break. `nsec` and surrounding white space are accepted as well.
+people (NIP-19). A key file holds the secret key as the Rust service writes it: 64 hexadecimal
+digits without a line break. `nsec` and surrounding white space are accepted as well.
 """
 
 import os

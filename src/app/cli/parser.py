@@ -7,7 +7,7 @@ repeats a value: errors are made from the names of options, never from argparse'
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -19,6 +19,8 @@ from dstack_backend.app.config.table import SETTINGS, Setting
 from dstack_backend.app.errors import UserError
 
 __all__ = ["parse_args"]
+
+AddArgument = Callable[..., argparse.Action]
 
 PROGRAM = "dstack-backend"
 DESCRIPTION = """Health backend of a DePHY GPU node: asks DStack for its GPUs and answers
@@ -59,7 +61,7 @@ def parse_args(arguments: Sequence[str]) -> tuple[Command, dict[str, str]]:
 
         write_line(shtab.complete(_parser(show_settings=True), shell))
         sys.exit(0)
-    command = COMMANDS[given.pop("command", "serve")]
+    command = COMMANDS[given.pop("command") or "serve"]
     used = {each.variable for each in command.settings}
     unused = [each.option for each in SETTINGS if each.variable in given.keys() - used]
     if names := [*unused, *_names(rest)]:
@@ -103,7 +105,7 @@ def _parser(*, show_settings: bool = False) -> _Parser:
         help=f"print the completion script for a shell: {', '.join(SHELLS)}",
     )
     for setting in SETTINGS:
-        action = _add_setting(parser, setting, setting.default)
+        action = _add_setting(parser.add_argument, setting, setting.default)
         action.help = action.help if show_settings else argparse.SUPPRESS
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", prog=PROGRAM
@@ -123,27 +125,25 @@ def _parser(*, show_settings: bool = False) -> _Parser:
 
 def _add_options(parser: _Parser, command: Command) -> None:
     for option in command.options:
-        _add(parser, f"--{option.name}", option.name, option.metavar, option.help)
+        name = f"--{option.name}"
+        if option.metavar:
+            _add(parser.add_argument, name, option.name, option.metavar, option.help)
+        else:
+            parser.add_argument(name, dest=option.name, action="store_true", help=option.help)
     if command.settings:
         group = parser.add_argument_group(SETTINGS_TITLE)
         for setting in command.settings:
             default = command.defaults.get(setting.variable, setting.default)
-            _add_setting(group, setting, default)
+            _add_setting(group.add_argument, setting, default)
 
 
-def _add_setting(
-    group: argparse._ActionsContainer, setting: Setting[Any], default: str
-) -> argparse.Action:
+def _add_setting(add: AddArgument, setting: Setting[Any], default: str) -> argparse.Action:
     text = f"{setting.help} (default: {default})" if default else setting.help
-    return _add(group, setting.option, setting.variable, setting.metavar, text)
+    return _add(add, setting.option, setting.variable, setting.metavar, text)
 
 
-def _add(
-    group: argparse._ActionsContainer, option: str, dest: str, metavar: str, text: str
-) -> argparse.Action:
-    if not metavar:
-        return group.add_argument(option, dest=dest, action="store_true", help=text)
-    action = group.add_argument(option, dest=dest, metavar=metavar, help=text)
+def _add(add: AddArgument, option: str, dest: str, metavar: str, text: str) -> argparse.Action:
+    action = add(option, dest=dest, metavar=metavar, help=text)
     if metavar in _COMPLETION:
         action.complete = _COMPLETION[metavar]  # type: ignore[attr-defined]  # shtab reads it
     return action

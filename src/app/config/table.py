@@ -134,7 +134,7 @@ ADVERTISED_IP = Setting(
 )
 
 SETTINGS: tuple[Setting[Any], ...] = tuple(
-    each for each in list(globals().values()) if isinstance(each, Setting)
+    each for each in list(globals().values()) if each.__class__ is Setting
 )
 """All of the above, in their order."""
 
