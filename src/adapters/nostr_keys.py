@@ -143,7 +143,7 @@ def create_key(file: Path, *, dry_run: bool = False) -> bool:
     but for the last step, without a key.
 
     Raises:
-        ValueError: It cannot be created.
+        ValueError: It cannot be made.
     """
     library = _library()
     try:
@@ -161,7 +161,7 @@ def create_key(file: Path, *, dry_run: bool = False) -> bool:
     except FileExistsError:
         return False
     except OSError as exc:
-        raise ValueError(f"cannot be created ({_error_text(exc)})") from None
+        raise ValueError(f"cannot be made ({_error_text(exc)})") from None
     return True
 
 
@@ -169,7 +169,7 @@ def would_create(file: Path) -> bool:
     """Return whether `create_key` would create the file.
 
     Raises:
-        ValueError: It cannot be created, for the same reason.
+        ValueError: It cannot be made, for the same reason.
     """
     return create_key(file, dry_run=True)
 

@@ -138,7 +138,7 @@ def _add_options(parser: _Parser, command: Command) -> None:
 
 
 def _add_setting(add: AddArgument, setting: Setting[Any], default: str) -> argparse.Action:
-    text = f"{setting.help} (default: {default})" if default else setting.help
+    text = setting.help.replace("`", "") + (f" (default: {default})" if default else "")
     return _add(add, setting.option, setting.variable, setting.metavar, text)
 
 

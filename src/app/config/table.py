@@ -22,7 +22,7 @@ class Setting(NamedTuple, Generic[T]):
         variable: The environment variable.
         metavar: What stands for the value in `--help`.
         default: What holds where it is not set; empty where nothing does.
-        help: What it means.
+        help: What it means, in Markdown.
         parse: Returns the value of a text, or raises `ValueError`.
         example: A valid value, where there is no default to show.
     """
@@ -44,21 +44,21 @@ LISTEN_ADDR = Setting(
     "LISTEN_ADDR",
     "ADDR",
     "0.0.0.0:8080",
-    "address to listen on: host:port or [IPv6]:port",
+    "address to listen on: `host:port` or `[IPv6]:port`",
     p.parse_host_port,
 )
 DSTACK_URL = Setting(
     "DSTACK_URL",
     "URL",
     "http://localhost:19060",
-    "address of DStack: http://, https:// or unix:/path; user:password@ is sent as Basic",
+    "address of DStack: `http://`, `https://` or `unix:/path`; `user:password@` is sent as Basic",
     p.parse_dstack_url,
 )
 DSTACK_TOKEN = Setting(
     "DSTACK_TOKEN",
     "TEXT",
     "",
-    "bearer token for DStack; the process list shows an option, so prefer the file",
+    "bearer token for DStack; visible in the process list as an option, prefer the file",
     p.parse_optional(p.parse_token),
     "the-token",
 )
@@ -74,7 +74,7 @@ DSTACK_CA_FILE = Setting(
     "DSTACK_CA_FILE",
     "FILE",
     "",
-    "certificates (PEM) to trust for https:// instead of the public ones",
+    "certificates (PEM) to trust for `https://`, instead of the public ones",
     p.parse_optional(p.parse_ca_file),
     "/etc/ssl/certs/dstack-ca.pem",
 )
@@ -90,9 +90,11 @@ FAILURE_THRESHOLD = Setting(
 RECOVERY_THRESHOLD = Setting(
     "RECOVERY_THRESHOLD", "N", "1", "successes in a row until available", p.parse_threshold
 )
-DATA_DIR = Setting("DATA_DIR", "DIR", "./data", "folder of the history", p.parse_path)
+DATA_DIR = Setting(
+    "DATA_DIR", "DIR", "./data", "folder of the history; `/data` in the image", p.parse_path
+)
 HISTORY = Setting(
-    "HISTORY", "on|off", "on", "off keeps the history in memory only", p.parse_switch("on", "off")
+    "HISTORY", "on|off", "on", "`off` keeps the history in memory only", p.parse_switch("on", "off")
 )
 HISTORY_RETENTION = Setting(
     "HISTORY_RETENTION", "DAYS", "400", "days for which the history is kept", p.parse_days
@@ -101,15 +103,21 @@ LOG_LEVEL = Setting(
     "LOG_LEVEL",
     "LEVEL",
     "info",
-    "debug, info, warning or error",
+    "`debug`, `info`, `warning` or `error`",
     p.parse_one_of("debug", "info", "warning", "error"),
 )
-LOG_FORMAT = Setting("LOG_FORMAT", "FORMAT", "text", "text or json", p.parse_one_of("text", "json"))
+LOG_FORMAT = Setting(
+    "LOG_FORMAT",
+    "FORMAT",
+    "text",
+    "`text` or `json`; `json` in the image",
+    p.parse_one_of("text", "json"),
+)
 PUBKEYS = Setting(
     "PUBKEYS",
     "KEYS",
     "",
-    "public keys of the node, hexadecimal or npub, with commas between them",
+    "public keys of the node, hexadecimal or `npub`, separated by commas",
     p.parse_pubkeys,
     "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
 )
@@ -117,18 +125,22 @@ NOSTR_KEY_FILE = Setting(
     "NOSTR_KEY_FILE",
     "FILE",
     "",
-    "file with the worker's secret key; its public key is served as well",
+    "file with the worker's Nostr secret key; its public key is published",
     p.parse_optional(p.parse_path),
     "/var/lib/dstack-backend/key",
 )
 NOSTR_KEY_CREATE = Setting(
-    "NOSTR_KEY_CREATE", "0|1", "0", "1: create that file if it is absent", p.parse_switch("1", "0")
+    "NOSTR_KEY_CREATE",
+    "0|1",
+    "0",
+    "`1` creates that file if missing",
+    p.parse_switch("1", "0"),
 )
 ADVERTISED_IP = Setting(
     "ADVERTISED_IP",
     "IP",
     "",
-    "address of the node for /health; auto: that of the default route",
+    "published address of the node; `auto` uses that of the default route",
     p.parse_optional(p.parse_advertised_ip),
     "203.0.113.7",
 )

@@ -5,7 +5,7 @@ import http.client
 import msgspec
 from msgspec import Struct
 
-from dstack_backend.app.cli.commands.healthcheck import is_alive
+from dstack_backend.app.cli.healthcheck import is_alive
 from dstack_backend.app.config.settings import ListenAddress
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.status import Status

@@ -77,7 +77,7 @@ def test_one_of_many_concurrent_calls_creates_the_key(tmp_path: Path) -> None:
 
 def test_key_is_not_created_in_a_missing_folder(tmp_path: Path) -> None:
     """The folder is not created: the path may be wrong."""
-    with pytest.raises(ValueError, match=r"^cannot be created \(no such file or directory\)$"):
+    with pytest.raises(ValueError, match=r"^cannot be made \(no such file or directory\)$"):
         create_key(tmp_path / "no" / "key")
     assert in_folder(tmp_path) == []
 

@@ -17,8 +17,7 @@ def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
 COMMAND = Command(
     name="doctor",
     summary="find out what is wrong, and say what to do",
-    details="It takes the settings of the service.\n"
-    "Exit code 0 if no step failed, 1 if one failed, 2 for a bad setting.",
+    details="Exit code 0 if no step failed, 1 if one failed, 2 for a bad setting.",
     run=_run,
     settings=SETTINGS,
     options=(JSON._replace(help="print one JSON object without secrets, for tickets"),),

@@ -8,7 +8,7 @@ __all__ = ["COMMAND"]
 
 
 def _run(_environ: Mapping[str, str], options: Mapping[str, str]) -> int:
-    from dstack_backend.app.simulate import run  # noqa: PLC0415 - slow
+    from dstack_backend.app.simulate.command import run  # noqa: PLC0415 - slow
 
     run(options)
 
@@ -16,7 +16,7 @@ def _run(_environ: Mapping[str, str], options: Mapping[str, str]) -> int:
 COMMAND = Command(
     name="simulate",
     summary="run a DStack for tests, with any GPUs and any fault",
-    details="The first line of the output is the DSTACK_URL.\n"
+    details="The first line of the output is its address, for the service.\n"
     "Exit code 0 after SIGTERM, Ctrl-C or the script's end, 2 for a bad option.",
     run=_run,
     options=(
