@@ -3,8 +3,8 @@
 __all__ = ["UserError", "missing_extra"]
 
 _SERVER = (
-    *("anyio", "certifi", "dependency_injector", "granian", "h11", "httpcore", "httpx", "jinja2"),
-    *("litestar", "markupsafe", "prometheus_client", "shtab", "uvloop"),
+    *("anyio", "dependency_injector", "granian", "httpcore", "httpx", "jinja2", "litestar"),
+    *("markupsafe", "prometheus_client", "shtab", "uvloop"),
 )
 _EXTRAS = {**dict.fromkeys(_SERVER, "server"), "apprise": "notify", "nostr_sdk": "nostr"}
 """The extra that installs each module which the code imports."""

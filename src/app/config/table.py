@@ -22,16 +22,16 @@ class Setting(NamedTuple, Generic[T]):
         variable: The environment variable.
         metavar: What stands for the value in `--help`.
         default: What holds where it is not set; empty where nothing does.
-        help: What it means, in Markdown.
         parse: Returns the value of a text, or raises `ValueError`.
+        help: What it means, in Markdown.
         example: A valid value, where there is no default to show.
     """
 
     variable: str
     metavar: str
     default: str
-    help: str
     parse: Callable[[str], T]
+    help: str
     example: str = ""
 
     @property
@@ -40,110 +40,50 @@ class Setting(NamedTuple, Generic[T]):
         return "--" + self.variable.lower().replace("_", "-")
 
 
-LISTEN_ADDR = Setting(
-    "LISTEN_ADDR",
-    "ADDR",
-    "0.0.0.0:8080",
-    "address to listen on: `host:port` or `[IPv6]:port`",
-    p.parse_host_port,
-)
-DSTACK_URL = Setting(
-    "DSTACK_URL",
-    "URL",
-    "http://localhost:19060",
-    "address of DStack: `http://`, `https://` or `unix:/path`; `user:password@` is sent as Basic",
-    p.parse_dstack_url,
-)
-DSTACK_TOKEN = Setting(
-    "DSTACK_TOKEN",
-    "TEXT",
-    "",
+# A table, two or three lines for each setting.
+# fmt: off
+LISTEN_ADDR = Setting("LISTEN_ADDR", "ADDR", "0.0.0.0:8080", p.parse_host_port,
+    "address to listen on: `host:port` or `[IPv6]:port`")
+DSTACK_URL = Setting("DSTACK_URL", "URL", "http://localhost:19060", p.parse_dstack_url,
+    "address of DStack: `http://`, `https://` or `unix:/path`; `user:password@` is sent as Basic")
+DSTACK_TOKEN = Setting("DSTACK_TOKEN", "TEXT", "", p.parse_optional(p.parse_token),
     "bearer token for DStack; visible in the process list as an option, prefer the file",
-    p.parse_optional(p.parse_token),
-    "the-token",
-)
-DSTACK_TOKEN_FILE = Setting(
-    "DSTACK_TOKEN_FILE",
-    "FILE",
-    "",
-    "file with the token; read again when it changes",
-    p.parse_optional(p.parse_token_file),
-    "/run/secrets/dstack-token",
-)
-DSTACK_CA_FILE = Setting(
-    "DSTACK_CA_FILE",
-    "FILE",
-    "",
+    "the-token")
+DSTACK_TOKEN_FILE = Setting("DSTACK_TOKEN_FILE", "FILE", "", p.parse_optional(p.parse_token_file),
+    "file with the token; read again when it changes", "/run/secrets/dstack-token")
+DSTACK_CA_FILE = Setting("DSTACK_CA_FILE", "FILE", "", p.parse_optional(p.parse_ca_file),
     "certificates (PEM) to trust for `https://`, instead of the public ones",
-    p.parse_optional(p.parse_ca_file),
-    "/etc/ssl/certs/dstack-ca.pem",
-)
-CHECK_INTERVAL = Setting(
-    "CHECK_INTERVAL", "SECONDS", "10", "seconds between starts of checks", p.parse_seconds
-)
-CHECK_TIMEOUT = Setting(
-    "CHECK_TIMEOUT", "SECONDS", "5", "seconds that a check may take", p.parse_seconds
-)
-FAILURE_THRESHOLD = Setting(
-    "FAILURE_THRESHOLD", "N", "1", "failures in a row until unavailable", p.parse_threshold
-)
-RECOVERY_THRESHOLD = Setting(
-    "RECOVERY_THRESHOLD", "N", "1", "successes in a row until available", p.parse_threshold
-)
-DATA_DIR = Setting(
-    "DATA_DIR", "DIR", "./data", "folder of the history; `/data` in the image", p.parse_path
-)
-HISTORY = Setting(
-    "HISTORY", "on|off", "on", "`off` keeps the history in memory only", p.parse_switch("on", "off")
-)
-HISTORY_RETENTION = Setting(
-    "HISTORY_RETENTION", "DAYS", "400", "days for which the history is kept", p.parse_days
-)
-LOG_LEVEL = Setting(
-    "LOG_LEVEL",
-    "LEVEL",
-    "info",
-    "`debug`, `info`, `warning` or `error`",
+    "/etc/ssl/certs/dstack-ca.pem")
+CHECK_INTERVAL = Setting("CHECK_INTERVAL", "SECONDS", "10", p.parse_seconds,
+    "seconds between starts of checks")
+CHECK_TIMEOUT = Setting("CHECK_TIMEOUT", "SECONDS", "5", p.parse_seconds,
+    "seconds that a check may take")
+FAILURE_THRESHOLD = Setting("FAILURE_THRESHOLD", "N", "1", p.parse_threshold,
+    "failures in a row until unavailable")
+RECOVERY_THRESHOLD = Setting("RECOVERY_THRESHOLD", "N", "1", p.parse_threshold,
+    "successes in a row until available")
+DATA_DIR = Setting("DATA_DIR", "DIR", "./data", p.parse_path,
+    "folder of the history; `/data` in the image")
+HISTORY = Setting("HISTORY", "on|off", "on", p.parse_switch("on", "off"),
+    "`off` keeps the history in memory only")
+HISTORY_RETENTION = Setting("HISTORY_RETENTION", "DAYS", "400", p.parse_days,
+    "days for which the history is kept")
+LOG_LEVEL = Setting("LOG_LEVEL", "LEVEL", "info",
     p.parse_one_of("debug", "info", "warning", "error"),
-)
-LOG_FORMAT = Setting(
-    "LOG_FORMAT",
-    "FORMAT",
-    "text",
-    "`text` or `json`; `json` in the image",
-    p.parse_one_of("text", "json"),
-)
-PUBKEYS = Setting(
-    "PUBKEYS",
-    "KEYS",
-    "",
+    "`debug`, `info`, `warning` or `error`")
+LOG_FORMAT = Setting("LOG_FORMAT", "FORMAT", "text", p.parse_one_of("text", "json"),
+    "`text` or `json`; `json` in the image")
+PUBKEYS = Setting("PUBKEYS", "KEYS", "", p.parse_pubkeys,
     "public keys of the node, hexadecimal or `npub`, separated by commas",
-    p.parse_pubkeys,
-    "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
-)
-NOSTR_KEY_FILE = Setting(
-    "NOSTR_KEY_FILE",
-    "FILE",
-    "",
+    "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+NOSTR_KEY_FILE = Setting("NOSTR_KEY_FILE", "FILE", "", p.parse_optional(p.parse_path),
     "file with the worker's Nostr secret key; its public key is published",
-    p.parse_optional(p.parse_path),
-    "/var/lib/dstack-backend/key",
-)
-NOSTR_KEY_CREATE = Setting(
-    "NOSTR_KEY_CREATE",
-    "0|1",
-    "0",
-    "`1` creates that file if missing",
-    p.parse_switch("1", "0"),
-)
-ADVERTISED_IP = Setting(
-    "ADVERTISED_IP",
-    "IP",
-    "",
-    "published address of the node; `auto` uses that of the default route",
-    p.parse_optional(p.parse_advertised_ip),
-    "203.0.113.7",
-)
+    "/var/lib/dstack-backend/key")
+NOSTR_KEY_CREATE = Setting("NOSTR_KEY_CREATE", "0|1", "0", p.parse_switch("1", "0"),
+    "`1` creates that file if missing")
+ADVERTISED_IP = Setting("ADVERTISED_IP", "IP", "", p.parse_optional(p.parse_advertised_ip),
+    "published address of the node; `auto` uses that of the default route", "203.0.113.7")
+# fmt: on
 
 SETTINGS: tuple[Setting[Any], ...] = tuple(
     each for each in list(globals().values()) if each.__class__ is Setting
