@@ -61,7 +61,7 @@ def parse_args(arguments: Sequence[str]) -> tuple[Command, dict[str, str]]:
 
         write_line(shtab.complete(_parser(show_settings=True), shell))
         sys.exit(0)
-    command = COMMANDS[given.pop("command", None) or "serve"]
+    command = COMMANDS[given.pop("command", "") or "serve"]
     used = {each.variable for each in command.settings}
     unused = [each.option for each in SETTINGS if each.variable in given.keys() - used]
     if names := [*unused, *_names(rest)]:
