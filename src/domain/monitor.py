@@ -180,7 +180,6 @@ def next_check_at(state: MonitorState, policy: CheckPolicy) -> float:
 
 
 def earliest_hinted_check(state: MonitorState) -> float:
-    """Return the second (monotonic) from which on a hint causes a check."""
-    if state.last_hinted is None:
-        return state.since.monotonic
-    return state.last_hinted + MIN_HINT_INTERVAL
+    """Return the second (monotonic) from which on a hint causes a check; rule 5."""
+    last = float("-inf") if state.last_hinted is None else state.last_hinted
+    return last + MIN_HINT_INTERVAL

@@ -87,8 +87,8 @@ class Arena:
     def _assert_told(self, reason: Reason, message: str) -> None:
         wait_until(lambda: self.service.status()["reason"])
         status = self.service.status()
-        assert status["reason"] == reason, status["detail"]
+        assert status["reason"] == reason, status["message"]
         answer = self.service.ask("/health")
         told = check_answer(answer.code, answer.body).metadata
         assert told.partition(" (byte ")[0] == message
-        assert status["detail"] == told
+        assert status["message"] == told

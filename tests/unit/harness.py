@@ -1,4 +1,4 @@
-"""A monitor among fakes, and a scene that is played while it runs."""
+"""A monitor among fakes, driven in virtual time."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from dstack_backend.app.monitoring.monitor import Monitor
-from dstack_backend.domain import BackendInfo, CheckPolicy, CheckResult, NodeIdentity, Status
+from dstack_backend.domain import (
+    BackendInfo,
+    CheckPolicy,
+    CheckResult,
+    GpuSource,
+    NodeIdentity,
+    Status,
+)
 from dstack_backend.testing.fakes import (
     ORIGIN,
     FakeClock,
@@ -17,44 +24,53 @@ from dstack_backend.testing.fakes import (
     RecordingObserver,
 )
 
-__all__ = ["SimulatedNode", "play"]
+__all__ = ["MonitorHarness", "SuspendableClock", "announcements", "health_text"]
 
 
-class StallingClock(FakeClock):
-    """The clock of a process that can stand still: time goes on, and nobody wakes meanwhile."""
+class SuspendableClock(FakeClock):
+    """The clock of a process that can be suspended: time passes, and no task runs."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._stalled = 0.0
+        self._suspended = 0.0
 
-    def stall(self, seconds: float) -> None:
-        """Stand still."""
-        self._stalled += seconds
+    def suspend(self, seconds: float) -> None:
+        """Let time pass without waking a sleeper."""
+        self._suspended += seconds
 
     def monotonic(self) -> float:
-        """Virtual time, with that in which we stood still."""
-        return super().monotonic() + self._stalled
+        """Virtual time, with the suspended time."""
+        return super().monotonic() + self._suspended
 
     def utc(self) -> datetime:
         """The same on the wall clock."""
-        return super().utc() + timedelta(seconds=self._stalled)
+        return super().utc() + timedelta(seconds=self._suspended)
 
 
-class SimulatedNode:
-    """A monitor among fakes."""
+class MonitorHarness:
+    """A monitor among fakes.
+
+    Attributes:
+        clock: Virtual time.
+        source: The scripted source; unused where another one is given.
+        observer: Records checks and changes.
+        watcher: Gives hints.
+        monitor: The monitor.
+    """
 
     def __init__(
         self,
-        results: Sequence[CheckResult] | Callable[[], CheckResult],
+        results: Sequence[CheckResult] | Callable[[], CheckResult] = (),
         latency: float = 0.0,
         policy: CheckPolicy | None = None,
+        source: GpuSource | None = None,
     ) -> None:
-        self.clock = StallingClock()
-        self.dstack = FakeGpuSource(results, clock=self.clock, latency=latency)
+        self.clock = SuspendableClock()
+        self.source = FakeGpuSource(results, clock=self.clock, latency=latency)
         self.observer = RecordingObserver()
         self.watcher = FakeWatcher()
         self.monitor = Monitor(
-            self.dstack,
+            source or self.source,
             self.clock,
             policy=policy or CheckPolicy(),
             identity=NodeIdentity(),
@@ -64,7 +80,7 @@ class SimulatedNode:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
-        """Let the loop run, and see that it leaves nothing behind."""
+        """Run the monitor's loop, and assert that it leaves no task behind."""
         loop = asyncio.create_task(self.monitor.run())
         await self.clock.advance(0)
         yield
@@ -73,29 +89,42 @@ class SimulatedNode:
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
+    def play(self, scenario: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Run a scenario while the monitor runs."""
+
+        async def run() -> None:
+            async with self.running():
+                await scenario()
+
+        asyncio.run(run())
+
+    def run_for(self, seconds: float) -> None:
+        """Let the monitor run for so many seconds."""
+        self.play(lambda: self.clock.advance(seconds))
+
     @property
-    def told(self) -> str:
-        """What `/health` says: the status, or the sentence."""
-        answer = self.monitor.response()
-        info = msgspec.json.decode(answer.body, type=BackendInfo)
-        assert answer.is_available == (info.status is Status.AVAILABLE)
-        assert self.monitor.report().status is info.status
-        return info.status if answer.is_available else info.metadata
+    def health(self) -> str:
+        """What `/health` contains: `available`, or the message."""
+        return health_text(self.monitor)
 
     @property
     def announced(self) -> list[tuple[float, str]]:
         """The changes: second, and the status or the reason from then on."""
-        return [
-            (change.at.monotonic - ORIGIN, change.after.reason or change.after.status)
-            for change in self.observer.changes
-        ]
+        return announcements(self.observer)
 
 
-def play(stage: SimulatedNode, scene: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run a scene while the monitor runs."""
+def health_text(monitor: Monitor) -> str:
+    """Return what `/health` contains: `available`, or the message."""
+    response = monitor.response()
+    info = msgspec.json.decode(response.body, type=BackendInfo)
+    assert response.is_available == (info.status is Status.AVAILABLE)
+    assert monitor.report().status is info.status
+    return info.status if response.is_available else info.metadata
 
-    async def act() -> None:
-        async with stage.running():
-            await scene()
 
-    asyncio.run(act())
+def announcements(observer: RecordingObserver) -> list[tuple[float, str]]:
+    """Return the changes: second, and the status or the reason from then on."""
+    return [
+        (change.at.monotonic - ORIGIN, change.after.reason or change.after.status)
+        for change in observer.changes
+    ]

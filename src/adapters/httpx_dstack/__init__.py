@@ -1,4 +1,4 @@
-"""DStack over HTTP, with httpx: TCP, TLS and unix sockets."""
+"""DStack over HTTP, with httpx and its transport httpcore: TCP, TLS and unix sockets."""
 
 from dstack_backend.adapters.httpx_dstack.address import DStackAddress, parse_address
 from dstack_backend.adapters.httpx_dstack.credentials import (

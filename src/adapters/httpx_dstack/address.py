@@ -1,4 +1,4 @@
-"""Where DStack listens: `http://`, `https://`, `unix:/path` or `unix:///path`."""
+"""The address of DStack: `http://`, `https://`, `unix:/path` or `unix:///path`."""
 
 import re
 
@@ -12,25 +12,25 @@ __all__ = ["DStackAddress", "parse_address"]
 METHOD_PATH = b"/prpc/ListGpus?json"
 
 LONGEST_SOCKET_PATH = 107
-"""Bytes: Linux keeps 108 for a socket's path, the closing NUL included (unix(7))."""
+"""Bytes: 108 with the closing NUL (unix(7))."""
 
 HIGHEST_PORT = 65535
 
-# httpx reads a port as Python does a number: with a sign, and in the digits of every script.
+# httpx accepts a port with a sign and in the digits of every script.
 _AUTHORITY = re.compile(r"[^/]*//(?:[^/]*@)?(?:\[[^/]*\]|[^/:]*)(?::[0-9]*)?(?:/|$)")
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 
 
 class DStackAddress(Struct, frozen=True, kw_only=True):
-    """An address, taken apart.
+    """A parsed address.
 
     Attributes:
-        url: Where ListGpus is, without user and password.
-        host: The host to connect to.
+        url: The URL of ListGpus, without user and password.
+        host: The host to connect to, in ASCII.
         port: Its TCP port.
-        socket: The unix socket's path; `None` for TCP.
-        login: User and password that stood in the address; `None` where none did.
+        socket: The path of the unix socket; `None` for TCP.
+        login: User and password in the address; `None` where it holds none.
         shown: The address for people, without user and password.
     """
 
@@ -48,11 +48,10 @@ class DStackAddress(Struct, frozen=True, kw_only=True):
 
 
 def parse_address(text: str) -> DStackAddress:
-    """Read an address.
+    """Parse an address.
 
     Raises:
-        ValueError: It is none. The message says what is wrong and repeats nothing of the address,
-            which may hold a password.
+        ValueError: It is not one. The message repeats nothing of it, as it may hold a password.
     """
     if text.startswith("unix:"):
         return _parse_unix(text.removeprefix("unix:"))
@@ -78,15 +77,16 @@ def _parse_http(text: str) -> DStackAddress:
         raise ValueError("it holds a space or a character that cannot be printed")
     try:
         url = httpx.URL(text)
-        host = url.host  # decodes punycode, which may be none
+        has_host = bool(url.host)  # decodes punycode, which may be invalid
     except (httpx.InvalidURL, ValueError):
         # Not chained: the library's text repeats parts of the address.
         raise ValueError("it is not a URL") from None
     if url.scheme not in ("http", "https"):
         raise ValueError("it starts with none of http://, https:// and unix:")
-    if not host:
+    if not has_host:
         raise ValueError("it names no host")
-    if ":" not in host and not _HOST_NAME.fullmatch(url.raw_host.decode("ascii")):
+    host = url.raw_host.decode("ascii")
+    if ":" not in host and not _HOST_NAME.fullmatch(host):
         raise ValueError("its host is neither a name nor an address")
     if url.port is not None and not 0 < url.port <= HIGHEST_PORT:
         raise ValueError(f"its port is not between 1 and {HIGHEST_PORT}")

@@ -1,4 +1,4 @@
-"""How we prove to DStack who we are. A DStack token gives full control of the VMM: guard it."""
+"""Credentials for DStack. Its token gives full control of the VMM: none is shown anywhere."""
 
 import base64
 import logging
@@ -14,27 +14,27 @@ __all__ = ["Basic", "Bearer", "Credentials", "TokenFile", "usable_token"]
 _log = logging.getLogger(__name__)
 
 LARGEST_TOKEN_FILE = 16 * 1024
-"""Bytes: far beyond any token, far below what hurts."""
+"""Bytes."""
 
-# RFC 6750 allows fewer characters; whatever is printable and without spaces fits a header.
+# RFC 6750 allows fewer characters; each of these fits a header.
 _TOKEN = re.compile(r"[!-~]+")
 
 
 class Credentials(Protocol):
-    """What the Authorization header says."""
+    """Makes the Authorization header."""
 
     def header(self) -> str:
-        """Give the value of the header for the next request."""
+        """Return the value of the header for the next request."""
         ...
 
 
 class Bearer(Struct, frozen=True):
-    """A token that stays the same."""
+    """A fixed token."""
 
     token: str
 
     def header(self) -> str:
-        """Give the header's value."""
+        """Return the value of the header (RFC 6750)."""
         return f"Bearer {self.token}"
 
     def __repr__(self) -> str:
@@ -48,7 +48,7 @@ class Basic(Struct, frozen=True):
     password: str
 
     def header(self) -> str:
-        """Give the header's value (RFC 7617, UTF-8)."""
+        """Return the value of the header (RFC 7617, UTF-8)."""
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
     def __repr__(self) -> str:
@@ -56,29 +56,28 @@ class Basic(Struct, frozen=True):
 
 
 class TokenFile:
-    """A token in a file, which may be replaced while we run.
+    """A token in a file that is read for each request, so that it can be replaced at any time.
 
-    The file is read for each request: it is small, and a change can then not be missed. While it
-    cannot be read, the token read last is used on: whoever replaces a file may need two steps.
+    While the file cannot be read, the last token is used: replacing a file may take two steps.
     """
 
     def __init__(self, path: Path) -> None:
         """Read the token for the first time.
 
         Raises:
-            ValueError: There is no usable token in the file. The message repeats nothing of it.
+            ValueError: The file holds no usable token. The message repeats nothing of it.
         """
         self._path = path
         self._token = self._read()
         self._readable = True
 
     def header(self) -> str:
-        """Give the header's value, with the token that is in the file now."""
+        """Return the value of the header with the token in the file."""
         try:
             self._token = self._read()
         except ValueError as exc:
             if self._readable:
-                _log.warning("the token file %s; going on with the token read last", exc)
+                _log.warning("the token file %s; the last token is used", exc)
             self._readable = False
         else:
             if not self._readable:
@@ -101,10 +100,10 @@ class TokenFile:
 
 
 def usable_token(token: str) -> str:
-    """Give the token back.
+    """Return the token if it can be used.
 
     Raises:
-        ValueError: It is empty or does not fit into a header.
+        ValueError: It is empty or does not fit into a header. The message repeats nothing of it.
     """
     if not token:
         raise ValueError("holds no token")

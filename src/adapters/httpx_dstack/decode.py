@@ -1,7 +1,7 @@
-"""The body of DStack's answer to ListGpus: JSON of an outside program, trusted for nothing.
+"""Decodes DStack's answer to ListGpus, which is not trusted.
 
-Source of the format: `ListGpusResponse` and `GpuInfo` in DStack's vmm_rpc.proto. Fields that are
-not known here are ignored. `allow_attach_all` exists since June 2025.
+Source of the format: `ListGpusResponse` and `GpuInfo` in DStack's vmm_rpc.proto. Unknown fields
+are ignored. `allow_attach_all` exists since June 2025.
 """
 
 import re
@@ -22,14 +22,14 @@ class _ListGpusResponse(Struct, frozen=True):
 
 _decoder = msgspec.json.Decoder(_ListGpusResponse)
 
-# `v0.5.11 (git:0123abc)`. What looks otherwise is not passed on.
+# `v0.5.11 (git:0123abc)`
 _VERSION = re.compile(r"v?\d[\w.+-]{0,40}(?: \(git:[\w.+-]{1,50}\))?", re.ASCII)
 
 
 def decode_listing(body: bytes, source_version: str | None = None) -> CheckResult:
-    """Read the body of a 200 answer. It never raises.
+    """Return the inventory in the body of a 200 answer, or a failure. It never raises.
 
-    msgspec's own messages name positions and our own fields, never a value of the body.
+    The messages of msgspec, which are published, name positions and known fields, no value.
     """
     try:
         listing = _decoder.decode(body)
@@ -47,5 +47,5 @@ def decode_listing(body: bytes, source_version: str | None = None) -> CheckResul
 
 
 def decode_version(header: str | None) -> str | None:
-    """Give the version out of `X-App-Version`; `None` where it does not look like one."""
+    """Return the version of `X-App-Version`; `None` where it has not the form of a version."""
     return header if header and _VERSION.fullmatch(header) else None

@@ -1,8 +1,8 @@
-"""What httpx raises, as reasons.
+"""Exceptions and HTTP statuses as failures.
 
-An exception of httpx says at which step it failed; its causes say why. So the causes are looked at
-first, the most telling one wins, and the step decides only where no cause is known. No text of an
-exception goes out: it may hold an address, a path or what the other side sent.
+An exception may have causes: each address of a host that was tried has one. The table is ordered
+from the most specific type to the least; its first row that fits any of the causes decides. No text
+of an exception is passed on: it may hold an address, a path or what the other side sent.
 """
 
 import os
@@ -13,19 +13,17 @@ from http import HTTPStatus
 from typing import cast
 
 import anyio
-import httpx
 
 from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
 
-__all__ = ["BY_CAUSE", "BY_STEP", "CERTIFICATE_FAULTS", "failure_from", "http_failure"]
+__all__ = ["CERTIFICATE_FAULTS", "REASONS", "causes_of", "failure_from", "http_failure"]
 
-BY_CAUSE: tuple[tuple[type[BaseException], Reason], ...] = (
+REASONS: tuple[tuple[type[BaseException], Reason], ...] = (
     (ssl.SSLEOFError, Reason.CONNECTION_CLOSED),
     (ssl.SSLZeroReturnError, Reason.CONNECTION_CLOSED),
     (ssl.SSLError, Reason.TLS_FAILED),
-    (ssl.CertificateError, Reason.TLS_FAILED),
     (socket.gaierror, Reason.HOST_NOT_FOUND),
-    (UnicodeError, Reason.HOST_NOT_FOUND),  # a host name that the resolver cannot even ask for
+    (UnicodeError, Reason.HOST_NOT_FOUND),  # a host name that cannot be sent to a resolver
     (ConnectionRefusedError, Reason.CONNECTION_REFUSED),
     (FileNotFoundError, Reason.SOCKET_NOT_FOUND),
     (PermissionError, Reason.PERMISSION_DENIED),
@@ -34,54 +32,23 @@ BY_CAUSE: tuple[tuple[type[BaseException], Reason], ...] = (
     (OSError, Reason.CONNECTION_FAILED),
     (anyio.EndOfStream, Reason.CONNECTION_CLOSED),
     (anyio.BrokenResourceError, Reason.CONNECTION_CLOSED),
+    (Exception, Reason.CONNECTION_FAILED),
 )
-"""The first row that fits any of the causes holds."""
 
-BY_STEP: dict[type[Exception], Reason] = {
-    httpx.ConnectTimeout: Reason.TIMED_OUT,
-    httpx.ReadTimeout: Reason.TIMED_OUT,
-    httpx.WriteTimeout: Reason.TIMED_OUT,
-    httpx.PoolTimeout: Reason.TIMED_OUT,
-    httpx.ConnectError: Reason.CONNECTION_FAILED,
-    httpx.ReadError: Reason.CONNECTION_CLOSED,
-    httpx.WriteError: Reason.CONNECTION_CLOSED,
-    httpx.CloseError: Reason.CONNECTION_CLOSED,
-    httpx.ProxyError: Reason.CONNECTION_FAILED,
-    httpx.UnsupportedProtocol: Reason.CONNECTION_FAILED,
-    httpx.LocalProtocolError: Reason.CONNECTION_FAILED,
-    httpx.RemoteProtocolError: Reason.INVALID_RESPONSE,
-    httpx.DecodingError: Reason.INVALID_RESPONSE,
-    httpx.TooManyRedirects: Reason.HTTP_ERROR,
-}
-"""Every exception that a request of httpx can end with; a test holds this against its own list."""
-
-# httpx has one exception for an answer that breaks off and for one that is not HTTP. Only the
-# constant texts of httpcore and h11 tell them apart.
-_BROKEN_OFF = ("Server disconnected", "peer closed connection")
-
-# OpenSSL's codes, x509_vfy.h: its own texts may hold a host name.
+# OpenSSL's codes, x509_vfy.h. Its texts are not used: they may hold a host name.
 CERTIFICATE_FAULTS = {
-    9: "the certificate is not valid yet",
-    10: "the certificate has expired",
-    18: "the certificate is self-signed and not trusted",
-    19: "the certificate's authority is not trusted",
-    20: "the certificate's authority is not trusted",
-    62: "the certificate is for another host",
-    64: "the certificate is for another address",
+    9: (FailureCause.CERTIFICATE_NOT_YET_VALID, "the certificate is not valid yet"),
+    10: (FailureCause.CERTIFICATE_EXPIRED, "the certificate has expired"),
+    18: (FailureCause.CERTIFICATE_UNTRUSTED, "the certificate is self-signed and not trusted"),
+    19: (FailureCause.CERTIFICATE_UNTRUSTED, "the certificate's authority is not trusted"),
+    20: (FailureCause.CERTIFICATE_UNTRUSTED, "the certificate's authority is not trusted"),
+    21: (FailureCause.CERTIFICATE_UNTRUSTED, "bad certificate"),
+    62: (FailureCause.CERTIFICATE_WRONG_HOST, "the certificate is for another host"),
+    64: (FailureCause.CERTIFICATE_WRONG_HOST, "the certificate is for another address"),
 }
+_OTHER_FAULT = (FailureCause.CERTIFICATE_INVALID, "bad certificate")
 
-_CERTIFICATE_CAUSES = {
-    9: FailureCause.CERTIFICATE_NOT_YET_VALID,
-    10: FailureCause.CERTIFICATE_EXPIRED,
-    18: FailureCause.CERTIFICATE_UNTRUSTED,
-    19: FailureCause.CERTIFICATE_UNTRUSTED,
-    20: FailureCause.CERTIFICATE_UNTRUSTED,
-    21: FailureCause.CERTIFICATE_UNTRUSTED,
-    62: FailureCause.CERTIFICATE_WRONG_HOST,
-    64: FailureCause.CERTIFICATE_WRONG_HOST,
-}
-
-_STATUS_CAUSES = {
+_HTTP_CAUSES = {
     **dict.fromkeys((301, 302, 303, 307, 308), FailureCause.HTTP_REDIRECT),
     400: FailureCause.HTTP_BAD_REQUEST,
     403: FailureCause.HTTP_FORBIDDEN,
@@ -90,55 +57,36 @@ _STATUS_CAUSES = {
 
 
 def failure_from(exc: Exception) -> CheckFailure:
-    """Turn what a request raised into the failure that it means."""
-    causes = list(_causes(exc))
-    for kind, reason in BY_CAUSE:
-        for cause in causes:
-            if isinstance(cause, kind):
-                return CheckFailure(reason, _detail(cause, reason, causes), _code(cause))
-    if isinstance(exc, httpx.RemoteProtocolError):
-        if str(exc).startswith(_BROKEN_OFF):
-            return CheckFailure(Reason.CONNECTION_CLOSED)
-        return CheckFailure(
-            Reason.INVALID_RESPONSE, "the answer is not HTTP/1.1", FailureCause.NOT_HTTP
-        )
-    for step, reason in BY_STEP.items():
-        if isinstance(exc, step):
-            return CheckFailure(reason)
-    return CheckFailure(Reason.CONNECTION_FAILED)
+    """Return the failure that an exception of a connection means."""
+    causes = list(causes_of(exc))
+    error, reason = next(
+        (cause, reason) for kind, reason in REASONS for cause in causes if isinstance(cause, kind)
+    )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        cause, text = CERTIFICATE_FAULTS.get(error.verify_code, _OTHER_FAULT)
+        return CheckFailure(reason, f"TLS failed: {text}", cause)
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        return CheckFailure(reason, cause=FailureCause.NAME_SERVER_UNREACHABLE)
+    if reason is Reason.CONNECTION_FAILED:
+        numbers = [each.errno for each in causes if isinstance(each, OSError) and each.errno]
+        return CheckFailure(reason, os.strerror(numbers[0]).lower() if numbers else "")
+    return CheckFailure(reason)
 
 
-def _causes(exc: BaseException) -> Iterator[BaseException]:
-    """Walk through an exception, what it came from, and the members of groups."""
+def causes_of(exc: BaseException) -> Iterator[BaseException]:
+    """Yield an exception, its causes and contexts, and the members of groups."""
     yield exc
     if isinstance(exc, BaseExceptionGroup):
         for member in cast("BaseExceptionGroup[BaseException]", exc).exceptions:
-            yield from _causes(member)
-    origin = exc.__cause__ or exc.__context__  # httpcore suppresses contexts (`from None`)
+            yield from causes_of(member)
+    origin = exc.__cause__ or exc.__context__  # libraries suppress contexts (`from None`)
     if origin is not None:
-        yield from _causes(origin)
-
-
-def _detail(cause: BaseException, reason: Reason, causes: list[BaseException]) -> str:
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"TLS failed: {CERTIFICATE_FAULTS.get(cause.verify_code, 'bad certificate')}"
-    if reason is Reason.CONNECTION_FAILED:
-        numbers = [each.errno for each in causes if isinstance(each, OSError) and each.errno]
-        return os.strerror(numbers[0]).lower() if numbers else ""
-    return ""
-
-
-def _code(cause: BaseException) -> FailureCause | None:
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return _CERTIFICATE_CAUSES.get(cause.verify_code, FailureCause.CERTIFICATE_INVALID)
-    return None
+        yield from causes_of(origin)
 
 
 def http_failure(status: int) -> CheckFailure:
-    """Give the failure for a status other than 200, with the standard's words for it."""
+    """Return the failure for a status other than 200, with the phrase of the standard."""
     reason = Reason.UNAUTHORIZED if status == HTTPStatus.UNAUTHORIZED else Reason.HTTP_ERROR
-    try:
-        detail = f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        detail = str(status)
-    return CheckFailure(reason, detail, _STATUS_CAUSES.get(status))
+    phrases = {each.value: each.phrase for each in HTTPStatus}
+    detail = f"{status} {phrases.get(status, '')}".rstrip()
+    return CheckFailure(reason, detail, _HTTP_CAUSES.get(status))

@@ -1,6 +1,6 @@
-"""The steps of reaching DStack one at a time, to find out which of them fails.
+"""The steps of connecting to DStack one at a time, to find the one that fails.
 
-Nothing is asked of DStack. Like a check, no step raises and none outlives its deadline.
+No request is sent. As in a check, no step raises, and each ends within its timeout.
 """
 
 import asyncio
@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dstack_backend.adapters.httpx_dstack.address import DStackAddress
+from dstack_backend.adapters.httpx_dstack.connection import open_connection
 from dstack_backend.adapters.httpx_dstack.errors import failure_from
 from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
 
@@ -20,13 +22,15 @@ __all__ = ["Certificate", "Handshake", "connect", "resolve", "tls_handshake"]
 
 T = TypeVar("T")
 
-NO_SERVER_ANSWERS = "no name server answers"
-
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h; `ssl` has no name for it."""
 
-_DATES_OR_NAMES = {9, 10, 62, 64}
-"""Faults of x509_vfy.h that leave the certificate's authority trusted: dates, host, address."""
+_TRUSTED_AUTHORITY = {
+    FailureCause.CERTIFICATE_EXPIRED,
+    FailureCause.CERTIFICATE_NOT_YET_VALID,
+    FailureCause.CERTIFICATE_WRONG_HOST,
+}
+"""Faults of a certificate whose authority is trusted."""
 
 
 class Certificate(Struct, frozen=True):
@@ -34,7 +38,7 @@ class Certificate(Struct, frozen=True):
 
     Attributes:
         expires: When it ends, in UTC.
-        names: Hosts and addresses that it is for: the other side's texts, trusted for nothing.
+        names: Hosts and addresses that it is for: texts of the other side, not trusted.
     """
 
     expires: datetime
@@ -42,11 +46,11 @@ class Certificate(Struct, frozen=True):
 
 
 class Handshake(Struct, frozen=True):
-    """What a TLS handshake brought.
+    """The result of a TLS handshake.
 
     Attributes:
-        failure: Why it failed; `None` where it did not.
-        certificate: What the other side showed; `None` where its authority is not trusted.
+        failure: Why it failed; `None` where it succeeded.
+        certificate: The certificate of the other side; `None` where its authority is not trusted.
     """
 
     failure: CheckFailure | None
@@ -54,30 +58,24 @@ class Handshake(Struct, frozen=True):
 
 
 async def resolve(address: DStackAddress, timeout: float) -> tuple[str, ...] | CheckFailure:  # noqa: ASYNC109 - it becomes a value, not an exception
-    """Give the numeric addresses of DStack's host, each once, in the order they are tried in."""
-    return await _within(timeout, _resolve(address))
+    """Return the numeric addresses of DStack's host, each once, in the order of attempts."""
+    found = await _within(timeout, _resolve(address))
+    if isinstance(found, CheckFailure) and found.cause is FailureCause.NAME_SERVER_UNREACHABLE:
+        return replace(found, detail="no name server answers")
+    return found
 
 
-async def _resolve(address: DStackAddress) -> tuple[str, ...] | CheckFailure:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM
-        )
-    except socket.gaierror as exc:
-        if exc.errno == socket.EAI_AGAIN:
-            cause = FailureCause.NAME_SERVER_UNREACHABLE
-            return CheckFailure(Reason.HOST_NOT_FOUND, NO_SERVER_ANSWERS, cause)
-        raise
+async def _resolve(address: DStackAddress) -> tuple[str, ...]:
+    found = await asyncio.get_running_loop().getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM
+    )
     return tuple(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 async def connect(address: DStackAddress, numeric: str, timeout: float) -> float | CheckFailure:  # noqa: ASYNC109 - it becomes a value, not an exception
-    """Open a connection and close it; give the seconds that it took.
+    """Open a connection to one numeric address, and return the seconds that it took.
 
-    Args:
-        address: Where DStack listens.
-        numeric: Which address of its host to take; without meaning for a unix socket.
-        timeout: Seconds that it may take.
+    For a unix socket the numeric address is ignored.
     """
     return await _within(timeout, _connect(address, numeric))
 
@@ -85,13 +83,8 @@ async def connect(address: DStackAddress, numeric: str, timeout: float) -> float
 async def _connect(address: DStackAddress, numeric: str) -> float:
     clock = asyncio.get_running_loop().time
     started = clock()
-    if address.socket:
-        _, writer = await asyncio.open_unix_connection(address.socket)
-    else:
-        _, writer = await asyncio.open_connection(numeric, address.port)
-    took = round(clock() - started, 6)
-    writer.transport.abort()
-    return took
+    async with await open_connection(replace(address, host=numeric)):
+        return round(clock() - started, 6)
 
 
 async def tls_handshake(
@@ -100,43 +93,33 @@ async def tls_handshake(
     tls: ssl.SSLContext,
     timeout: float,  # noqa: ASYNC109 - it becomes a value, not an exception
 ) -> Handshake:
-    """Do the TLS handshake and close; read the certificate, where dates or names fail it as well.
+    """Do the TLS handshake with one numeric address.
 
-    Args:
-        address: Where DStack listens.
-        numeric: Which address of its host to take.
-        tls: Whom to trust. It is as before afterwards.
-        timeout: Seconds that it may take, and a second look at a failed certificate again.
+    A certificate whose dates or names are wrong is read in a second handshake, which has the same
+    timeout again. The context is unchanged afterwards.
     """
-    codes: list[int] = []
-    seen = await _within(timeout, _shake(address, numeric, tls, codes))
-    if not isinstance(seen, CheckFailure):
-        return Handshake(None, seen)
-    if not _DATES_OR_NAMES.intersection(codes):
-        return Handshake(seen, None)
+    result = await _within(timeout, _handshake(address, numeric, tls))
+    if not isinstance(result, CheckFailure):
+        return Handshake(None, result)
+    if result.cause not in _TRUSTED_AUTHORITY:
+        return Handshake(result, None)
     strict = (tls.check_hostname, tls.verify_flags)
     tls.check_hostname, tls.verify_flags = False, tls.verify_flags | _NO_CHECK_TIME
     try:
-        again = await _within(timeout, _shake(address, numeric, tls, codes))
+        again = await _within(timeout, _handshake(address, numeric, tls))
     finally:
         tls.check_hostname, tls.verify_flags = strict
-    return Handshake(seen, None if isinstance(again, CheckFailure) else again)
+    return Handshake(result, None if isinstance(again, CheckFailure) else again)
 
 
-async def _shake(
-    address: DStackAddress, numeric: str, tls: ssl.SSLContext, codes: list[int]
-) -> Certificate:
-    try:
-        _, writer = await asyncio.open_connection(
-            numeric, address.port, ssl=tls, server_hostname=address.host
-        )
-    except ssl.SSLCertVerificationError as exc:
-        codes.append(exc.verify_code)
-        raise
-    shown: dict[str, Any] = writer.get_extra_info("peercert")
+async def _handshake(address: DStackAddress, numeric: str, tls: ssl.SSLContext) -> Certificate:
+    _, writer = await asyncio.open_connection(
+        numeric, address.port, ssl=tls, server_hostname=address.host
+    )
+    peer: dict[str, Any] = writer.get_extra_info("peercert")
     writer.transport.abort()
-    expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(shown["notAfter"]), UTC)
-    return Certificate(expires, tuple(str(name) for _, name in shown.get("subjectAltName", ())))
+    expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(peer["notAfter"]), UTC)
+    return Certificate(expires, tuple(str(name) for _, name in peer.get("subjectAltName", ())))
 
 
 async def _within(timeout: float, step: Coroutine[Any, Any, T]) -> T | CheckFailure:  # noqa: ASYNC109 - it becomes a value, not an exception

@@ -1,1 +1,1 @@
-"""src app monitoring."""
+"""The monitor, its supervision, and its wake-ups."""

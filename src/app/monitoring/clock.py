@@ -9,21 +9,21 @@ __all__ = ["Clock", "read"]
 
 
 class Clock(Protocol):
-    """The clocks that the app reads, and the way it waits."""
+    """Both clocks, and sleeping."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that nobody sets; only differences mean anything."""
+        """Return seconds on a clock that is never set. Only differences have a meaning."""
         ...
 
     def utc(self) -> datetime:
-        """The wall clock's time, with its zone; for showing only."""
+        """Return the time of the wall clock, with its zone. It is for display only."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Let others work for so many seconds."""
+        """Wait; other tasks run meanwhile."""
         ...
 
 
 def read(clock: Clock) -> Timestamp:
-    """Read both clocks at once."""
+    """Return the present time of both clocks."""
     return Timestamp(clock.monotonic(), clock.utc())

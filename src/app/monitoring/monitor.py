@@ -1,14 +1,13 @@
 """The monitor: calls the source, applies the domain's rules, publishes, and calls the observers."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
 from dstack_backend.app.monitoring.clock import Clock, read
+from dstack_backend.app.monitoring.guarded_source import GuardedSource
 from dstack_backend.app.monitoring.wakeup import NullWatcher, Wakeup
 from dstack_backend.domain.backend_info import HealthResponse, NodeIdentity, encode_health
-from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
-from dstack_backend.domain.inventory import Inventory
+from dstack_backend.domain.check import Check, Reason
 from dstack_backend.domain.monitor import (
     CheckPolicy,
     MonitorState,
@@ -21,7 +20,7 @@ from dstack_backend.domain.monitor import (
 )
 from dstack_backend.domain.ports import ConnectivityWatcher, GpuSource, Observer
 from dstack_backend.domain.report import StatusReport, report
-from dstack_backend.domain.status import BackendStatus, assess, change_between
+from dstack_backend.domain.status import BackendStatus, change_between
 from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = ["Monitor"]
@@ -44,17 +43,9 @@ class Monitor:
         observers: Sequence[Observer] = (),
         watcher: ConnectivityWatcher | None = None,
     ) -> None:
-        """Start with nothing known; nothing is called yet.
-
-        Args:
-            source: What is called for the inventory.
-            clock: Time.
-            policy: Interval, timeout and thresholds.
-            identity: How the node presents itself.
-            observers: Are called for each check and each change.
-            watcher: Gives hints to check; by default there are none.
-        """
-        self._source = source
+        """Call nothing yet."""
+        # A call that never returns is cancelled when the status is stale: checking goes on.
+        self._source = GuardedSource(source, identity, limit=policy.stale_after)
         self._clock = clock
         self._policy = policy
         self._identity = identity
@@ -64,7 +55,6 @@ class Monitor:
         self._announced = status_at(self._state, clock.monotonic(), policy)
         self._response = encode_health(self._announced, identity)
         self._response_valid_until = FOREVER
-        self._fault = ""
 
     def response(self) -> HealthResponse:
         """Return the encoded BackendInfo of the last check, as long as it is not stale."""
@@ -97,52 +87,23 @@ class Monitor:
     async def check(self, *, is_hinted: bool = False) -> None:
         """Call the source once and publish the result."""
         started = self._clock.monotonic()
-        result, response = self._encoded(await self._call())
+        result, response = await self._source.list_gpus()
         self.announce()  # a status that went stale during the check, before it is replaced
         finished = read(self._clock)
         check = Check(result=result, started=started, finished=finished, is_hinted=is_hinted)
         self._state = observe(self._state, check, self._policy)
-        status = status_at(self._state, finished.monotonic, self._policy)
-        is_effective = self._state.effective_result is result
-        self._response = response if is_effective else encode_health(status, self._identity)
+        if self._state.effective_result is not result:
+            status = status_at(self._state, finished.monotonic, self._policy)
+            response = encode_health(status, self._identity)
+        self._response = response
         self._response_valid_until = stale_at(self._state, self._policy) or FOREVER
         self._call_observers(lambda observer: observer.on_check(check))
         self.announce()
 
-    async def _call(self) -> object:
-        # The port keeps its own deadline. A source that breaks this promise is given up when its
-        # silence has made the status stale anyway, so that checking goes on.
-        limit = self._policy.stale_after
-        deadline = asyncio.timeout(limit)
-        try:
-            async with deadline:
-                return await self._source.list_gpus()
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            return CheckFailure(Reason.TIMED_OUT, f"no answer within {limit:g} s")
-
-    def _encoded(self, result: object) -> tuple[CheckResult, HealthResponse]:
-        """Encode what the source returned, or a failure where that cannot be published."""
-        fault = f"returned {type(result).__name__}, not an Inventory or a CheckFailure"
-        if isinstance(result, (Inventory, CheckFailure)):
-            try:
-                response = encode_health(assess(result), self._identity)
-            except Exception as exc:  # noqa: BLE001 - the source's own code runs in there
-                fault = f"returned an inventory that cannot be encoded: {type(exc).__name__}"
-            else:
-                self._fault = ""
-                return result, response
-        if fault != self._fault:
-            _log.error("%s.list_gpus() %s", type(self._source).__name__, fault)
-        self._fault = fault
-        failure = CheckFailure(Reason.INVALID_RESPONSE, "the source returned no inventory")
-        return failure, encode_health(assess(failure), self._identity)
-
     def announce(self) -> None:
-        """Call the observers if the status differs from the one that they were told last.
+        """Call the observers if the status differs from the one announced last.
 
-        A check calls this. A supervisor has to call it as well: no check reports that a status went
+        Each check calls this. A supervisor must call it too: no check reports that a status became
         stale.
         """
         now = read(self._clock)

@@ -1,4 +1,4 @@
-"""Tells whoever listens that there is something new to see."""
+"""Wakes tasks that wait for an update of the monitor."""
 
 import asyncio
 
@@ -9,43 +9,40 @@ __all__ = ["Notifier"]
 
 
 class Notifier:
-    """Observes the monitor, and implements the port `News`.
-
-    There is no queue: a listener that is slow misses steps in between, and sees the last one.
-    """
+    """Implements `UpdateNotifier` as an `Observer`. It has no queue: slow tasks skip updates."""
 
     def __init__(self) -> None:
-        """Begin with edition 0."""
-        self._edition = 0
-        self._closed = False
-        self._next = asyncio.Event()
+        """Start at version 0."""
+        self._version = 0
+        self._is_closed = False
+        self._update = asyncio.Event()
 
     @property
     def version(self) -> int:
-        """The number of the last edition."""
-        return self._edition
+        """The number of the last update."""
+        return self._version
 
     def on_check(self, check: Check) -> None:  # noqa: ARG002 - the port's
-        """Make an edition of a finished check."""
+        """Count a finished check as an update."""
         self._publish()
 
     def on_change(self, change: Change) -> None:  # noqa: ARG002 - the port's
-        """Make an edition of a change."""
+        """Count a change as an update."""
         self._publish()
 
     def close(self) -> None:
-        """Let all listeners go."""
-        self._closed = True
-        self._next.set()
+        """End all waiting."""
+        self._is_closed = True
+        self._update.set()
 
     async def wait_newer(self, version: int) -> int | None:
-        """Wait for an edition after the one that was seen; `None`: there will be none any more."""
-        while self._edition <= version and not self._closed:
-            await self._next.wait()
-        return None if self._closed else self._edition
+        """Wait for an update after `version`; `None` means that there will be no more."""
+        while self._version <= version and not self._is_closed:
+            await self._update.wait()
+        return None if self._is_closed else self._version
 
     def _publish(self) -> None:
-        self._edition += 1
-        if not self._closed:
-            self._next.set()
-            self._next = asyncio.Event()
+        self._version += 1
+        if not self._is_closed:
+            self._update.set()
+            self._update = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Keeps the checking loop running, and notices what no check reports."""
+"""Keeps the loop of the monitor running, and announces what no check reports."""
 
 import asyncio
 import logging
@@ -10,33 +10,33 @@ __all__ = ["supervise"]
 
 _log = logging.getLogger(__name__)
 
-WATCH_INTERVAL = 1.0
-"""Seconds between two looks at the loop; also the pause before it is started again."""
+INTERVAL = 1.0
+"""Seconds between two looks at the loop, and before it is started again."""
 
 
 async def supervise(monitor: Monitor, clock: Clock) -> None:
-    """Run the monitor until cancelled; start its loop again whenever it ends."""
+    """Run the monitor until cancelled. Its loop is started again whenever it ends."""
     while True:
         loop = asyncio.create_task(monitor.run())
         try:
             await _watch(loop, monitor, clock)
         finally:
-            await _end(loop)
-        await clock.sleep(WATCH_INTERVAL)
+            await _cancel(loop)
+        await clock.sleep(INTERVAL)
 
 
 async def _watch(loop: asyncio.Task[None], monitor: Monitor, clock: Clock) -> None:
     while not loop.done():
-        pause = asyncio.ensure_future(clock.sleep(WATCH_INTERVAL))
+        pause = asyncio.ensure_future(clock.sleep(INTERVAL))
         try:
             await asyncio.wait({loop, pause}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _end(pause)
+            await _cancel(pause)
         monitor.announce()
     error = None if loop.cancelled() else loop.exception()
     _log.error("the checking loop ended; it starts again in 1 s", exc_info=error)
 
 
-async def _end(task: asyncio.Future[None]) -> None:
+async def _cancel(task: asyncio.Future[None]) -> None:
     task.cancel()
     await asyncio.wait({task})

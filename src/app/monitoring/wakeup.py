@@ -26,7 +26,7 @@ class Wakeup:
         """Start to listen; needs a running event loop."""
         self._clock = clock
         self._watcher = watcher
-        self._hint: asyncio.Future[None] = asyncio.ensure_future(watcher.wait_for_change())
+        self._hint: asyncio.Future[None] = asyncio.ensure_future(self._listen())
 
     async def wait(self, due: float, earliest_hinted: float) -> bool:
         """Wait for the next check, and return whether a hint caused it.
@@ -42,22 +42,22 @@ class Wakeup:
             pause.cancel()
         if not self._hint.done():
             return False
-        # The check that follows also answers the hints that come until then.
+        if error := self._hint.exception():
+            _log.error("no more hints; checks continue on schedule", exc_info=error)
+            self._hint = asyncio.get_running_loop().create_future()
+            return await self.wait(due, earliest_hinted)
+        is_hinted = max(self._clock.monotonic(), earliest_hinted) < due
         await self._sleep_until(min(due, earliest_hinted))
-        error = self._hint.exception()
-        self._listen_again(error)
-        return error is None
+        # The check that follows also answers the hints that came until now.
+        self._hint = asyncio.ensure_future(self._listen())
+        return is_hinted
 
     def close(self) -> None:
         """Stop listening."""
         self._hint.cancel()
 
+    async def _listen(self) -> None:
+        await self._watcher.wait_for_change()
+
     async def _sleep_until(self, moment: float) -> None:
         await self._clock.sleep(max(0.0, moment - self._clock.monotonic()))
-
-    def _listen_again(self, error: BaseException | None) -> None:
-        if error:
-            _log.error("no more hints; checks continue on schedule", exc_info=error)
-            self._hint = asyncio.get_running_loop().create_future()
-        else:
-            self._hint = asyncio.ensure_future(self._watcher.wait_for_change())

@@ -1,4 +1,4 @@
-"""Each fault of the table, over TCP and over a unix socket, ends a check with its reason."""
+"""Each fault of the table ends a check with its reason, over TCP and over a unix socket."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from dstack_backend.testing.faults import CANARY, FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Behaviour, Remote, SimulatedDStack, in_thread
 
 HANGING = 0.25
-"""Seconds for a check that ends only by its deadline: each takes them whole."""
+"""Timeout in seconds for the faults that end by it."""
 
 ANSWERED = 10.0
 A_BUSY_MACHINE = 2.0
@@ -37,10 +37,8 @@ def _check(remote: Remote, behaviour: Behaviour, timeout: float) -> CheckResult:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_ends_a_check_in_time_with_its_reason_and_says_nothing_of_its_own(
-    remote: Remote, name: str
-) -> None:
-    """The reason is the fault's, the sentence is ours, the deadline holds."""
+def test_fault_ends_a_check_in_time_with_its_reason(remote: Remote, name: str) -> None:
+    """The message contains no text of the other side."""
     fault = FAULTS[name]
     timeout = HANGING if fault.reason is Reason.TIMED_OUT else ANSWERED
     started = time.monotonic()
@@ -53,16 +51,16 @@ def test_a_fault_ends_a_check_in_time_with_its_reason_and_says_nothing_of_its_ow
 
 
 @pytest.mark.parametrize("name", HOSTILE_ANSWERS)
-def test_a_hostile_answer_is_an_inventory_all_the_same(remote: Remote, name: str) -> None:
-    """What is well-formed counts, however it looks; what the worker reads of it is well-formed."""
+def test_hostile_answer_is_an_inventory(remote: Remote, name: str) -> None:
+    """It is well-formed, and so is the body that the worker reads."""
     result = _check(remote, HOSTILE_ANSWERS[name], ANSWERED)
     assert isinstance(result, GpuInventory), result
-    assert result.source_version is None, "a version that does not look like one is not shown"
+    assert result.source_version is None, "a version of another form is ignored"
     check_result(result)
 
 
-def test_every_reason_that_an_answer_can_have_is_in_the_table() -> None:
-    """The table of faults is complete; the others are reasons for no connection at all."""
+def test_table_has_every_reason_of_an_answer() -> None:
+    """The other reasons mean that there is no connection."""
     assert {fault.reason.value for fault in FAULTS.values()} == {
         "connection_closed",
         "timed_out",

@@ -1,4 +1,4 @@
-"""One suite over every implementation of the port `DStack`."""
+"""One suite for every implementation of the port `GpuSource`."""
 
 import os
 import ssl
@@ -17,29 +17,29 @@ from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_
 from tests.contract.process.certificates import server_context
 
 
-class TestFakeDStack(InventoryContract):
-    """The fake keeps the promises of the real one."""
+class TestFakeGpuSource(InventoryContract):
+    """The fake."""
 
     def source_of(self, inventory: GpuInventory) -> GpuSource:
-        """Script one result."""
+        """Return a source with one scripted result."""
         return FakeGpuSource([inventory], clock=FakeClock())
 
 
 class OverHttpx(InventoryContract, TimeoutContract):
-    """The httpx adapter; a subclass says over what."""
+    """The httpx adapter; a subclass chooses the transport."""
 
     deadline = 1.0
     remote: Remote
     tls: ssl.SSLContext | None = None
 
     def source_of(self, inventory: GpuInventory) -> GpuSource:
-        """Give the simulated DStack these GPUs."""
+        """Return the adapter for a DStack with these GPUs."""
         self.remote.dstack.gpus = inventory.gpus
         self.remote.dstack.allow_attach_all = inventory.allow_attach_all
         return self._adapter()
 
     def hanging_source(self) -> GpuSource:
-        """Let the simulated DStack hang."""
+        """Return the adapter for a DStack that hangs."""
         self.remote.dstack.behaviour = FAULTS["hang-in-body"].behaviour
         return self._adapter()
 
@@ -67,7 +67,7 @@ class TestOverUnixSocket(OverHttpx):
 
 
 class TestOverTls(OverHttpx):
-    """DStack behind TLS, with an authority that the operator names."""
+    """DStack over TLS, with a private authority."""
 
     @pytest.fixture(autouse=True)
     def _listen(self, authority: trustme.CA, tmp_path: Path) -> Iterator[None]:
@@ -78,14 +78,14 @@ class TestOverTls(OverHttpx):
             yield
 
 
-# Not a skipped test where it is not set: then there is nothing to test.
+# Without the variable there is no test, rather than a skipped one.
 if real := os.environ.get("DSTACK_CONTRACT_URL", ""):
 
     class TestOverARealDStack(GpuSourceContract):
         """The DStack that DSTACK_CONTRACT_URL names, with DSTACK_CONTRACT_TOKEN if it is set."""
 
         def source(self) -> GpuSource:
-            """Ask it as the service would."""
+            """Return the adapter for it."""
             token = os.environ.get("DSTACK_CONTRACT_TOKEN")
             credentials = Bearer(token) if token else None
             return HttpxDStack(parse_address(real), timeout=5.0, credentials=credentials)

@@ -1,1 +1,1 @@
-"""tests unit domain."""
+"""Tests of the domain."""

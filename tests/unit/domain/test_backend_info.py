@@ -1,4 +1,4 @@
-"""BackendInfo: the worker's view, byte for byte."""
+"""BackendInfo: the body of `GET /health`, byte for byte."""
 
 import json
 from string import printable
@@ -6,6 +6,7 @@ from string import printable
 import hypothesis.strategies as st
 import msgspec
 from hypothesis import given
+from msgspec import Struct
 
 from dstack_backend.domain import (
     BackendInfo,
@@ -13,16 +14,15 @@ from dstack_backend.domain import (
     CheckResult,
     Gpu,
     GpuInventory,
-    Metadata,
+    GpuInventoryMetadata,
     NodeIdentity,
     Reason,
     Status,
     assess,
     describe,
-    describe_inventory,
-    encode,
     encode_health,
 )
+from dstack_backend.domain.backend_info import encode
 from dstack_backend.testing.strategies import check_results, failures, inventories
 
 H200 = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA Corporation", is_free=True)
@@ -45,31 +45,73 @@ UNAVAILABLE = (
 )
 
 
-def test_an_available_node_byte_for_byte() -> None:
-    """The fields of both levels, their order and their form are the contract's."""
+class StorageMetadata(Struct, frozen=True):
+    """Metadata of another kind of node."""
+
+    disks: int
+    site: str
+
+
+class Storage(Struct, frozen=True):
+    """The inventory of another kind of node."""
+
+    disks: int
+    source_version: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no disk."""
+        return not self.disks
+
+    @property
+    def summary(self) -> str:
+        """`3 disks`."""
+        return f"{self.disks} disks"
+
+    def metadata(self) -> StorageMetadata:
+        """The number of disks, and where they are."""
+        return StorageMetadata(self.disks, "zrh")
+
+
+def test_available_node_is_encoded_byte_for_byte() -> None:
+    """The fields of both levels, their order and their form are those of the contract."""
     assert encode(describe(assess(TWO))) == AVAILABLE
 
 
-def test_an_unavailable_node_byte_for_byte() -> None:
-    """The metadata is one sentence."""
+def test_unavailable_node_is_encoded_byte_for_byte() -> None:
+    """The metadata is one message."""
     assert encode(describe(assess(CheckFailure(Reason.CONNECTION_REFUSED)))) == UNAVAILABLE
 
 
-def test_what_a_source_does_not_say_is_not_promised() -> None:
-    """Without a word on it there are no GPUs, and nobody may have all of them at once."""
-    metadata = describe_inventory(GpuInventory())
+def test_ip_address_is_the_last_field_where_it_is_set() -> None:
+    """It is absent otherwise: see above."""
+    info = json.loads(encode(describe(assess(TWO), NodeIdentity(ip_address="192.0.2.1"))))
+    assert list(info)[-2:] == ["metadata", "ip_address"]
+    assert info["ip_address"] == "192.0.2.1"
+
+
+def test_inventory_without_values_promises_nothing() -> None:
+    """By default there are no GPUs, and attaching all is not allowed."""
+    metadata = GpuInventory().metadata()
     assert (metadata.gpu_count, metadata.allow_attach_all) == (0, False)
 
 
-def test_an_embedding_backend_brings_its_own_identity() -> None:
-    """Topic and public keys are the caller's, the contract's version is not."""
+def test_identity_of_an_embedding_backend_is_published() -> None:
+    """Topic and public keys are those of the identity, the version is that of the contract."""
     info = describe(assess(TWO), NodeIdentity(topic="mine", pubkeys=("a", "b")))
     assert (info.version, info.topic, info.pubkeys) == ("1.0.0", "mine", ("a", "b"))
 
 
+def test_metadata_of_another_inventory_is_published_with_all_its_fields() -> None:
+    """Any implementation of `Inventory` has metadata of its own."""
+    info = describe(assess(Storage(3)), NodeIdentity(topic="storage"))
+    assert info.metadata == '{"disks":3,"site":"zrh"}'
+    assert assess(Storage(3)).message == "3 disks"
+
+
 @given(inventories())
-def test_the_metadata_of_any_inventory_decodes_to_the_same_gpus(inventory: GpuInventory) -> None:
-    """Whatever texts a source sends, they arrive as they were, within JSON within JSON."""
+def test_metadata_of_any_inventory_decodes_to_the_same_gpus(inventory: GpuInventory) -> None:
+    """The texts of a source are unchanged, in JSON within JSON."""
     info = json.loads(encode(describe(assess(inventory))))
     assert list(info) == ["version", "topic", "pubkeys", "status", "metadata"]
     metadata = json.loads(info["metadata"])
@@ -83,31 +125,32 @@ def test_the_metadata_of_any_inventory_decodes_to_the_same_gpus(inventory: GpuIn
 
 
 @given(inventories())
-def test_the_metadata_can_be_read_back_as_the_type_it_is(inventory: GpuInventory) -> None:
-    """A consumer in Python decodes the string to `Metadata`."""
+def test_metadata_decodes_to_its_type(inventory: GpuInventory) -> None:
+    """A consumer in Python decodes the string to `GpuInventoryMetadata`."""
     info = msgspec.json.decode(encode(describe(assess(inventory))), type=BackendInfo)
-    assert msgspec.json.decode(info.metadata, type=Metadata) == describe_inventory(inventory)
+    decoded = msgspec.json.decode(info.metadata, type=GpuInventoryMetadata)
+    assert decoded == inventory.metadata()
 
 
 @given(inventories(st.text(st.characters(categories=["Cs"]), min_size=1)))
-def test_texts_that_have_no_utf8_are_encoded_all_the_same(inventory: GpuInventory) -> None:
-    """Lone surrogates, which a source that reads file names may hold, become question marks."""
+def test_lone_surrogates_become_question_marks(inventory: GpuInventory) -> None:
+    """A source that reads file names may return texts that have no UTF-8 form."""
     info = json.loads(encode(describe(assess(inventory))))
     assert len(json.loads(info["metadata"])["gpus"]) == len(inventory.gpus)
 
 
 @given(failures())
-def test_the_metadata_of_a_failure_is_its_sentence(failure: CheckFailure) -> None:
-    """It is printable ASCII on one line, and no JSON."""
+def test_metadata_of_a_failure_is_its_message(failure: CheckFailure) -> None:
+    """It is printable ASCII on one line, and not JSON."""
     info = json.loads(encode(describe(assess(failure))))
     assert info["metadata"] == failure.message
     assert set(info["metadata"]) <= set(printable) - set("\r\n\t\v\f")
 
 
 @given(check_results())
-def test_an_encoded_answer_says_the_same_outside_and_inside(result: CheckResult) -> None:
-    """The flag, which becomes the HTTP status, and the body's status agree."""
+def test_encoded_response_agrees_with_its_flag(result: CheckResult) -> None:
+    """The flag, which becomes the HTTP status, and the status of the body agree."""
     status = assess(result)
-    answer = encode_health(status)
-    assert answer.body == encode(describe(status))
-    assert answer.is_available == (status.status is Status.AVAILABLE)
+    response = encode_health(status)
+    assert response.body == encode(describe(status))
+    assert response.is_available == (status.status is Status.AVAILABLE)

@@ -1,4 +1,4 @@
-"""The monitor's rules as timelines: what came when, and what held from then on.
+"""The monitor's rules as timelines: the checks that finished, and the status after each.
 
 Every policy here has an interval of 10 s and a timeout of 5 s unless it says otherwise, so that a
 status is stale when more than 35 s have passed since the last check.
@@ -17,12 +17,14 @@ from dstack_backend.domain import (
     MonitorState,
     Reason,
     Timestamp,
-    earliest_hinted_check,
-    effective_result_at,
     next_check_at,
     observe,
-    stale_at,
     status_at,
+)
+from dstack_backend.domain.monitor import (
+    earliest_hinted_check,
+    effective_result_at,
+    stale_at,
     status_since,
 )
 from dstack_backend.testing.fakes import EPOCH
@@ -33,16 +35,18 @@ BAD = CheckFailure(Reason.CONNECTION_REFUSED)
 WORSE = CheckFailure(Reason.TIMED_OUT)
 
 Timeline = list[tuple[float, CheckResult | None, str, float]]
-"""Second; what a check brought then, if one finished; what holds; since which second."""
+"""Second; the result of a check that finished then, or none; the status; since which second."""
 
 
-def finished_at(second: float, result: CheckResult, took: float = 0.0) -> Check:
-    """A check."""
-    return Check(result=result, started=second - took, finished=START + second)
+def finished_at(
+    second: float, result: CheckResult, took: float = 0.0, *, is_hinted: bool = False
+) -> Check:
+    """Return a check."""
+    return Check(result=result, started=second - took, finished=START + second, is_hinted=is_hinted)
 
 
-def told(state: MonitorState, second: float, policy: CheckPolicy) -> str:
-    """The status, or why it is unavailable."""
+def status_code(state: MonitorState, second: float, policy: CheckPolicy) -> str:
+    """Return the status, or why it is unavailable."""
     status = status_at(state, second, policy)
     return status.reason or status.status
 
@@ -52,15 +56,15 @@ TIMELINES = {
         CheckPolicy(),
         [(0, None, "starting", 0), (1_000_000, None, "starting", 0)],
     ),
-    "the first result decides at once, whatever the thresholds": (
+    "the first result takes effect at once, whatever the thresholds": (
         CheckPolicy(failure_threshold=3, recovery_threshold=3),
         [(1, GOOD, "available", 1)],
     ),
-    "a first failure decides at once too": (
+    "so does a first failure": (
         CheckPolicy(failure_threshold=3, recovery_threshold=3),
         [(1, BAD, "connection_refused", 0)],
     ),
-    "with thresholds of 1 each contradiction turns": (
+    "with thresholds of 1 each contradiction takes effect": (
         CheckPolicy(),
         [
             (0, GOOD, "available", 0),
@@ -69,7 +73,7 @@ TIMELINES = {
             (13, GOOD, "available", 13),
         ],
     ),
-    "as many failures in a row as the threshold asks turn it": (
+    "a failure takes effect when the threshold is reached": (
         CheckPolicy(failure_threshold=3),
         [
             (0, GOOD, "available", 0),
@@ -78,7 +82,7 @@ TIMELINES = {
             (13, BAD, "connection_refused", 13),
         ],
     ),
-    "a good check in between begins the count anew": (
+    "a good check in between resets the count": (
         CheckPolicy(failure_threshold=2),
         [
             (0, GOOD, "available", 0),
@@ -88,7 +92,7 @@ TIMELINES = {
             (22, BAD, "connection_refused", 22),
         ],
     ),
-    "as many good checks in a row as the threshold asks turn it back": (
+    "a recovery takes effect when the threshold is reached": (
         CheckPolicy(recovery_threshold=2),
         [
             (0, BAD, "connection_refused", 0),
@@ -98,11 +102,11 @@ TIMELINES = {
             (22, GOOD, "available", 22),
         ],
     ),
-    "another failure replaces the reason, not the moment": (
+    "another failure replaces the reason, not the time": (
         CheckPolicy(),
         [(0, BAD, "connection_refused", 0), (1, WORSE, "timed_out", 0)],
     ),
-    "an available goes stale after three intervals and the timeout": (
+    "available goes stale after three intervals and the timeout": (
         CheckPolicy(),
         [
             (5, GOOD, "available", 5),
@@ -111,23 +115,23 @@ TIMELINES = {
             (9000, None, "stale", 40),
         ],
     ),
-    "an unavailable goes stale without a turn": (
+    "unavailable goes stale without a change of status": (
         CheckPolicy(),
         [(5, BAD, "connection_refused", 0), (41, None, "stale", 0)],
     ),
-    "a failed check that turned nothing keeps an available fresh": (
+    "a failure below the threshold keeps available fresh": (
         CheckPolicy(failure_threshold=3),
         [(0, GOOD, "available", 0), (30, BAD, "available", 0), (65, None, "available", 0)],
     ),
-    "a good check after a stale time turns it again, from its own end on": (
+    "a good check after a stale time makes it available from its end on": (
         CheckPolicy(),
         [(0, GOOD, "available", 0), (50, None, "stale", 35), (60, GOOD, "available", 60)],
     ),
-    "an available that went stale is not kept through a threshold": (
+    "no threshold protects an available status that went stale": (
         CheckPolicy(failure_threshold=3),
         [(0, GOOD, "available", 0), (50, BAD, "connection_refused", 35)],
     ),
-    "an unavailable that went stale still needs its good checks": (
+    "an unavailable status that went stale still needs its good checks": (
         CheckPolicy(recovery_threshold=2),
         [
             (0, BAD, "connection_refused", 0),
@@ -139,43 +143,43 @@ TIMELINES = {
 
 
 @pytest.mark.parametrize(("policy", "timeline"), TIMELINES.values(), ids=TIMELINES.keys())
-def test_what_holds_after_each_event(policy: CheckPolicy, timeline: Timeline) -> None:
-    """The status, and since when it holds, follow from the results and from time alone."""
+def test_status_follows_from_results_and_time(policy: CheckPolicy, timeline: Timeline) -> None:
+    """So does since when it holds."""
     state = MonitorState(since=START)
     for second, result, expected, since in timeline:
         if result is not None:
             state = observe(state, finished_at(second, result), policy)
-        assert told(state, second, policy) == expected, second
+        assert status_code(state, second, policy) == expected, second
         assert status_since(state, second, policy) == START + since, second
 
 
-def test_a_threshold_of_hundreds_is_counted_to_the_last_check() -> None:
-    """Short intervals with long patience are what such a threshold is for."""
+def test_threshold_of_hundreds_is_counted_exactly() -> None:
+    """It makes sense with short intervals."""
     policy = CheckPolicy(failure_threshold=300)
     state = observe(MonitorState(since=START), finished_at(0, GOOD), policy)
     seen: list[str] = []
     for second in range(1, 301):
         state = observe(state, finished_at(second, BAD), policy)
-        seen.append(told(state, second, policy))
+        seen.append(status_code(state, second, policy))
     assert seen == ["available"] * 299 + ["connection_refused"]
 
 
-def test_a_stale_status_says_how_old_its_evidence_is() -> None:
-    """The sentence counts whole seconds since the last check finished."""
+def test_message_of_a_stale_status_holds_the_age_of_the_last_check() -> None:
+    """In whole seconds since the check finished."""
     state = observe(MonitorState(since=START), finished_at(5, GOOD), CheckPolicy())
     assert (
         status_at(state, 42.9, CheckPolicy()).message == "Stale: the last check finished 37 s ago"
     )
 
 
-def test_a_result_without_a_check_is_no_evidence() -> None:
-    """Nobody can tell how old it is: the node is still starting."""
+def test_result_without_a_check_has_no_effect() -> None:
+    """Its age is unknown: the node is still starting."""
     state = MonitorState(since=START, effective_result=GOOD)
-    assert told(state, 0, CheckPolicy()) == "starting"
+    assert status_code(state, 0, CheckPolicy()) == "starting"
 
 
-def test_a_later_inventory_replaces_the_one_before() -> None:
-    """What stands while available is the newest inventory."""
+def test_newer_inventory_replaces_the_older_one() -> None:
+    """The effective result while available is the newest inventory."""
     newer = GpuInventory(gpus=(Gpu(slot="", product_id="", description="", is_free=True),))
     state = MonitorState(since=START)
     for second, result in ((0, GOOD), (10, newer)):
@@ -183,8 +187,8 @@ def test_a_later_inventory_replaces_the_one_before() -> None:
     assert effective_result_at(state, 10, CheckPolicy()) == newer
 
 
-def test_successes_failures_and_the_version_are_remembered() -> None:
-    """A failure forgets neither the last success nor the source's version; a success ends a row."""
+def test_last_success_version_and_failures_are_remembered() -> None:
+    """A failure keeps the last success and the version; a success resets the failures."""
     state = MonitorState(since=START)
     seen: list[tuple[int, float | None, str | None]] = []
     for second, result in ((0, BAD), (1, BAD), (3, GOOD), (13, BAD), (14, replace(GOOD))):
@@ -203,9 +207,9 @@ def test_successes_failures_and_the_version_are_remembered() -> None:
 @pytest.mark.parametrize(
     ("results", "took", "due"),
     [
-        pytest.param([GOOD], 0, 10, id="the next one an interval after the start"),
-        pytest.param([GOOD], 4, 6, id="of which the check itself takes its part"),
-        pytest.param([GOOD], 25, 0, id="or at once where it took longer than the interval"),
+        pytest.param([GOOD], 0, 10, id="an interval after the start"),
+        pytest.param([GOOD], 4, 6, id="which includes the duration of the check"),
+        pytest.param([GOOD], 25, 0, id="at once where it took longer than the interval"),
         pytest.param([BAD], 0, 1, id="after a failure in 1 s"),
         pytest.param([BAD] * 2, 0, 2, id="then in 2 s"),
         pytest.param([BAD] * 3, 0, 4, id="then in 4 s"),
@@ -213,13 +217,15 @@ def test_successes_failures_and_the_version_are_remembered() -> None:
         pytest.param([BAD] * 5, 0, 10, id="and never later than an interval after the start"),
         pytest.param([BAD], 4, 1, id="counted from the end of the failed check"),
         pytest.param([BAD] * 4, 4, 6, id="which the interval still bounds"),
-        pytest.param([BAD] * 5000, 0, 10, id="a night of failures overflows nothing"),
-        pytest.param([BAD, BAD, GOOD], 0, 10, id="a good check ends the back-off"),
-        pytest.param([BAD, BAD, GOOD, BAD], 0, 1, id="and the next failure begins it anew"),
-        pytest.param([BAD, WORSE], 0, 2, id="whatever the failures are"),
+        pytest.param([BAD] * 5000, 0, 10, id="thousands of failures do not overflow"),
+        pytest.param([BAD, BAD, GOOD], 0, 10, id="a good check resets the back-off"),
+        pytest.param([BAD, BAD, GOOD, BAD], 0, 1, id="the next failure starts it again"),
+        pytest.param([BAD, WORSE], 0, 2, id="for any reasons"),
     ],
 )
-def test_when_the_next_check_is_due(results: list[CheckResult], took: float, due: float) -> None:
+def test_next_check_is_due_after_interval_or_back_off(
+    results: list[CheckResult], took: float, due: float
+) -> None:
     """Seconds from the end of the last check to the start of the next."""
     state = MonitorState(since=START)
     for result in results:
@@ -227,28 +233,41 @@ def test_when_the_next_check_is_due(results: list[CheckResult], took: float, due
     assert next_check_at(state, CheckPolicy()) == 100 + due
 
 
-def test_the_first_check_is_due_at_once() -> None:
+def test_first_check_is_due_at_once() -> None:
     """It waits neither for an interval nor for a hint."""
     state = MonitorState(since=START)
-    assert next_check_at(state, CheckPolicy()) == earliest_hinted_check(state) == START.monotonic
+    assert next_check_at(state, CheckPolicy()) == START.monotonic
+    assert earliest_hinted_check(state) <= START.monotonic
 
 
 @pytest.mark.parametrize("result", [GOOD, BAD])
-def test_a_hint_is_followed_a_second_after_the_last_check(result: CheckResult) -> None:
-    """Whatever the check has brought, and however many hints come."""
+def test_hint_is_followed_at_any_time_after_a_regular_check(result: CheckResult) -> None:
+    """A crash right after a check is not left until a second has passed."""
     state = observe(MonitorState(since=START), finished_at(100, result, took=4), CheckPolicy())
-    assert earliest_hinted_check(state) == 101
+    assert earliest_hinted_check(state) <= START.monotonic
 
 
-def test_an_interval_shorter_than_the_first_retry_is_kept_after_a_failure() -> None:
-    """A failure never makes the next check later than it would be anyway."""
+@pytest.mark.parametrize("result", [GOOD, BAD])
+def test_hint_is_followed_a_second_after_the_start_of_the_last_hinted_check(
+    result: CheckResult,
+) -> None:
+    """Regular checks in between do not move that time."""
+    hinted = finished_at(100, result, took=4, is_hinted=True)
+    state = observe(MonitorState(since=START), hinted, CheckPolicy())
+    assert earliest_hinted_check(state) == 97
+    state = observe(state, finished_at(110, result), CheckPolicy())
+    assert earliest_hinted_check(state) == 97
+
+
+def test_interval_shorter_than_the_first_retry_holds_after_a_failure() -> None:
+    """A failure never delays the next check."""
     policy = CheckPolicy(interval=0.25)
     state = observe(MonitorState(since=START), finished_at(100, BAD), policy)
     assert next_check_at(state, policy) == 100.25
 
 
-def test_before_a_check_nothing_can_go_stale() -> None:
-    """The last second up to which a check counts exists once there is one."""
+def test_status_cannot_be_stale_before_a_check() -> None:
+    """The limit exists once a check has finished."""
     state = MonitorState(since=START)
     assert (state.streak, state.consecutive_failures) == (0, 0)
     assert stale_at(state, CheckPolicy()) is None

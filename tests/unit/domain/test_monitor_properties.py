@@ -1,4 +1,4 @@
-"""What holds of the monitor after any sequence of checks, with any policy."""
+"""Properties of the monitor after any sequence of checks, with any policy."""
 
 from hypothesis import assume, given
 from msgspec.structs import replace
@@ -7,21 +7,24 @@ from dstack_backend.domain import (
     GpuInventory,
     Reason,
     Status,
-    change_between,
-    effective_result_at,
     next_check_at,
     observe,
     report,
-    stale_at,
     status_at,
+)
+from dstack_backend.domain.monitor import (
+    earliest_hinted_check,
+    effective_result_at,
+    stale_at,
     status_since,
 )
+from dstack_backend.domain.status import change_between
 from dstack_backend.testing.fakes import EPOCH
 from dstack_backend.testing.strategies import HistoryStore, histories
 
 
 @given(histories())
-def test_availability_never_outlives_its_evidence(history: HistoryStore) -> None:
+def test_available_status_never_outlives_its_evidence(history: HistoryStore) -> None:
     """While it is available, a check has finished within `stale_after`."""
     status = status_at(history.state, history.now, history.policy)
     if status.status is Status.AVAILABLE:
@@ -30,7 +33,7 @@ def test_availability_never_outlives_its_evidence(history: HistoryStore) -> None
 
 
 @given(histories(least=1))
-def test_after_the_limit_nothing_is_known(history: HistoryStore) -> None:
+def test_status_is_stale_exactly_after_the_limit(history: HistoryStore) -> None:
     """Once a check is older than `stale_after`, the reason is `stale`, whatever was before."""
     limit = stale_at(history.state, history.policy)
     assert limit is not None
@@ -39,8 +42,8 @@ def test_after_the_limit_nothing_is_known(history: HistoryStore) -> None:
 
 
 @given(histories())
-def test_it_is_available_only_on_an_inventory_that_a_check_brought(history: HistoryStore) -> None:
-    """What an available status shows is one of the inventories, and the standing one."""
+def test_available_status_has_the_effective_inventory(history: HistoryStore) -> None:
+    """It is one of those that checks returned."""
     status = status_at(history.state, history.now, history.policy)
     if status.status is Status.AVAILABLE:
         assert status.inventory == history.state.effective_result
@@ -48,33 +51,33 @@ def test_it_is_available_only_on_an_inventory_that_a_check_brought(history: Hist
 
 
 @given(histories(least=1))
-def test_a_turn_needs_a_threshold_of_results_in_a_row(history: HistoryStore) -> None:
-    """A fresh status contradicts the last result only while fewer than the threshold came."""
+def test_change_needs_a_threshold_of_results_in_a_row(history: HistoryStore) -> None:
+    """A fresh status contradicts the last result only while its streak is below the threshold."""
     policy = history.policy
     last = history.checks[-1]
     effective_result = effective_result_at(history.state, last.finished.monotonic, policy)
-    brought = isinstance(last.result, GpuInventory)
-    if isinstance(effective_result, GpuInventory) == brought:
+    is_good = isinstance(last.result, GpuInventory)
+    if isinstance(effective_result, GpuInventory) == is_good:
         assert effective_result == last.result
     else:
-        needed = policy.recovery_threshold if brought else policy.failure_threshold
+        needed = policy.recovery_threshold if is_good else policy.failure_threshold
         assert history.state.streak < needed
 
 
 @given(histories(least=1))
-def test_enough_results_of_one_sort_always_decide(history: HistoryStore) -> None:
-    """After as many results in a row as the threshold asks, the status is theirs."""
-    brought = isinstance(history.checks[-1].result, GpuInventory)
+def test_threshold_of_results_in_a_row_decides(history: HistoryStore) -> None:
+    """After as many results in a row as the threshold asks for, the status is theirs."""
+    is_good = isinstance(history.checks[-1].result, GpuInventory)
     policy = history.policy
-    needed = policy.recovery_threshold if brought else policy.failure_threshold
+    needed = policy.recovery_threshold if is_good else policy.failure_threshold
     assume(history.state.streak >= needed)
     status = status_at(history.state, history.checks[-1].finished.monotonic, policy)
-    assert (status.status is Status.AVAILABLE) == brought
+    assert (status.status is Status.AVAILABLE) == is_good
 
 
 @given(histories(least=1))
-def test_the_next_check_is_due_after_the_last_and_soon_enough(history: HistoryStore) -> None:
-    """It is never before the last one's end, never later than an interval after its start."""
+def test_next_check_is_due_within_an_interval(history: HistoryStore) -> None:
+    """It is never before the end of the last one, never later than an interval after its start."""
     last = history.checks[-1]
     end = last.finished.monotonic
     due = next_check_at(history.state, history.policy)
@@ -82,16 +85,26 @@ def test_the_next_check_is_due_after_the_last_and_soon_enough(history: HistorySt
     assert end <= due <= max(end, last.started + history.policy.interval)
 
 
+@given(histories(least=1))
+def test_hinted_checks_are_a_second_apart(history: HistoryStore) -> None:
+    """A regular check does not delay the next hinted one; a hinted check does."""
+    before, last = history.states[-2], history.checks[-1]
+    after = observe(before, replace(last, is_hinted=True), history.policy)
+    assert earliest_hinted_check(after) == last.started + 1
+    regular = observe(before, replace(last, is_hinted=False), history.policy)
+    assert earliest_hinted_check(regular) == earliest_hinted_check(before)
+
+
 @given(histories())
-def test_since_is_never_in_the_future(history: HistoryStore) -> None:
-    """The moment of the last turn has been, and not before the monitor's start."""
+def test_since_is_between_the_start_and_now(history: HistoryStore) -> None:
+    """The last change has happened, and not before the monitor started."""
     since = status_since(history.state, history.now, history.policy)
     assert history.start.monotonic <= since.monotonic <= history.now
 
 
 @given(histories(least=1))
-def test_since_moves_exactly_when_the_status_turns(history: HistoryStore) -> None:
-    """From one check to the next, `since` is another moment if and only if the status turned."""
+def test_since_changes_exactly_when_the_status_changes(history: HistoryStore) -> None:
+    """From one check to the next, `since` differs if and only if the status differs."""
     before, after = history.states[-2:]
     second = history.checks[-1].finished.monotonic
     old, new = (status_at(state, second, history.policy) for state in (before, after))
@@ -101,9 +114,9 @@ def test_since_moves_exactly_when_the_status_turns(history: HistoryStore) -> Non
 
 
 @given(histories())
-def test_the_wall_clock_decides_nothing(history: HistoryStore) -> None:
+def test_wall_clock_decides_nothing(history: HistoryStore) -> None:
     """With another wall clock, status and due time are the same."""
-    calm = replace(
+    other = replace(
         history,
         start=replace(history.start, utc=EPOCH),
         checks=tuple(
@@ -111,13 +124,15 @@ def test_the_wall_clock_decides_nothing(history: HistoryStore) -> None:
         ),
     )
     policy = history.policy
-    assert status_at(calm.state, calm.now, policy) == status_at(history.state, history.now, policy)
-    assert next_check_at(calm.state, policy) == next_check_at(history.state, policy)
+    assert status_at(other.state, other.now, policy) == status_at(
+        history.state, history.now, policy
+    )
+    assert next_check_at(other.state, policy) == next_check_at(history.state, policy)
 
 
 @given(histories(least=1))
-def test_the_state_counts_what_came(history: HistoryStore) -> None:
-    """Last check, last success and the row of failures are those of the history."""
+def test_state_agrees_with_the_checks(history: HistoryStore) -> None:
+    """Last check, last success and consecutive failures are those of the sequence."""
     state = history.state
     good = [each.finished for each in history.checks if each.failure is None]
     assert state.last_check == history.checks[-1]
@@ -127,21 +142,21 @@ def test_the_state_counts_what_came(history: HistoryStore) -> None:
 
 
 @given(histories(least=1))
-def test_observing_is_pure(history: HistoryStore) -> None:
-    """The same check on the same state gives the same next state."""
+def test_observe_is_pure(history: HistoryStore) -> None:
+    """The same check on the same state returns the same next state."""
     before = history.states[-2]
     assert observe(before, history.checks[-1], history.policy) == history.state
 
 
 @given(histories())
-def test_the_report_agrees_with_the_status(history: HistoryStore) -> None:
-    """Nobody reads one status here and another one there."""
-    told = report(history.state, history.now, history.policy)
+def test_report_agrees_with_the_status(history: HistoryStore) -> None:
+    """Status, reason, message and inventory are the same in both."""
+    result = report(history.state, history.now, history.policy)
     status = status_at(history.state, history.now, history.policy)
-    assert (told.status, told.reason, told.detail) == (
+    assert (result.status, result.reason, result.message) == (
         status.status,
         status.reason,
         status.message,
     )
-    assert (told.inventory is not None) == (told.status is Status.AVAILABLE)
-    assert (told.reason is None) == (told.status is Status.AVAILABLE)
+    assert (result.inventory is not None) == (result.status is Status.AVAILABLE)
+    assert (result.reason is None) == (result.status is Status.AVAILABLE)

@@ -1,4 +1,4 @@
-"""The body of `/status`: all that is known at one moment."""
+"""The report: the body of `GET /status`."""
 
 import json
 
@@ -13,16 +13,15 @@ from dstack_backend.domain import (
     CheckPolicy,
     Gpu,
     GpuInventory,
-    LastCheck,
     MonitorState,
     Reason,
     Status,
     StatusReport,
     Timestamp,
-    describe_inventory,
     observe,
     report,
 )
+from dstack_backend.domain.report import LastCheck
 from dstack_backend.testing.fakes import EPOCH
 from dstack_backend.testing.strategies import HistoryStore, histories
 
@@ -40,95 +39,99 @@ BAD = Check(
 )
 
 
-def test_before_the_first_check_it_knows_when_it_started_and_nothing_else() -> None:
-    """What does not exist yet is null."""
+def test_report_before_the_first_check_holds_the_start() -> None:
+    """Everything else is unknown: null."""
     assert report(MonitorState(since=START), 101.0, CheckPolicy()) == StatusReport(
         status=Status.UNAVAILABLE,
         reason=Reason.STARTING,
-        detail="Starting: no check has finished yet",
+        message="Starting: no check has finished yet",
         last_change=START.utc,
         last_check=None,
         last_success=None,
         consecutive_failures=0,
-        dstack_version=None,
+        source_version=None,
         inventory=None,
     )
 
 
-def test_after_a_good_check_it_shows_the_inventory_and_the_versions() -> None:
-    """The check's age counts from its end, its duration from its start."""
+def test_report_after_a_good_check_holds_the_inventory_and_the_version() -> None:
+    """The age of a check counts from its end, its duration from its start."""
     state = observe(MonitorState(since=START), GOOD, CheckPolicy())
     assert isinstance(GOOD.result, GpuInventory)
     assert report(state, 103.25, CheckPolicy()) == StatusReport(
         status=Status.AVAILABLE,
         reason=None,
-        detail="1 GPU, 1 free",
+        message="1 GPU, 1 free",
         last_change=GOOD.finished.utc,
-        last_check=LastCheck(age_seconds=3.0, duration_seconds=0.25, reason=None, detail=None),
+        last_check=LastCheck(age_seconds=3.0, duration_seconds=0.25, reason=None, message=None),
         last_success=GOOD.finished.utc,
         consecutive_failures=0,
-        dstack_version="v0.5.11",
-        inventory=describe_inventory(GOOD.result),
+        source_version="v0.5.11",
+        inventory=GOOD.result.metadata(),
     )
 
 
-def test_after_a_failure_it_says_why_and_shows_no_inventory() -> None:
-    """The last success and DStack's version stay, the GPUs do not."""
+def test_report_after_a_failure_holds_the_reason_and_no_inventory() -> None:
+    """The last success and the version of the source stay."""
     state = observe(MonitorState(since=START), GOOD, CheckPolicy())
-    told = report(observe(state, BAD, CheckPolicy()), 116.0, CheckPolicy())
-    assert (told.reason, told.detail) == (
+    result = report(observe(state, BAD, CheckPolicy()), 116.0, CheckPolicy())
+    assert (result.reason, result.message) == (
         Reason.TIMED_OUT,
         "Connection error: no answer within 5 s",
     )
-    assert told.last_check == LastCheck(
+    assert result.last_check == LastCheck(
         age_seconds=1.0,
         duration_seconds=5.0,
         reason=Reason.TIMED_OUT,
-        detail="Connection error: no answer within 5 s",
+        message="Connection error: no answer within 5 s",
     )
-    assert told.last_change == BAD.finished.utc
-    assert told.last_success == GOOD.finished.utc
-    assert told.consecutive_failures == 1
-    assert told.dstack_version == "v0.5.11"
-    assert told.inventory is None
+    assert result.last_change == BAD.finished.utc
+    assert result.last_success == GOOD.finished.utc
+    assert result.consecutive_failures == 1
+    assert result.source_version == "v0.5.11"
+    assert result.inventory is None
 
 
 @pytest.mark.parametrize(
     ("now", "age"),
     [(100.5, 0.25), (100.2512345, 0.001), (100.25, 0.0), (99.0, 0.0)],
-    ids=["a part of a second", "to the millisecond", "none", "never less than none"],
+    ids=["fraction of a second", "rounded", "zero", "never negative"],
 )
-def test_an_age_is_told_to_the_millisecond(now: float, age: float) -> None:
+def test_an_age_is_result_to_the_millisecond(now: float, age: float) -> None:
     """A report that was asked for before the check had ended is not older than it."""
     state = observe(MonitorState(since=START), GOOD, CheckPolicy())
-    told = report(state, now, CheckPolicy())
-    assert told.last_check is not None
-    assert told.last_check.age_seconds == age
+    result = report(state, now, CheckPolicy())
+    assert result.last_check is not None
+    assert result.last_check.age_seconds == age
 
 
-def test_a_duration_is_told_to_the_microsecond() -> None:
+def test_a_duration_is_result_to_the_microsecond() -> None:
     """A check on a unix socket takes less than a millisecond."""
     check = replace(GOOD, started=GOOD.finished.monotonic - 0.0001234567)
-    told = report(observe(MonitorState(since=START), check, CheckPolicy()), 101.0, CheckPolicy())
-    assert told.last_check is not None
-    assert told.last_check.duration_seconds == 0.000123
+    result = report(observe(MonitorState(since=START), check, CheckPolicy()), 101.0, CheckPolicy())
+    assert result.last_check is not None
+    assert result.last_check.duration_seconds == 0.000123
 
 
-def test_a_failure_below_the_threshold_shows_in_the_last_check_only() -> None:
-    """The status stays available; the report hides nothing of the failure."""
+def test_failure_below_the_threshold_appears_in_the_last_check_only() -> None:
+    """The status stays available."""
     policy = CheckPolicy(failure_threshold=2)
     state = observe(MonitorState(since=START), GOOD, policy)
-    told = report(observe(state, BAD, policy), 116.0, policy)
-    assert (told.status, told.reason, told.consecutive_failures) == (Status.AVAILABLE, None, 1)
-    assert told.last_check is not None
-    assert told.last_check.reason is Reason.TIMED_OUT
+    result = report(observe(state, BAD, policy), 116.0, policy)
+    assert (result.status, result.reason, result.consecutive_failures) == (
+        Status.AVAILABLE,
+        None,
+        1,
+    )
+    assert result.last_check is not None
+    assert result.last_check.reason is Reason.TIMED_OUT
 
 
 @given(histories())
-def test_any_report_is_json_without_negative_ages(history: HistoryStore) -> None:
-    """After any history the report can be encoded, and no age or duration is below zero."""
-    told = json.loads(msgspec.json.encode(report(history.state, history.now, history.policy)))
-    last = told["last_check"]
+def test_report_is_json_without_negative_ages(history: HistoryStore) -> None:
+    """After any sequence of checks it can be encoded, and no age or duration is below zero."""
+    encoded = msgspec.json.encode(report(history.state, history.now, history.policy))
+    last = json.loads(encoded)["last_check"]
     assert (last is None) == (not history.checks)
     if last:
         assert last["age_seconds"] >= 0

@@ -1,5 +1,7 @@
-"""What all values of the domain have in common."""
+"""What all structs of the domain have in common."""
 
+import importlib
+import pkgutil
 from inspect import Parameter, signature
 
 import pytest
@@ -7,32 +9,38 @@ from msgspec import Struct
 
 from dstack_backend import domain
 
-STRUCTS = {
+MODULES = [
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(domain.__path__, f"{domain.__name__}.")
+]
+STRUCTS: dict[str, type[Struct]] = {
     name: value
-    for name in domain.__all__
-    if isinstance(value := getattr(domain, name), type) and issubclass(value, Struct)
+    for module in MODULES
+    for name in module.__all__
+    if isinstance(value := getattr(module, name), type) and issubclass(value, Struct)
 }
-BY_POSITION = STRUCTS.keys() & {
-    *("BackendStatus", "Change", "CheckFailure", "HealthResponse", "Timestamp", "Span", "Uptime"),
+POSITIONAL = {
+    *("BackendStatus", "Change", "CheckFailure", "HealthResponse", "Span", "StoredHistory"),
+    *("Timestamp", "Uptime"),
 }
-"""The few whose fields explain themselves: a failure is a reason and a detail."""
+"""Structs of few fields, whose meaning is clear without their names."""
 
 
 @pytest.mark.parametrize("name", STRUCTS)
-def test_a_value_can_be_shared_because_nobody_can_change_it(name: str) -> None:
-    """Two checks, a thread and an observer may hold the same one."""
+def test_struct_is_frozen(name: str) -> None:
+    """It can be shared by checks, threads and observers."""
     assert STRUCTS[name].__struct_config__.frozen
 
 
-@pytest.mark.parametrize("name", sorted(STRUCTS.keys() - BY_POSITION))
-def test_a_value_of_many_fields_is_written_with_their_names(name: str) -> None:
-    """Two texts or two numbers that change places would otherwise pass every type checker."""
+@pytest.mark.parametrize("name", sorted(STRUCTS.keys() - POSITIONAL))
+def test_struct_of_many_fields_takes_keywords_only(name: str) -> None:
+    """Two texts or two numbers in the wrong order would pass every type checker."""
     kinds = {each.kind for each in signature(STRUCTS[name]).parameters.values()}
     assert kinds == {Parameter.KEYWORD_ONLY}
 
 
-@pytest.mark.parametrize("name", sorted(BY_POSITION))
-def test_a_value_of_few_fields_is_written_without(name: str) -> None:
-    """Their order is part of what an embedding backend relies on."""
+@pytest.mark.parametrize("name", sorted(POSITIONAL))
+def test_struct_of_few_fields_takes_positions(name: str) -> None:
+    """Embedding backends rely on the order."""
     kinds = {each.kind for each in signature(STRUCTS[name]).parameters.values()}
     assert kinds == {Parameter.POSITIONAL_OR_KEYWORD}

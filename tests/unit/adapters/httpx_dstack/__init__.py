@@ -1,1 +1,1 @@
-"""tests unit adapters httpx_dstack."""
+"""Tests of the DStack adapter."""

@@ -1,4 +1,4 @@
-"""Addresses of DStack: what they mean, what is refused, and that a password never shows."""
+"""Addresses of DStack: their parts, what is rejected, and that no password is shown."""
 
 import re
 
@@ -27,8 +27,8 @@ CANARY = "c4n4ry"
         ("http://u:p@h/a", "http://h/a/prpc/ListGpus?json", "http://h/a"),
     ],
 )
-def test_an_address_on_tcp(text: str, url: str, shown: str) -> None:
-    """A path before `/prpc` is kept; user and password are neither in the URL nor shown."""
+def test_tcp_address_keeps_its_path(text: str, url: str, shown: str) -> None:
+    """User and password are neither in the URL nor shown."""
     address = parse_address(text)
     assert (address.url, address.shown, address.socket) == (url, shown, None)
     assert address.is_tls is url.startswith("https")
@@ -43,17 +43,18 @@ def test_an_address_on_tcp(text: str, url: str, shown: str) -> None:
         ("http://[::1]:8", "::1", 8),
         ("http://h:", "h", 80),
         ("http://u:p:1@h:8/a:b", "h", 8),
+        ("http://M\u00fcnchen.example", "xn--mnchen-3ya.example", 80),
     ],
 )
-def test_where_to_connect_to(text: str, host: str, port: int) -> None:
-    """Host and port are given, the scheme's own port where none is named."""
+def test_host_is_ascii_and_port_has_a_default(text: str, host: str, port: int) -> None:
+    """The default port is that of the scheme."""
     address = parse_address(text)
     assert (address.host, address.port) == (host, port)
 
 
 @pytest.mark.parametrize("text", ["unix:/run/vmm.sock", "unix:///run/vmm.sock"])
-def test_an_address_on_a_unix_socket(text: str) -> None:
-    """Both forms name the same socket."""
+def test_unix_socket_has_two_forms(text: str) -> None:
+    """Both name the same socket."""
     address = parse_address(text)
     assert address.socket == "/run/vmm.sock"
     assert address.url == "http://localhost/prpc/ListGpus?json"
@@ -71,8 +72,8 @@ def test_an_address_on_a_unix_socket(text: str) -> None:
         ("http://u:p%40%3A@h", Basic("u", "p@:")),
     ],
 )
-def test_user_and_password_are_taken_out(text: str, login: Basic | None) -> None:
-    """They are decoded as a URL encodes them."""
+def test_user_and_password_are_decoded(text: str, login: Basic | None) -> None:
+    """From their percent encoding."""
     assert parse_address(text).login == login
 
 
@@ -105,22 +106,22 @@ def test_user_and_password_are_taken_out(text: str, login: Basic | None) -> None
         ("unix:/" + "ü" * 54, "the path of the socket is longer than 107 bytes"),
     ],
 )
-def test_what_is_no_address_is_refused_without_repeating_it(text: str, fault: str) -> None:
-    """The message says what is wrong; whatever stood in the text stays there."""
+def test_invalid_address_is_rejected_without_repeating_it(text: str, fault: str) -> None:
+    """The message states the fault only."""
     with pytest.raises(ValueError, match=f"^{re.escape(fault)}$") as caught:
         parse_address(text)
-    # What the message leaves out must not come back as the exception that was handled.
+    # A traceback would show an exception in the context, whose text may repeat the address.
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-def test_a_socket_path_may_be_as_long_as_linux_takes() -> None:
-    """107 bytes fit."""
+def test_longest_socket_path_is_accepted() -> None:
+    """Linux allows 107 bytes."""
     assert parse_address("unix:/" + "x" * 106).socket == "/" + "x" * 106
 
 
-def read(text: str) -> DStackAddress | str:
-    """The address, or what is wrong with it."""
+def parsed(text: str) -> DStackAddress | str:
+    """Return the address, or the message of the error."""
     try:
         return parse_address(text)
     except ValueError as exc:
@@ -129,20 +130,21 @@ def read(text: str) -> DStackAddress | str:
 
 @given(setting_texts())
 def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
-    """Nothing else is raised, and what is shown is one line."""
-    address = read(text)
+    """Whatever the text is, nothing else is raised, and the address shown is one line."""
+    address = parsed(text)
     if isinstance(address, str):
         assert address.isprintable()
     else:
         assert address.shown.isprintable()
         assert address.url.isascii()
+        assert address.host.isascii()
         assert 0 < address.port <= 65535
 
 
 @given(setting_texts())
-def test_a_password_shows_nowhere(noise: str) -> None:
-    """Neither in the message about a bad address nor in the value that a good one becomes."""
-    assert CANARY not in repr(read(f"http://user:{CANARY}{noise}@h"))
+def test_password_is_not_shown(noise: str) -> None:
+    """Neither in the message of an error nor in the representation of an address."""
+    assert CANARY not in repr(parsed(f"http://user:{CANARY}{noise}@h"))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_a_password_shows_nowhere(noise: str) -> None:
         ("http://h..x", "neither a name nor an address"),
     ],
 )
-def test_what_is_no_host_is_refused_at_the_start(text: str, fault: str) -> None:
+def test_invalid_host_is_rejected(text: str, fault: str) -> None:
     """A password with a slash in it is not taken for a path, which the log would show."""
     with pytest.raises(ValueError, match=fault) as refused:
         parse_address(text)

@@ -1,4 +1,4 @@
-"""The body of DStack's answer: whatever bytes it holds, an inventory or a failure comes out."""
+"""Decoding DStack's answer: any bytes become an inventory or a failure."""
 
 import json
 
@@ -13,8 +13,8 @@ CANARY = "c4n4ry"
 GPU = b'{"slot":"3b:00.0","product_id":"10de:2335","description":"NVIDIA","is_free":true}'
 
 
-def test_an_answer_as_dstack_sends_it() -> None:
-    """The four fields of each GPU and the flag are taken as they are; the version is added."""
+def test_answer_of_dstack_is_decoded() -> None:
+    """The four fields of each GPU and the flag are unchanged; the version is added."""
     body = b'{"gpus":[' + GPU + b'],"allow_attach_all":true}'
     assert decode_listing(body, "v0.5.11") == GpuInventory(
         gpus=(Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True),),
@@ -23,21 +23,21 @@ def test_an_answer_as_dstack_sends_it() -> None:
     )
 
 
-def test_an_older_dstack_says_nothing_of_attaching_all() -> None:
-    """Up to June 2025 `allow_attach_all` is absent; then it is false."""
+def test_allow_attach_all_is_false_where_it_is_absent() -> None:
+    """DStack sends it since June 2025."""
     assert decode_listing(b'{"gpus":[]}') == GpuInventory(allow_attach_all=False)
 
 
 @given(listing_bodies())
-def test_any_good_answer_gives_its_inventory(pair: tuple[GpuInventory, bytes]) -> None:
-    """Fields that nobody knows are ignored, in the answer and in each GPU."""
+def test_any_valid_answer_becomes_its_inventory(pair: tuple[GpuInventory, bytes]) -> None:
+    """Unknown fields are ignored, in the answer and in each GPU."""
     inventory, body = pair
     assert decode_listing(body) == inventory
 
 
 @given(hostile_bodies())
-def test_any_bytes_give_an_inventory_or_an_invalid_response(body: bytes) -> None:
-    """Nothing is raised, and what comes out makes a well-formed `/health`."""
+def test_any_bytes_become_an_inventory_or_an_invalid_response(body: bytes) -> None:
+    """Whatever the bytes are, nothing is raised, and `/health` is well-formed."""
     result = decode_listing(body)
     if isinstance(result, CheckFailure):
         assert result.reason is Reason.INVALID_RESPONSE
@@ -68,8 +68,8 @@ def test_any_bytes_give_an_inventory_or_an_invalid_response(body: bytes) -> None
         (b'{"x":' + b"[" * 100_000, "the answer is nested too deep"),
     ],
 )
-def test_what_is_wrong_is_said_by_position_and_never_by_value(body: bytes, detail: str) -> None:
-    """The detail names our own fields and positions; nothing of the body is repeated."""
+def test_detail_names_positions_and_no_values(body: bytes, detail: str) -> None:
+    """It names known fields and positions; nothing of the body is repeated."""
     result = decode_listing(body)
     assert result == CheckFailure(Reason.INVALID_RESPONSE, detail)
     assert CANARY not in repr(result)
@@ -87,8 +87,8 @@ def test_what_is_wrong_is_said_by_position_and_never_by_value(body: bytes, detai
         b'{"gpus":[],"x":"c4n4ry\\u12"}',
     ],
 )
-def test_no_name_and_no_value_of_a_bad_body_comes_out(body: bytes) -> None:
-    """Unknown names are the other side's text as well."""
+def test_unknown_names_of_the_body_are_not_published(body: bytes) -> None:
+    """They are text of the other side, as values are."""
     result = decode_listing(body)
     assert isinstance(result, CheckFailure)
     assert CANARY not in result.message
@@ -97,8 +97,8 @@ def test_no_name_and_no_value_of_a_bad_body_comes_out(body: bytes) -> None:
 @pytest.mark.parametrize(
     "header", ["v0.5.11 (git:0123456789abcdef0123)", "0.4.2", "v1.0.0-rc.1+build"]
 )
-def test_a_version_that_looks_like_one_is_passed_on(header: str) -> None:
-    """DStack's own form, with and without the commit."""
+def test_version_of_the_usual_form_is_accepted(header: str) -> None:
+    """DStack's form, with and without the commit."""
     assert decode_version(header) == header
 
 
@@ -106,6 +106,6 @@ def test_a_version_that_looks_like_one_is_passed_on(header: str) -> None:
     "header",
     [None, "", "latest", "<b>v1</b>", "v1\r\nx", "v1\x00", "v" + "1" * 60, "v1 (git:)", "v\u0661"],
 )
-def test_a_version_that_looks_otherwise_is_not(header: str | None) -> None:
-    """A header is DStack's text: markup, control characters and length stop here."""
+def test_version_of_another_form_is_ignored(header: str | None) -> None:
+    """Markup, control characters and long texts are not passed on."""
     assert decode_version(header) is None

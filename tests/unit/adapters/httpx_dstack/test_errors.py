@@ -1,4 +1,4 @@
-"""The table from httpx's exceptions to reasons: it is complete, and no text of theirs gets out."""
+"""Exceptions and statuses as failures: each has a reason, and no text of theirs is published."""
 
 import errno
 import socket
@@ -6,193 +6,175 @@ import ssl
 from inspect import isclass
 
 import anyio
-import httpx
+import httpcore
 import pytest
 
-from dstack_backend.adapters.httpx_dstack.errors import (
-    BY_CAUSE,
-    BY_STEP,
-    failure_from,
-    http_failure,
-)
-from dstack_backend.domain import CheckFailure, Reason
+from dstack_backend.adapters.httpx_dstack.errors import REASONS, failure_from, http_failure
+from dstack_backend.domain import CheckFailure, FailureCause, Reason
 
 CANARY = "c4n4ry.internal"
 
 EXCEPTIONS = sorted(
-    (each for each in vars(httpx).values() if isclass(each) and issubclass(each, Exception)),
+    (
+        each
+        for module in (httpcore, anyio)
+        for each in vars(module).values()
+        if isclass(each) and issubclass(each, Exception)
+    ),
     key=lambda kind: kind.__name__,
 )
-REQUEST_ERRORS = [each for each in EXCEPTIONS if issubclass(each, httpx.RequestError)]
-
-NEVER_END_A_REQUEST = {
-    httpx.HTTPError: "only its subclasses are raised",
-    httpx.HTTPStatusError: "comes from raise_for_status, which nobody calls",
-    httpx.InvalidURL: "the address was parsed at the start, redirects are not followed",
-    httpx.CookieConflict: "nobody reads a cookie by its name",
-    httpx.StreamError: "only its subclasses are raised",
-    httpx.StreamConsumed: "a body is read once",
-    httpx.StreamClosed: "a body is read while it is open",
-    httpx.ResponseNotRead: "nobody asks for the content of a stream",
-    httpx.RequestNotRead: "a request has no body",
-}
 
 
-def caused_by(cause: BaseException, step: type[httpx.RequestError]) -> httpx.RequestError:
-    """An exception of httpx as it arrives: with its cause."""
-    try:
-        raise step(CANARY) from cause
-    except httpx.RequestError as exc:
-        return exc
+def caused_by(cause: BaseException) -> Exception:
+    """Return an exception of a library with its cause."""
+    error = httpcore.WriteError(CANARY)
+    error.__cause__ = cause
+    return error
 
 
 def bad_certificate(code: int) -> ssl.SSLCertVerificationError:
-    """What OpenSSL raises; its text names the host."""
+    """Return what OpenSSL raises; its text names the host."""
     error = ssl.SSLCertVerificationError(1, f"certificate is not valid for '{CANARY}'")
     error.verify_code = code
     return error
 
 
-def test_every_exception_of_httpx_is_known() -> None:
-    """Each class is a request's error or is known never to end one; a new one fails here."""
-    assert set(EXCEPTIONS) == {*REQUEST_ERRORS, *NEVER_END_A_REQUEST}
-
-
-@pytest.mark.parametrize("kind", REQUEST_ERRORS)
-def test_every_error_of_a_request_is_in_the_table_or_only_a_base(
-    kind: type[httpx.RequestError],
-) -> None:
-    """What httpx can raise has a row; a class without one has subclasses, which stand for it."""
-    below = [each for each in REQUEST_ERRORS if issubclass(each, kind) and each is not kind]
-    assert kind in BY_STEP or below
-
-
 @pytest.mark.parametrize("kind", EXCEPTIONS)
-def test_no_text_of_an_exception_gets_out(kind: type[Exception]) -> None:
-    """Whatever httpx raises, the sentence holds a reason of the list and not the text."""
+def test_text_of_an_exception_is_not_published(kind: type[Exception]) -> None:
+    """Each exception of the libraries has a conclusive reason, and its text is not in the message.
+
+    Those that are not in the table are a failed connection.
+    """
     exc = kind.__new__(kind, CANARY)
     Exception.__init__(exc, CANARY)
     failure = failure_from(exc)
-    assert failure.reason not in (Reason.STARTING, Reason.STALE)
+    assert failure.reason.is_conclusive
     assert CANARY not in failure.message
     assert failure.message.isprintable()
 
 
-@pytest.mark.parametrize(
-    ("exc", "message"),
-    [
-        (httpx.ConnectTimeout(CANARY), "Connection error: no answer in time"),
-        (httpx.PoolTimeout(CANARY), "Connection error: no answer in time"),
-        (httpx.ConnectError(CANARY), "Connection error: connection failed"),
-        (
-            httpx.ReadError(CANARY),
-            "Connection error: connection closed before the answer was complete",
-        ),
-        (
-            httpx.RemoteProtocolError("Server disconnected without sending a response."),
-            "Connection error: connection closed before the answer was complete",
-        ),
-        (
-            httpx.RemoteProtocolError("peer closed connection without sending complete body"),
-            "Connection error: connection closed before the answer was complete",
-        ),
-        (httpx.RemoteProtocolError(CANARY), "Parse error: the answer is not HTTP/1.1"),
-        (httpx.DecodingError(CANARY), "Parse error: the answer is not as expected"),
-        (RuntimeError(CANARY), "Connection error: connection failed"),
-    ],
-)
-def test_without_a_cause_the_step_decides(exc: Exception, message: str) -> None:
-    """An exception that nothing caused is told by what was going on."""
-    assert failure_from(exc).message == message
+UNTRUSTED = FailureCause.CERTIFICATE_UNTRUSTED
+WRONG_HOST = FailureCause.CERTIFICATE_WRONG_HOST
+
+CERTIFICATES: dict[int, tuple[FailureCause, str]] = {
+    9: (FailureCause.CERTIFICATE_NOT_YET_VALID, "the certificate is not valid yet"),
+    10: (FailureCause.CERTIFICATE_EXPIRED, "the certificate has expired"),
+    18: (UNTRUSTED, "the certificate is self-signed and not trusted"),
+    19: (UNTRUSTED, "the certificate's authority is not trusted"),
+    20: (UNTRUSTED, "the certificate's authority is not trusted"),
+    21: (UNTRUSTED, "bad certificate"),
+    62: (WRONG_HOST, "the certificate is for another host"),
+    64: (WRONG_HOST, "the certificate is for another address"),
+    9999: (FailureCause.CERTIFICATE_INVALID, "bad certificate"),
+}
 
 
-CAUSES: list[tuple[BaseException, Reason, str]] = [
-    (ssl.SSLEOFError(8, CANARY), Reason.CONNECTION_CLOSED, ""),
-    (ssl.SSLZeroReturnError(6, CANARY), Reason.CONNECTION_CLOSED, ""),
-    (ssl.SSLError(1, CANARY), Reason.TLS_FAILED, ""),
-    (bad_certificate(10), Reason.TLS_FAILED, "TLS failed: the certificate has expired"),
+@pytest.mark.parametrize("code", CERTIFICATES)
+def test_certificate_fault_has_a_cause_and_a_detail(code: int) -> None:
+    """Both follow from OpenSSL's code."""
+    cause, text = CERTIFICATES[code]
+    expected = CheckFailure(Reason.TLS_FAILED, f"TLS failed: {text}", cause)
+    assert failure_from(bad_certificate(code)) == expected
+
+
+CAUSES: list[tuple[Exception, CheckFailure]] = [
+    (ssl.SSLEOFError(8, CANARY), CheckFailure(Reason.CONNECTION_CLOSED)),
+    (ssl.SSLZeroReturnError(6, CANARY), CheckFailure(Reason.CONNECTION_CLOSED)),
+    (ssl.SSLError(1, CANARY), CheckFailure(Reason.TLS_FAILED)),
+    (socket.gaierror(socket.EAI_NONAME, CANARY), CheckFailure(Reason.HOST_NOT_FOUND)),
     (
-        bad_certificate(18),
-        Reason.TLS_FAILED,
-        "TLS failed: the certificate is self-signed and not trusted",
+        socket.gaierror(socket.EAI_AGAIN, CANARY),
+        CheckFailure(Reason.HOST_NOT_FOUND, cause=FailureCause.NAME_SERVER_UNREACHABLE),
     ),
-    (bad_certificate(62), Reason.TLS_FAILED, "TLS failed: the certificate is for another host"),
-    (bad_certificate(9999), Reason.TLS_FAILED, "TLS failed: bad certificate"),
-    (socket.gaierror(socket.EAI_NONAME, CANARY), Reason.HOST_NOT_FOUND, ""),
-    (UnicodeError(CANARY), Reason.HOST_NOT_FOUND, ""),
-    (ConnectionRefusedError(errno.ECONNREFUSED, CANARY), Reason.CONNECTION_REFUSED, ""),
-    (FileNotFoundError(errno.ENOENT, CANARY, CANARY), Reason.SOCKET_NOT_FOUND, ""),
-    (PermissionError(errno.EACCES, CANARY, CANARY), Reason.PERMISSION_DENIED, ""),
-    (ConnectionResetError(errno.ECONNRESET, CANARY), Reason.CONNECTION_CLOSED, ""),
-    (BrokenPipeError(errno.EPIPE, CANARY), Reason.CONNECTION_CLOSED, ""),
-    (TimeoutError(errno.ETIMEDOUT, CANARY), Reason.TIMED_OUT, ""),
+    (UnicodeError(CANARY), CheckFailure(Reason.HOST_NOT_FOUND)),
+    (
+        ConnectionRefusedError(errno.ECONNREFUSED, CANARY),
+        CheckFailure(Reason.CONNECTION_REFUSED),
+    ),
+    (FileNotFoundError(errno.ENOENT, CANARY, CANARY), CheckFailure(Reason.SOCKET_NOT_FOUND)),
+    (PermissionError(errno.EACCES, CANARY, CANARY), CheckFailure(Reason.PERMISSION_DENIED)),
+    (ConnectionResetError(errno.ECONNRESET, CANARY), CheckFailure(Reason.CONNECTION_CLOSED)),
+    (BrokenPipeError(errno.EPIPE, CANARY), CheckFailure(Reason.CONNECTION_CLOSED)),
+    (TimeoutError(errno.ETIMEDOUT, CANARY), CheckFailure(Reason.TIMED_OUT)),
     (
         OSError(errno.ENETUNREACH, CANARY),
-        Reason.CONNECTION_FAILED,
-        "network is unreachable",
+        CheckFailure(Reason.CONNECTION_FAILED, "network is unreachable"),
     ),
-    (OSError(errno.EHOSTUNREACH, CANARY), Reason.CONNECTION_FAILED, "no route to host"),
-    (OSError(CANARY), Reason.CONNECTION_FAILED, ""),
-    (anyio.EndOfStream(CANARY), Reason.CONNECTION_CLOSED, ""),
-    (anyio.BrokenResourceError(CANARY), Reason.CONNECTION_CLOSED, ""),
+    (
+        OSError(errno.EHOSTUNREACH, CANARY),
+        CheckFailure(Reason.CONNECTION_FAILED, "no route to host"),
+    ),
+    (OSError(CANARY), CheckFailure(Reason.CONNECTION_FAILED)),
+    (anyio.EndOfStream(CANARY), CheckFailure(Reason.CONNECTION_CLOSED)),
+    (anyio.BrokenResourceError(CANARY), CheckFailure(Reason.CONNECTION_CLOSED)),
+    (RuntimeError(CANARY), CheckFailure(Reason.CONNECTION_FAILED)),
 ]
 
 
-@pytest.mark.parametrize("step", [httpx.ConnectError, httpx.ReadError])
-@pytest.mark.parametrize(("cause", "reason", "detail"), CAUSES)
-def test_a_cause_decides_whatever_the_step(
-    cause: BaseException, reason: Reason, detail: str, step: type[httpx.RequestError]
-) -> None:
-    """Each row of the causes gives its reason, and nothing of the cause's text."""
-    failure = failure_from(caused_by(cause, step))
-    assert failure == CheckFailure(reason, detail)
+@pytest.mark.parametrize(("exc", "failure"), CAUSES)
+def test_exception_decides_alone_and_as_a_cause(exc: Exception, failure: CheckFailure) -> None:
+    """Each row of the table has an example, and nothing of its text is published."""
+    assert failure_from(exc) == failure
+    assert failure_from(caused_by(exc)) == failure
     assert CANARY not in failure.message
 
 
-@pytest.mark.parametrize(("kind", "reason"), BY_CAUSE)
-def test_every_row_of_the_causes_is_shown_above(kind: type[BaseException], reason: Reason) -> None:
-    """No row is without an example, and none is shadowed by the rows before it."""
-    examples = [(cause, expected) for cause, expected, _ in CAUSES if isinstance(cause, kind)]
-    assert reason in [expected for _, expected in examples]
+@pytest.mark.parametrize(("kind", "reason"), REASONS)
+def test_no_row_of_the_table_is_shadowed(kind: type[BaseException], reason: Reason) -> None:
+    """Each row decides for at least one of the examples."""
+    assert reason in [failure.reason for exc, failure in CAUSES if isinstance(exc, kind)]
 
 
-def test_a_cause_is_found_behind_others_and_within_groups() -> None:
-    """Two addresses of a host that both refuse arrive as a group behind a nameless OSError."""
-    group = ExceptionGroup(CANARY, [ConnectionRefusedError(111, CANARY), ConnectionRefusedError()])
+def test_cause_is_found_behind_others_and_in_groups() -> None:
+    """Two addresses of a host that both refuse arrive as a group behind an OSError."""
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, CANARY)
     attempts = OSError("All connection attempts failed")
-    attempts.__cause__ = group
-    failure = failure_from(caused_by(attempts, httpx.ConnectError))
-    assert failure == CheckFailure(Reason.CONNECTION_REFUSED)
+    attempts.__cause__ = ExceptionGroup(CANARY, [refused, ConnectionRefusedError()])
+    assert failure_from(attempts) == CheckFailure(Reason.CONNECTION_REFUSED)
 
 
-def test_of_several_causes_the_most_telling_one_holds() -> None:
-    """A number that an unnamed error hides behind another one is still found."""
+def test_most_specific_cause_decides() -> None:
+    """One address that refuses decides, whatever the other addresses do, in any order."""
+    unreachable = OSError(errno.ENETUNREACH, CANARY)
     attempts = OSError("All connection attempts failed")
-    attempts.__cause__ = ExceptionGroup(CANARY, [OSError(errno.ENETUNREACH, CANARY)])
-    failure = failure_from(caused_by(attempts, httpx.ConnectError))
-    assert failure.message == "Connection error: network is unreachable"
+    attempts.__cause__ = ExceptionGroup(CANARY, [unreachable, ConnectionRefusedError()])
+    assert failure_from(attempts) == CheckFailure(Reason.CONNECTION_REFUSED)
+    attempts.__cause__ = ExceptionGroup(CANARY, [unreachable])
+    assert failure_from(attempts).message == "Connection error: network is unreachable"
 
 
-def test_a_cause_that_was_hidden_is_found_too() -> None:
-    """The libraries below raise `from None`; the context is still there."""
-    hidden = httpx.ConnectError(CANARY)
+def test_suppressed_context_is_found() -> None:
+    """Libraries raise `from None`; the context is still there."""
+    hidden = httpcore.ConnectError(CANARY)
     hidden.__context__ = FileNotFoundError(CANARY)
     hidden.__suppress_context__ = True
     assert failure_from(hidden).reason is Reason.SOCKET_NOT_FOUND
 
 
+REDIRECT = FailureCause.HTTP_REDIRECT
+
+
 @pytest.mark.parametrize(
-    ("status", "reason", "message"),
+    ("status", "reason", "message", "cause"),
     [
-        (401, Reason.UNAUTHORIZED, "HTTP error: 401 Unauthorized"),
-        (400, Reason.HTTP_ERROR, "HTTP error: 400 Bad Request"),
-        (500, Reason.HTTP_ERROR, "HTTP error: 500 Internal Server Error"),
-        (302, Reason.HTTP_ERROR, "HTTP error: 302 Found"),
-        (204, Reason.HTTP_ERROR, "HTTP error: 204 No Content"),
-        (799, Reason.HTTP_ERROR, "HTTP error: 799"),
+        (401, Reason.UNAUTHORIZED, "HTTP error: 401 Unauthorized", None),
+        (400, Reason.HTTP_ERROR, "HTTP error: 400 Bad Request", FailureCause.HTTP_BAD_REQUEST),
+        (403, Reason.HTTP_ERROR, "HTTP error: 403 Forbidden", FailureCause.HTTP_FORBIDDEN),
+        (404, Reason.HTTP_ERROR, "HTTP error: 404 Not Found", FailureCause.HTTP_NOT_FOUND),
+        (500, Reason.HTTP_ERROR, "HTTP error: 500 Internal Server Error", None),
+        (301, Reason.HTTP_ERROR, "HTTP error: 301 Moved Permanently", REDIRECT),
+        (302, Reason.HTTP_ERROR, "HTTP error: 302 Found", REDIRECT),
+        (303, Reason.HTTP_ERROR, "HTTP error: 303 See Other", REDIRECT),
+        (304, Reason.HTTP_ERROR, "HTTP error: 304 Not Modified", None),
+        (307, Reason.HTTP_ERROR, "HTTP error: 307 Temporary Redirect", REDIRECT),
+        (308, Reason.HTTP_ERROR, "HTTP error: 308 Permanent Redirect", REDIRECT),
+        (204, Reason.HTTP_ERROR, "HTTP error: 204 No Content", None),
+        (799, Reason.HTTP_ERROR, "HTTP error: 799", None),
     ],
 )
-def test_a_status_is_told_in_the_standards_words(status: int, reason: Reason, message: str) -> None:
-    """Not in those of the answer's status line, which are the other side's text."""
+def test_status_has_the_phrase_of_the_standard(
+    status: int, reason: Reason, message: str, cause: FailureCause | None
+) -> None:
+    """Not the phrase of the status line, which is text of the other side."""
     failure = http_failure(status)
-    assert (failure.reason, failure.message) == (reason, message)
+    assert (failure.reason, failure.message, failure.cause) == (reason, message, cause)

@@ -1,1 +1,1 @@
-"""tests unit app monitoring."""
+"""Tests of the monitor."""

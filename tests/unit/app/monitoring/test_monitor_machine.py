@@ -1,6 +1,7 @@
-"""The monitor's rules against a model of them: any sequence of checks, pauses and hints."""
+"""The monitor's rules against their model: any sequence of checks, pauses and hints."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 from hypothesis import settings
@@ -16,14 +17,16 @@ from dstack_backend.domain import (
     MonitorState,
     Status,
     Timestamp,
-    earliest_hinted_check,
-    effective_result_at,
     encode_health,
     next_check_at,
     observe,
     report,
-    stale_at,
     status_at,
+)
+from dstack_backend.domain.monitor import (
+    earliest_hinted_check,
+    effective_result_at,
+    stale_at,
     status_since,
 )
 from dstack_backend.testing.fakes import EPOCH
@@ -44,13 +47,14 @@ POLICIES = st.builds(
 
 
 class MonitorMachine(RuleBasedStateMachine):
-    """Checks that come when they are due, late or after a hint; a wall clock that jumps."""
+    """Checks that start when they are due, late or after a hint; a wall clock that is set."""
 
     now: float
     wall: datetime
     model: Model
     state: MonitorState
-    planned: float
+    due: float
+    is_hinted: bool
 
     @initialize(policy=POLICIES, start=QUARTERS)
     def begin(self, policy: CheckPolicy, start: float) -> None:
@@ -59,34 +63,39 @@ class MonitorMachine(RuleBasedStateMachine):
         self.wall = EPOCH
         self.model = Model(policy, self.moment(), [])
         self.state = MonitorState(since=self.moment())
-        self.planned = self.model.next_check()
+        self.plan()
+
+    def plan(self) -> None:
+        """Take the next check from the schedule; a hint may bring it forward."""
+        self.due, self.is_hinted = self.model.next_check(), False
 
     def moment(self) -> Timestamp:
-        """Both clocks."""
+        """Return the time of both clocks."""
         return Timestamp(self.now, self.wall)
 
     @rule(seconds=QUARTERS)
     def time_passes(self, seconds: float) -> None:
-        """Nothing else happens: this is what makes a status stale."""
+        """A status may become stale."""
         self.now += seconds
 
     @rule(beyond=st.sampled_from((0.0, 0.25)))
     def time_passes_to_the_edge(self, beyond: float) -> None:
-        """To the last moment at which the last check counts, or to the one after."""
+        """To the last time at which the last check counts, or just after it."""
         limit = stale_at(self.state, self.model.policy)
         self.now = max(self.now, limit + beyond) if limit is not None else self.now
 
     @rule(seconds=st.integers(-(10**6), 10**6))
     def the_wall_clock_is_set(self, seconds: int) -> None:
-        """Nothing but what is shown may depend on it."""
+        """Only what is displayed may depend on it."""
         self.wall = EPOCH + timedelta(seconds=seconds)
 
     @rule()
     def a_hint_comes(self) -> None:
-        """The next check is brought forward, as far as a hint may."""
-        hinted = max(self.now, self.model.hinted_check())
-        assert hinted == max(self.now, earliest_hinted_check(self.state))
-        self.planned = min(self.planned, hinted)
+        """It brings the next check forward, but not to within a second of the last hinted one."""
+        earliest = max(self.now, self.model.earliest_hinted_check())
+        assert earliest == max(self.now, earliest_hinted_check(self.state))
+        if earliest < self.due:
+            self.due, self.is_hinted = earliest, True
 
     @rule(inventory=inventories(), took=QUARTERS)
     def a_check_succeeds(self, inventory: GpuInventory, took: float) -> None:
@@ -99,17 +108,18 @@ class MonitorMachine(RuleBasedStateMachine):
         self.check(failure, took)
 
     def check(self, result: CheckResult, took: float) -> None:
-        """Let the next check run, when it is planned or now where that is past."""
-        started = max(self.now, self.planned)
+        """Run the next check when it is due, or now where that is past."""
+        started = max(self.now, self.due)
         self.now = started + took
-        check = Check(result=result, started=started, finished=self.moment())
+        finished = self.moment()
+        check = Check(result=result, started=started, finished=finished, is_hinted=self.is_hinted)
         self.model = Model(self.model.policy, self.model.start, [*self.model.checks, check])
         self.state = observe(self.state, check, self.model.policy)
-        self.planned = self.model.next_check()
+        self.plan()
 
     @invariant()
-    def what_holds_is_what_the_rules_say(self) -> None:
-        """The result on which the status rests, or why there is none."""
+    def effective_result_follows_the_rules(self) -> None:
+        """The result on which the status is based, or the reason for none."""
         result = effective_result_at(self.state, self.now, self.model.policy)
         expected = self.model.effective_result(self.now)
         if isinstance(expected, str):
@@ -119,42 +129,50 @@ class MonitorMachine(RuleBasedStateMachine):
             assert result == expected
 
     @invariant()
-    def status_report_and_answer_agree(self) -> None:
-        """Nobody is told another status than the result means."""
+    def status_report_and_response_agree(self) -> None:
+        """All are those of the effective result."""
         status = status_at(self.state, self.now, self.model.policy)
-        told = report(self.state, self.now, self.model.policy)
+        shown = report(self.state, self.now, self.model.policy)
         up = isinstance(self.model.effective_result(self.now), GpuInventory)
         assert (status.status is Status.AVAILABLE) == up
-        assert (told.status, told.reason, told.detail) == (
+        assert (shown.status, shown.reason, shown.message) == (
             status.status,
             status.reason,
             status.message,
         )
-        assert encode_health(status).available == up
+        assert encode_health(status).is_available == up
         assert msgspec.json.decode(encode_health(status).body)["status"] == status.status
 
     @invariant()
-    def it_has_held_since_it_turned(self) -> None:
-        """The moment of the last turn, a turn to stale included."""
+    def since_is_the_last_change(self) -> None:
+        """Going stale is a change, too."""
         since = status_since(self.state, self.now, self.model.policy)
         assert since == self.model.since(self.now)
         assert report(self.state, self.now, self.model.policy).last_change == since.utc
 
     @invariant()
-    def the_next_check_is_due_when_the_rules_say(self) -> None:
-        """By the clock, and by a hint; and the last one counts until then."""
+    def next_check_and_stale_time_follow_the_rules(self) -> None:
+        """On schedule, and for a hint."""
         assert next_check_at(self.state, self.model.policy) == self.model.next_check()
-        assert earliest_hinted_check(self.state) == self.model.hinted_check()
+        assert earliest_hinted_check(self.state) == self.model.earliest_hinted_check()
         assert stale_at(self.state, self.model.policy) == self.model.stale_at()
 
     @invariant()
-    def what_came_is_counted(self) -> None:
-        """The failures in a row, the last success, and the version that it named."""
-        told = report(self.state, self.now, self.model.policy)
+    def hinted_checks_start_a_second_apart(self) -> None:
+        """However many hints there are."""
+        hinted = [check.started for check in self.model.checks if check.is_hinted]
+        assert all(after - before >= 1 for before, after in pairwise(hinted))
+
+    @invariant()
+    def report_counts_the_checks(self) -> None:
+        """The failures in a row, the last success and its version."""
+        shown = report(self.state, self.now, self.model.policy)
         good = self.model.last_good()
-        assert told.consecutive_failures == self.state.consecutive_failures == self.model.failures()
-        assert told.last_success == (good[0].utc if good else None)
-        assert told.dstack_version == (good[1].source_version if good else None)
+        assert (
+            shown.consecutive_failures == self.state.consecutive_failures == self.model.failures()
+        )
+        assert shown.last_success == (good[0].utc if good else None)
+        assert shown.source_version == (good[1].source_version if good else None)
 
 
 MonitorMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)

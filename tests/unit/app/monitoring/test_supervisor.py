@@ -1,4 +1,4 @@
-"""The loop is watched: it is started again whenever it ends, and what it misses is noticed."""
+"""The supervisor: it restarts the loop of the monitor, and announces what no check reports."""
 
 import asyncio
 import logging
@@ -17,24 +17,25 @@ from dstack_backend.domain import (
     GpuInventory,
     NodeIdentity,
 )
-from dstack_backend.testing.fakes import ORIGIN, FakeClock, FakeGpuSource, RecordingObserver
+from dstack_backend.testing.fakes import FakeClock, FakeGpuSource, RecordingObserver
+from tests.unit.harness import announcements
 
 CANARY = "c4n4ry"
 
 
-class SimulatedNode:
+class SupervisedNode:
     """A supervised monitor among fakes."""
 
     def __init__(self, script: Callable[[], CheckResult] = GpuInventory) -> None:
         self.clock = FakeClock()
-        self.dstack = FakeGpuSource(script, clock=self.clock)
+        self.source = FakeGpuSource(script, clock=self.clock)
         self.observer = RecordingObserver()
-        self.monitor = self.watched_by(self.observer)
+        self.monitor = self.monitor_with(self.observer)
 
-    def watched_by(self, *observers: RecordingObserver) -> Monitor:
-        """A monitor that tells these observers."""
+    def monitor_with(self, *observers: RecordingObserver) -> Monitor:
+        """Return a monitor with these observers."""
         return Monitor(
-            self.dstack,
+            self.source,
             self.clock,
             policy=CheckPolicy(),
             identity=NodeIdentity(),
@@ -43,131 +44,143 @@ class SimulatedNode:
 
     @asynccontextmanager
     async def supervised(self) -> AsyncGenerator[None, None]:
-        """Supervise, and see that the end leaves nothing behind."""
+        """Supervise, and assert that no task is left."""
         task = asyncio.create_task(supervise(self.monitor, self.clock))
         await self.clock.advance(0)
         yield
-        assert not task.done(), "the supervision ended"
+        assert not task.done(), "the supervisor ended"
         task.cancel()
         await asyncio.wait({task})
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     def play(self, *seconds: float) -> None:
-        """Let so many seconds pass, one stretch after the other."""
+        """Let so many seconds pass, step by step."""
 
-        async def act() -> None:
+        async def run() -> None:
             async with self.supervised():
                 for each in seconds:
                     await self.clock.advance(each)
 
-        asyncio.run(act())
+        asyncio.run(run())
 
     @property
     def announced(self) -> list[tuple[float, str]]:
         """The changes: second, and the status or the reason from then on."""
-        return [
-            (change.at.monotonic - ORIGIN, change.after.reason or change.after.status)
-            for change in self.observer.changes
-        ]
+        return announcements(self.observer)
 
 
-def breaking_after(good: int) -> Callable[[], CheckResult]:
-    """A DStack that breaks its promise after some good answers."""
+def ending_after(good: int) -> Callable[[], CheckResult]:
+    """Return the script of a source that ends the loop after some good results.
+
+    A source that raises an exception does not end it; one that is cancelled does.
+    """
     remaining = [GpuInventory() for _ in range(good)]
 
     def script() -> CheckResult:
         if not remaining:
-            raise RuntimeError(CANARY)
+            raise asyncio.CancelledError(CANARY)
         return remaining.pop()
 
     return script
 
 
-def test_a_healthy_loop_is_left_alone() -> None:
-    """Watching it every second changes nothing about its checks."""
-    stage = SimulatedNode()
-    stage.play(35)
-    assert stage.dstack.asked_at == [0, 10, 20, 30]
-    assert stage.announced == [(0, "available")]
+def test_supervision_does_not_change_the_schedule() -> None:
+    """Checks start every interval."""
+    node = SupervisedNode()
+    node.play(35)
+    assert node.source.asked_at == [0, 10, 20, 30]
+    assert node.announced == [(0, "available")]
 
 
-def test_a_loop_that_ends_is_started_again_after_a_second() -> None:
-    """Again and again; one check at a time."""
-    stage = SimulatedNode(breaking_after(0))
-    stage.play(3.5)
-    assert stage.dstack.asked_at == [0, 1, 2, 3]
-    assert stage.dstack.most_at_once == 1
+def test_loop_that_ends_is_started_again_after_a_second() -> None:
+    """Each time; checks never overlap."""
+    node = SupervisedNode(ending_after(0))
+    node.play(3.5)
+    assert node.source.asked_at == [0, 1, 2, 3]
+    assert node.source.most_at_once == 1
 
 
-def test_a_loop_that_recovers_goes_on_as_before() -> None:
-    """After one broken promise the interval holds again."""
+def test_restarted_loop_keeps_its_schedule() -> None:
+    """Afterwards checks start every interval again."""
     results: list[CheckResult | None] = [GpuInventory(), None]
 
     def script() -> CheckResult:
         result = results.pop(0) if results else GpuInventory()
         if result is None:
-            raise RuntimeError(CANARY)
+            raise asyncio.CancelledError(CANARY)
         return result
 
-    stage = SimulatedNode(script)
-    stage.play(35)
-    assert stage.dstack.asked_at == [0, 10, 11, 21, 31]
-    assert stage.announced == [(0, "available")]
+    node = SupervisedNode(script)
+    node.play(35)
+    assert node.source.asked_at == [0, 10, 11, 21, 31]
+    assert node.announced == [(0, "available")]
 
 
-def test_the_end_of_a_loop_is_logged_without_the_exceptions_text(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """The record names what happened; the formats leave out what the exception says."""
+def test_end_of_the_loop_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for each end."""
     caplog.set_level(logging.DEBUG)
-    stage = SimulatedNode(breaking_after(0))
-    stage.play(0.5)
+    node = SupervisedNode(ending_after(0))
+    node.play(0.5)
     (record,) = [each for each in caplog.records if each.name.startswith("dstack_backend")]
     assert record.getMessage() == "the checking loop ended; it starts again in 1 s"
+
+
+def test_loop_that_raises_is_logged_with_the_exception(caplog: pytest.LogCaptureFixture) -> None:
+    """The record has the exception; the log formats show its type and place, not its text."""
+
+    class BrokenMonitor(Monitor):
+        async def run(self) -> None:
+            await asyncio.sleep(0)
+            raise RuntimeError(CANARY)
+
+    node = SupervisedNode()
+    node.monitor = BrokenMonitor(
+        node.source, node.clock, policy=CheckPolicy(), identity=NodeIdentity()
+    )
+    node.play(0.5)
+    (record,) = caplog.records
     assert record.exc_info
     assert record.exc_info[0] is RuntimeError
 
 
-def test_a_loop_that_dies_for_ever_does_not_keep_the_node_available() -> None:
-    """Status cannot outlive its evidence; that it went stale is announced once, by the watch."""
-    stage = SimulatedNode(breaking_after(1))
-    stage.play(60)
-    assert not stage.monitor.response().is_available
-    assert stage.announced == [(0, "available"), (35, "stale")]
+def test_status_goes_stale_while_the_loop_keeps_ending() -> None:
+    """The supervisor announces it once."""
+    node = SupervisedNode(ending_after(1))
+    node.play(60)
+    assert not node.monitor.response().is_available
+    assert node.announced == [(0, "available"), (35, "stale")]
 
 
-def test_a_dstack_that_hangs_makes_a_stale_status_that_the_watch_announces() -> None:
-    """No check reports it; the change tells when it happened, not when it was seen."""
-    stage = SimulatedNode()
+def test_stale_status_of_a_hanging_source_is_announced() -> None:
+    """No check reports it. The change has the time at which it happened."""
+    node = SupervisedNode()
 
-    async def act() -> None:
-        async with stage.supervised():
-            stage.dstack.hang()
-            await stage.clock.advance(34.5)
-            assert stage.announced == [(0, "available")]
-            await stage.clock.advance(2)
-            assert stage.announced == [(0, "available"), (35, "stale")]
-            await stage.clock.advance(100)
-            stage.dstack.release()
-            await stage.clock.advance(0)
-            assert stage.announced == [(0, "available"), (35, "stale"), (136.5, "available")]
+    async def run() -> None:
+        async with node.supervised():
+            node.source.hang()
+            await node.clock.advance(34.5)
+            assert node.announced == [(0, "available")]
+            await node.clock.advance(2)
+            assert node.announced == [(0, "available"), (35, "stale")]
+            await node.clock.advance(100)
+            node.source.release()
+            await node.clock.advance(0)
+            assert node.announced == [(0, "available"), (35, "stale"), (136.5, "available")]
 
-    asyncio.run(act())
+    asyncio.run(run())
 
 
-def test_cancelled_it_cancels_the_check_that_is_under_way() -> None:
+def test_cancelled_supervisor_cancels_the_check() -> None:
     """The end of the service leaves no call open."""
-    stage = SimulatedNode()
-    stage.dstack.hang()
-    stage.play(1)
-    assert (stage.dstack.cancelled, stage.dstack.under_way) == (1, 0)
+    node = SupervisedNode()
+    node.source.hang()
+    node.play(1)
+    assert (node.source.cancelled, node.source.under_way) == (1, 0)
 
 
-def test_an_observer_that_breaks_its_promise_does_not_end_the_checks(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Neither when it is told by a check nor when it is told by the watch."""
+def test_raising_observer_does_not_end_the_checks(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither when a check calls it nor when the supervisor does."""
 
     class Raising(RecordingObserver):
         def on_check(self, check: Check) -> None:
@@ -179,18 +192,18 @@ def test_an_observer_that_breaks_its_promise_does_not_end_the_checks(
             super().on_change(change)
             raise RuntimeError(CANARY)
 
-    stage = SimulatedNode()
-    stage.observer = Raising()
-    stage.monitor = stage.watched_by(stage.observer)
+    node = SupervisedNode()
+    node.observer = Raising()
+    node.monitor = node.monitor_with(node.observer)
 
-    async def act() -> None:
-        async with stage.supervised():
-            await stage.clock.advance(20)
-            stage.dstack.hang()
-            await stage.clock.advance(60)
-            stage.dstack.release()
-            await stage.clock.advance(20)
-            assert stage.monitor.response().is_available
+    async def run() -> None:
+        async with node.supervised():
+            await node.clock.advance(20)
+            node.source.hang()
+            await node.clock.advance(60)
+            node.source.release()
+            await node.clock.advance(20)
+            assert node.monitor.response().is_available
 
-    asyncio.run(act())
+    asyncio.run(run())
     assert {record.getMessage() for record in caplog.records} == {"an observer failed"}
