@@ -1,4 +1,4 @@
-"""The address of this machine: as the operator names it, or as the kernel chooses it by a route."""
+"""The IP address of this machine: set by the operator, or that of a route."""
 
 import socket
 from collections.abc import Sequence
@@ -7,12 +7,11 @@ from ipaddress import ip_address, ip_network
 __all__ = ["AUTO", "advertised_address", "outgoing_address"]
 
 AUTO = "auto"
-"""What the operator writes to have the address found."""
+"""The value with which the address is determined at the start."""
 
-# Addresses kept for documentation (RFC 5737, RFC 3849): no route but the default one leads there.
-# The port means nothing.
-_FAR_AWAY = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
-_PORT = 9
+# Addresses for documentation (RFC 5737, RFC 3849): only the default route leads there.
+_DESTINATIONS = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+_PORT = 9  # any port: nothing is sent
 
 # Private addresses are not among them: node and worker may share a network.
 _UNREACHABLE = tuple(
@@ -31,7 +30,7 @@ _UNREACHABLE = tuple(
 
 
 def advertised_address(text: str) -> str:
-    """Give the address that an operator named in its usual form, or `AUTO`.
+    """Return an address in its canonical form, or `AUTO`.
 
     Raises:
         ValueError: It is neither, or an address at which no other machine can reach this one.
@@ -43,16 +42,16 @@ def advertised_address(text: str) -> str:
     except ValueError:
         raise ValueError("it is neither an IP address nor auto") from None
     if any(address in block for block in _UNREACHABLE) or "%" in text:
-        raise ValueError("it is no address at which others reach this machine")
+        raise ValueError("other machines cannot reach this address")
     return str(address)
 
 
 def outgoing_address(
-    destinations: Sequence[tuple[socket.AddressFamily, str]] = _FAR_AWAY,
+    destinations: Sequence[tuple[socket.AddressFamily, str]] = _DESTINATIONS,
 ) -> str | None:
-    """Give the source address for the first destination that has a route; `None`: none has.
+    """Return the source address for the first destination with a route; `None` if none has one.
 
-    Connecting a UDP socket sends nothing: it only makes the kernel choose.
+    Connecting a UDP socket sends nothing: it only makes the kernel choose a route.
 
     Args:
         destinations: Family and address; by default those of the default routes, IPv4 first.
@@ -63,5 +62,5 @@ def outgoing_address(
                 probe.connect((destination, _PORT))
                 return str(probe.getsockname()[0])
         except OSError:
-            continue  # no such protocol here, or no route
+            continue  # the family is not supported, or there is no route
     return None

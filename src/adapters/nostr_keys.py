@@ -1,12 +1,10 @@
-"""Nostr's keys, with nostr-sdk, which the extra `nostr` brings. What is secret never leaves here.
+"""Nostr keys, with nostr-sdk of the extra `nostr`. A secret key never leaves this module.
 
-A public key is the 32 bytes of BIP340, in hexadecimal (NIP-01); `npub` and `nsec` are the forms for
-people (NIP-19). A file holds its secret key as the Rust service writes and reads it: 64 hexadecimal
-digits without a line break; `nsec` and blanks around are read as well.
+A public key is the 32 bytes of BIP340 in hexadecimal (NIP-01). `npub` and `nsec` are the forms for
+people (NIP-19). A key file holds the secret key as the Rust service writes it: 64 hexadecimal
+digits without a line break. `nsec` and surrounding white space are accepted as well.
 """
 
-import contextlib
-import errno
 import os
 import re
 import stat
@@ -16,7 +14,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 __all__ = [
-    "FileKey",
+    "KeyFile",
     "MissingLibraryError",
     "create_key",
     "npub",
@@ -25,11 +23,8 @@ __all__ = [
     "would_create",
 ]
 
-LARGEST_KEY_FILE = 1024
-"""Bytes: far beyond any key."""
-
-DRAFT_ENDING = 8
-"""Characters that `tempfile` puts behind the name of a draft."""
+MAX_KEY_FILE = 1024
+"""Bytes: far more than a key has."""
 
 NO_KEY = "holds no secret key"
 
@@ -38,18 +33,18 @@ _HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class MissingLibraryError(ValueError):
-    """What was asked needs the extra `nostr`."""
+    """The extra `nostr` is not installed."""
 
     def __init__(self) -> None:
-        super().__init__("needs the extra nostr: pip install 'dstack_backend-VERSION.whl[nostr]'")
+        super().__init__("needs the extra nostr; run: pip install 'dstack-backend[nostr]'")
 
 
-class FileKey(NamedTuple):
-    """What is told of a file with a secret key.
+class KeyFile(NamedTuple):
+    """What is known of a file with a secret key.
 
     Attributes:
-        public_key: The public key of it, in hexadecimal.
-        is_private: Not everybody can read the file; its group may, as a service's user needs it.
+        public_key: Its public key, in hexadecimal.
+        is_private: Whether only its owner and its group can read the file.
     """
 
     public_key: str
@@ -57,10 +52,11 @@ class FileKey(NamedTuple):
 
 
 def public_keys(text: str) -> tuple[str, ...]:
-    """Give the public keys of a list with commas, hexadecimal or npub, in hexadecimal, each once.
+    """Return the public keys of a list with commas, in hexadecimal, without duplicates.
 
     Raises:
-        ValueError: One is none. The message does not repeat it: it may be a secret key by mistake.
+        ValueError: An entry is not a public key. The message does not repeat the entry, which may
+            be a secret key.
     """
     keys: list[str] = []
     for number, entry in enumerate(text.split(",") if text else (), 1):
@@ -75,18 +71,31 @@ def _public_key(text: str) -> str:
     if _HEX.fullmatch(text):
         key = text.lower()
     elif text.isascii() and text.lower().startswith("npub1"):
-        key = _decoded(text)
+        key = _decode_npub(text)
     elif text.lower().startswith("nsec1"):
-        raise ValueError("is a secret key; only the public one, the npub, belongs here")
+        raise ValueError("is a secret key; use its public key, the npub")
     else:
         raise ValueError("is neither 64 hexadecimal digits nor an npub")
     if not _is_on_curve(int(key, 16)):
-        raise ValueError("is no public key; a digit may be wrong")
+        raise ValueError("is not a public key; a digit may be wrong")
     return key
 
 
+def _decode_npub(text: str) -> str:
+    library = _library()
+    try:
+        return str(library.PublicKey.parse(text).to_hex())
+    except library.NostrSdkError:
+        raise ValueError("is not an npub; a letter may be wrong") from None
+
+
+def _is_on_curve(x: int) -> bool:
+    """Return whether x belongs to a point (BIP340, lift_x). Half of all typing errors do not."""
+    return x < _FIELD and pow(x**3 + 7, (_FIELD - 1) // 2, _FIELD) == 1
+
+
 def npub(key: str) -> str:
-    """Give the npub of a public key in hexadecimal.
+    """Return the npub of a public key in hexadecimal.
 
     Raises:
         MissingLibraryError: The extra is not installed.
@@ -94,11 +103,11 @@ def npub(key: str) -> str:
     return str(_library().PublicKey.parse(key).to_bech32())
 
 
-def read_key(file: Path) -> FileKey:
-    """Give the public key of the secret key in a file.
+def read_key(file: Path) -> KeyFile:
+    """Return the public key of the secret key in a file.
 
     Raises:
-        ValueError: There is no usable key. The message repeats nothing of the file.
+        ValueError: The file holds no usable key. The message repeats nothing of the file.
     """
     library = _library()
     text, mode = _read(file)
@@ -106,13 +115,32 @@ def read_key(file: Path) -> FileKey:
         key = str(library.Keys.parse(text).public_key().to_hex())
     except library.NostrSdkError:
         raise ValueError(f"{NO_KEY}: neither 64 hexadecimal digits nor an nsec") from None
-    return FileKey(key, not mode & stat.S_IRWXO)
+    return KeyFile(key, not mode & stat.S_IRWXO)
 
 
-def create_key(file: Path) -> bool:
-    """Make a file with a new secret key, for its owner only; say whether it was we who made it.
+def _read(file: Path) -> tuple[str, int]:
+    try:
+        # Without O_NONBLOCK, opening a pipe would wait for a writer.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise ValueError("is not a regular file")
+            content = os.read(descriptor, MAX_KEY_FILE + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        raise ValueError(f"cannot be read ({_error_text(exc)})") from None
+    if len(content) > MAX_KEY_FILE:
+        raise ValueError(f"{NO_KEY}: it is larger than {MAX_KEY_FILE} bytes")
+    return content.decode("ascii", "replace").strip(), mode
 
-    The file appears with all it holds or not at all, and one that exists stays as it is.
+
+def create_key(file: Path, *, dry_run: bool = False) -> bool:
+    """Create a file with a new secret key, for its owner only. Return whether it was created.
+
+    The file appears complete or not at all. An existing file is left alone. A dry run does the same
+    but for the last step, without a key.
 
     Raises:
         ValueError: It cannot be made.
@@ -123,87 +151,39 @@ def create_key(file: Path) -> bool:
             return False
         with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.") as draft:
             os.fchmod(draft.fileno(), stat.S_IRUSR | stat.S_IWUSR)
-            draft.write(library.Keys.generate().secret_key().to_hex().encode())
+            secret = "-" * 64 if dry_run else library.Keys.generate().secret_key().to_hex()
+            draft.write(secret.encode())
             draft.flush()
             os.fsync(draft.fileno())
-            os.link(draft.name, file)
+            if not dry_run:
+                os.link(draft.name, file)
         _sync_folder(file.parent)
     except FileExistsError:
         return False
     except OSError as exc:
-        raise ValueError(f"cannot be made ({_why(exc)})") from None
+        raise ValueError(f"cannot be made ({_error_text(exc)})") from None
     return True
 
 
 def would_create(file: Path) -> bool:
-    """Say whether `create_key` would make the file; nothing is made.
+    """Return whether `create_key` would create the file.
 
     Raises:
-        ValueError: It could not be made. The message is that of `create_key`.
+        ValueError: It cannot be made, for the same reason.
     """
-    _library()
-    if os.path.lexists(file):
-        return False
-    try:
-        if not stat.S_ISDIR(file.parent.stat().st_mode):
-            raise _fault(errno.ENOTDIR)
-        if os.statvfs(file.parent).f_flag & os.ST_RDONLY:
-            raise _fault(errno.EROFS)
-        by_rights = os.access in os.supports_effective_ids
-        if not os.access(file.parent, os.W_OK | os.X_OK, effective_ids=by_rights):
-            raise _fault(errno.EACCES)
-        with contextlib.suppress(FileNotFoundError):
-            file.with_name(f".{file.name}.{'x' * DRAFT_ENDING}").lstat()  # a name may be too long
-    except OSError as exc:
-        raise ValueError(f"cannot be made ({_why(exc)})") from None
-    return True
-
-
-def _fault(number: int) -> OSError:
-    return OSError(number, os.strerror(number))
-
-
-def _read(file: Path) -> tuple[str, int]:
-    try:
-        # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
-        number = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            mode = os.fstat(number).st_mode
-            if not stat.S_ISREG(mode):
-                raise ValueError("is not a regular file")
-            content = os.read(number, LARGEST_KEY_FILE + 1)
-        finally:
-            os.close(number)
-    except OSError as exc:
-        raise ValueError(f"cannot be read ({_why(exc)})") from None
-    if len(content) > LARGEST_KEY_FILE:
-        raise ValueError(f"{NO_KEY}: it is larger than {LARGEST_KEY_FILE} bytes")
-    return content.decode("ascii", "replace").strip(), mode
+    return create_key(file, dry_run=True)
 
 
 def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(number)
+        os.fsync(descriptor)
     finally:
-        os.close(number)
+        os.close(descriptor)
 
 
-def _why(exc: OSError) -> str:
+def _error_text(exc: OSError) -> str:
     return (exc.strerror or "failed").lower()
-
-
-def _decoded(text: str) -> str:
-    library = _library()
-    try:
-        return str(library.PublicKey.parse(text).to_hex())
-    except library.NostrSdkError:
-        raise ValueError("is no npub; a letter may be wrong") from None
-
-
-def _is_on_curve(x: int) -> bool:
-    """Say whether x belongs to a point (BIP340, lift_x): half of all mistyped ones do not."""
-    return x < _FIELD and pow(x**3 + 7, (_FIELD - 1) // 2, _FIELD) == 1
 
 
 def _library() -> ModuleType:

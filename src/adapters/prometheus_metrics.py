@@ -1,13 +1,14 @@
-"""What happened and what holds, in Prometheus's words.
+"""Metrics for Prometheus.
 
-Every label value comes from a closed set (reasons, the model table, two states), so that no answer
-of a source of GPUs can make series without end. What may be unknown is made at the scrape and is
-absent while it is unknown: a frozen number would be a lie.
+Every label value is from a closed set (reasons, the table of models, two states), so that no source
+can create an unbounded number of series. Values that may be unknown are computed at the scrape and
+absent while unknown: an old value would be wrong.
 """
 
 import platform
+import re
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
@@ -27,36 +28,45 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 """Seconds: lspci takes tens to hundreds of milliseconds, the default timeout is 5 s."""
 
 OTHER_MODEL = "other"
-"""A model that is not in our table; its name would be the source's text."""
+"""Label of a model that is not in `KNOWN_MODELS`: its name would be the source's text."""
 
 
 class PrometheusMetrics:
-    """Observes the monitor, and renders what a scrape asks for."""
+    """Observes the monitor, and renders the metrics."""
 
-    def __init__(self) -> None:
-        """Begin with empty counters, in a registry of its own."""
+    def __init__(self, namespace: str = "dstack-backend") -> None:
+        """Create the counters in a registry of their own.
+
+        Args:
+            namespace: What the names of the metrics start with, usually the name of the service.
+                Other characters than letters and digits become `_`.
+        """
+        self._namespace = re.sub(r"[^a-zA-Z0-9]", "_", namespace)
         self._registry = CollectorRegistry()
         self._checks = Counter(
-            "dstack_backend_checks",
+            "checks",
             "Finished checks by result, and by reason where they failed.",
             ("result", "reason"),
+            namespace=self._namespace,
             registry=self._registry,
         )
         self._duration = Histogram(
-            "dstack_backend_check_duration_seconds",
-            "How long checks took, whatever they brought.",
+            "check_duration_seconds",
+            "Duration of checks, whatever their result.",
+            namespace=self._namespace,
             buckets=BUCKETS,
             registry=self._registry,
         )
         self._changes = Counter(
-            "dstack_backend_status_changes",
-            "How often the status turned.",
+            "status_changes",
+            "How often the status changed.",
+            namespace=self._namespace,
             registry=self._registry,
         )
-        # A counter that begins at 0 lets an alert see its first increase.
+        # A counter that starts at 0 lets an alert see its first increase.
         self._checks.labels("success", "")
         for reason in Reason:
-            if reason not in (Reason.STARTING, Reason.STALE):
+            if reason.is_conclusive:
                 self._checks.labels("failure", reason)
         ProcessCollector(registry=self._registry)
 
@@ -69,80 +79,70 @@ class PrometheusMetrics:
         self._duration.observe(check.duration)
 
     def on_change(self, change: Change) -> None:
-        """Count a turn of the status."""
+        """Count a change of the status."""
         if change.is_transition:
             self._changes.inc()
 
     def render(self, report: StatusReport) -> bytes:
-        """Give the exposition, for a scrape at the moment of the report."""
-        return generate_latest(_Scrape(self._registry, report))
+        """Return the text format, for a scrape at the time of the report."""
+        return generate_latest(_Scrape(self._registry, self._namespace, report))
 
 
 class _Scrape(Collector):
-    """What was counted, then what is true at the moment of the scrape."""
+    """The counters, and gauges of what is true at the time of the scrape."""
 
-    def __init__(self, counted: CollectorRegistry, report: StatusReport) -> None:
-        self._counted = counted
+    def __init__(self, counters: CollectorRegistry, namespace: str, report: StatusReport) -> None:
+        self._counters = counters
+        self._namespace = namespace
         self._report = report
 
     def collect(self) -> Iterator[Metric]:
-        for metric in self._counted.collect():
-            # When a counter was made is of no use to Prometheus, and doubles the page.
+        for metric in self._counters.collect():
+            # Prometheus does not need creation times, and they double the text.
             metric.samples = [each for each in metric.samples if not each.name.endswith("_created")]
             if metric.samples:
                 yield metric
         report = self._report
-        available = report.status is Status.AVAILABLE
-        yield GaugeMetricFamily(
-            "dstack_backend_up", "1 while the node is available.", value=float(available)
-        )
-        yield _labelled(
-            "dstack_backend_build_info",
-            "Version of this service and of its Python.",
-            {"version": __version__, "python": platform.python_version()},
-        )
+        yield self._gauge("up", "1 while the node is available.", report.status is Status.AVAILABLE)
+        build = {"version": __version__, "python": platform.python_version()}
+        yield self._gauge("build_info", "Version of the service and of Python.", 1.0, build)
         if report.reason:
-            yield _labelled(
-                "dstack_backend_unavailable_reason",
-                "Why the node is unavailable: the code, and the sentence that goes with it.",
+            yield self._gauge(
+                "unavailable_reason",
+                "Why the node is unavailable: the code, and its general message.",
+                1.0,
                 {"reason": report.reason, "message": report.reason.summary},
             )
         if report.last_success:
-            yield GaugeMetricFamily(
-                "dstack_backend_last_success_timestamp_seconds",
-                "When a check last brought an inventory.",
-                value=report.last_success.timestamp(),
+            yield self._gauge(
+                "last_success_timestamp_seconds",
+                "When a check last returned an inventory.",
+                report.last_success.timestamp(),
             )
         if report.last_check:
-            yield GaugeMetricFamily(
-                "dstack_backend_last_check_age_seconds",
-                "Seconds since a check finished, whatever it brought.",
-                value=report.last_check.age_seconds,
+            yield self._gauge(
+                "last_check_age_seconds",
+                "Seconds since a check finished, whatever its result.",
+                report.last_check.age_seconds,
             )
         if isinstance(report.inventory, GpuInventoryMetadata):
-            yield GaugeMetricFamily(
-                "dstack_backend_gpu_count",
-                "GPUs in all; 0 where their source is online and lists none.",
-                value=report.inventory.gpu_count,
-            )
-            yield _gpus(report.inventory)
+            text = "Number of GPUs; 0 where the source is online and lists none."
+            yield self._gauge("gpu_count", text, report.inventory.gpu_count)
+            yield self._gpus(report.inventory)
 
+    def _gauge(self, name: str, text: str, value: float, labels: Mapping[str, str] = {}) -> Metric:
+        family = GaugeMetricFamily(f"{self._namespace}_{name}", text, labels=list(labels))
+        family.add_metric(list(labels.values()), value)
+        return family
 
-def _labelled(name: str, text: str, labels: dict[str, str]) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=list(labels))
-    family.add_metric(list(labels.values()), 1.0)
-    return family
-
-
-def _gpus(inventory: GpuInventoryMetadata) -> Metric:
-    tally = Tally(
-        (gpu.model if gpu.model in KNOWN_MODELS else OTHER_MODEL, gpu.is_free)
-        for gpu in inventory.gpus
-    )
-    family = GaugeMetricFamily(
-        "dstack_backend_gpus", "GPUs by model and state.", labels=["model", "state"]
-    )
-    for model in sorted({model for model, _ in tally if model}):
-        family.add_metric([model, "free"], tally[model, True])
-        family.add_metric([model, "in_use"], tally[model, False])
-    return family
+    def _gpus(self, inventory: GpuInventoryMetadata) -> Metric:
+        tally = Tally(
+            (gpu.model if gpu.model in KNOWN_MODELS else OTHER_MODEL, gpu.is_free)
+            for gpu in inventory.gpus
+        )
+        name, labels = f"{self._namespace}_gpus", ["model", "state"]
+        family = GaugeMetricFamily(name, "GPUs by model and state.", labels=labels)
+        for model in sorted({model for model, _ in tally if model}):
+            family.add_metric([model, "free"], tally[model, True])
+            family.add_metric([model, "in_use"], tally[model, False])
+        return family

@@ -51,7 +51,7 @@ class Container(containers.DeclarativeContainer):
         timeout=settings.provided.policy.timeout,
     )
     log_observer = providers.Singleton(LogObserver)
-    metrics = providers.Singleton(PrometheusMetrics)
+    metrics = providers.Singleton(PrometheusMetrics, namespace=identity.provided.service)
     open_history = providers.Singleton(opener, settings.provided.history_folder)
     history = providers.Singleton(
         HistoryLog, open_history, settings.provided.history_retention, clock

@@ -1,6 +1,13 @@
-"""The error that reaches a person: a setting, an option or an environment that cannot be used."""
+"""The error that reaches the user: a setting, an option or an environment that cannot be used."""
 
-__all__ = ["UserError"]
+__all__ = ["UserError", "missing_extra"]
+
+_SERVER = (
+    *("anyio", "dependency_injector", "granian", "httpcore", "httpx", "jinja2", "litestar"),
+    *("markupsafe", "prometheus_client", "shtab", "uvloop"),
+)
+_EXTRAS = {**dict.fromkeys(_SERVER, "server"), "apprise": "notify", "nostr_sdk": "nostr"}
+"""The extra that installs each module which the code imports."""
 
 
 class UserError(Exception):
@@ -23,3 +30,12 @@ class UserError(Exception):
         self.exit_code = exit_code
         hint = f"; for example {example}" if example else ""
         super().__init__(f"{subject}: {fault}{hint}" if subject else f"{fault}{hint}")
+
+
+def missing_extra(exc: ModuleNotFoundError, subject: str) -> UserError | None:
+    """Return the error for a module that an extra installs; `None` for any other module."""
+    extra = _EXTRAS.get((exc.name or "").partition(".")[0])
+    if extra is None:
+        return None
+    fault = f"needs the extra {extra}; run: pip install 'dstack-backend[{extra}]'"
+    return UserError(subject, fault)

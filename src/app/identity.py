@@ -1,4 +1,4 @@
-"""Who we are to the network: built from the settings at the start, and told by a command."""
+"""The node's identity: built from the settings at the start, and reported by `identity`."""
 
 import logging
 from pathlib import Path
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class PublicKey(Struct, frozen=True, kw_only=True):
-    """A public key in both of its forms; `npub` is `None` where the extra is missing."""
+    """A public key in both forms; `npub` is `None` where the extra is not installed."""
 
     hex: str
     npub: str | None
@@ -29,10 +29,10 @@ class IdentityReport(Struct, frozen=True, kw_only=True):
     """What an operator needs to register the node.
 
     Attributes:
-        pubkeys: The public keys that `/health` carries.
+        pubkeys: The public keys in `/health`.
         node_type: The node type; `None` where there is none.
         detail: Why there is no node type.
-        ip_address: The address that `/health` carries; absent where it carries none.
+        ip_address: The address in `/health`; absent where it is not published.
     """
 
     pubkeys: tuple[PublicKey, ...]
@@ -44,46 +44,45 @@ class IdentityReport(Struct, frozen=True, kw_only=True):
 def node_identity(
     settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = DSTACK
 ) -> NodeIdentity:
-    """Build the identity; of a secret key nothing but its public key is kept.
+    """Return the identity. Of a secret key it holds the public key only.
 
     Args:
-        settings: What the operator says of the node.
+        settings: The settings.
         topic: What the backend reports on.
-        source: What people call the source of GPUs.
+        source: Name of the source for people.
 
     Raises:
-        UserError: There is no usable key in the file, or it cannot be made.
+        UserError: The key file cannot be used or created.
     """
-    derived = _derived_keys(settings)
     return NodeIdentity(
         topic=topic,
         source=source,
-        pubkeys=tuple(dict.fromkeys((*settings.pubkeys, *derived))),
+        pubkeys=tuple(dict.fromkeys((*settings.pubkeys, *_file_keys(settings)))),
         ip_address=_ip_address(settings.advertised_ip),
     )
 
 
 def report_identity(identity: NodeIdentity, result: CheckResult) -> IdentityReport:
-    """Put together what the operator needs, from the identity and one check."""
-    kind = node_type(result) if isinstance(result, GpuInventory) else result
+    """Return the report for an identity and the result of a check."""
+    kind, detail = _node_type(result)
     return IdentityReport(
         pubkeys=tuple(PublicKey(hex=key, npub=_npub(key)) for key in identity.pubkeys),
-        node_type=kind if isinstance(kind, str) else None,
-        detail=_why_not(kind),
+        node_type=kind,
+        detail=detail,
         ip_address=identity.ip_address,
     )
 
 
 def as_json(report: IdentityReport) -> str:
-    """Give it as one line of JSON."""
+    """Return the report as one line of JSON."""
     return encode(report).decode()
 
 
 def as_text(report: IdentityReport) -> str:
-    """Give it as lines for people."""
+    """Return the report as lines for people."""
     rows: list[tuple[str, str]] = []
     for key in report.pubkeys:
-        rows += [("public key", key.hex), ("", key.npub or "(its npub needs the extra nostr)")]
+        rows += [("public key", key.hex), ("", key.npub or "(the npub needs the extra nostr)")]
     if not rows:
         rows = [("public key", "none: set NOSTR_KEY_FILE or PUBKEYS")]
     rows.append(("node type", report.node_type or f"none: {report.detail}"))
@@ -92,7 +91,7 @@ def as_text(report: IdentityReport) -> str:
     return "\n".join(f"{title:<12}{text}" for title, text in rows)
 
 
-def _derived_keys(settings: Settings) -> tuple[str, ...]:
+def _file_keys(settings: Settings) -> tuple[str, ...]:
     file = settings.nostr_key_file
     if file is None:
         if settings.nostr_key_create:
@@ -105,32 +104,32 @@ def _derived_keys(settings: Settings) -> tuple[str, ...]:
 
 
 def _key_in(file: Path, *, create: bool) -> str:
-    made = create and create_key(file)
+    is_new = create and create_key(file)
     key = read_key(file)
-    if made:
-        _log.info("a Nostr key was made in NOSTR_KEY_FILE; its public key is %s", key.public_key)
+    if is_new:
+        _log.info("created a Nostr key in NOSTR_KEY_FILE; its public key is %s", key.public_key)
     if not key.is_private:
-        _log.warning("everybody on this machine may read NOSTR_KEY_FILE; chmod o= ends that")
+        _log.warning("every user can read NOSTR_KEY_FILE; change that with chmod o=")
     return key.public_key
 
 
 def _ip_address(advertised: str | None) -> str | UnsetType:
     if advertised != AUTO:
         return advertised or UNSET
-    found = outgoing_address()
-    if found is None:
-        _log.warning("ADVERTISED_IP=auto finds no address: there is no default route")
-    return found or UNSET
+    address = outgoing_address()
+    if address is None:
+        _log.warning("ADVERTISED_IP=auto: no address found, as there is no default route")
+    return address or UNSET
 
 
-def _why_not(kind: object) -> str | None:
-    match kind:
-        case NoNodeType():
-            return kind.message
-        case CheckFailure():
-            return kind.message
-        case _:
-            return None
+def _node_type(result: CheckResult) -> tuple[str | None, str | None]:
+    """Return the node type, or why there is none."""
+    if isinstance(result, CheckFailure):
+        return None, result.message
+    if not isinstance(result, GpuInventory):
+        return None, "the inventory has no GPUs"
+    kind = node_type(result)
+    return (None, kind.message) if isinstance(kind, NoNodeType) else (kind, None)
 
 
 def _npub(key: str) -> str | None:

@@ -180,43 +180,43 @@ class FakeWatcher:
 
 
 class FakeHealth:
-    """What is known of a node, as somebody says.
+    """A node with the state that a test sets.
 
     Attributes:
-        health_answer: What `answer` gives.
-        status_report: What `report` gives.
-        ready: What `is_ready` gives.
+        health_response: The return value of `response`.
+        status_report: The return value of `report`.
+        ready: The return value of `is_ready`.
     """
 
     def __init__(self, result: CheckResult | None = None) -> None:
-        """Know what one check has brought; by default nothing: `starting`."""
-        self.health_answer: HealthResponse
+        """Set the state after one check; by default before the first check."""
+        self.health_response: HealthResponse
         self.status_report: StatusReport
         self.ready: bool
         self.know(result)
 
     def know(self, result: CheckResult | None, identity: NodeIdentity | None = None) -> None:
-        """Set all three to what one check has brought; `None`: no check has finished."""
+        """Set the state after one check with this result; `None`: before the first check."""
         start = Timestamp(ORIGIN, EPOCH)
         state = MonitorState(since=start)
         if result is not None:
             check = Check(result=result, started=ORIGIN, finished=start + 0.25)
             state = observe(state, check, CheckPolicy())
         status = assess(CheckFailure(Reason.STARTING) if result is None else result)
-        self.health_answer = encode_health(status, identity)
+        self.health_response = encode_health(status, identity)
         self.status_report = report(state, ORIGIN + 1.0, CheckPolicy())
         self.ready = result is not None
 
-    def answer(self) -> HealthResponse:
-        """Give `health_answer`."""
-        return self.health_answer
+    def response(self) -> HealthResponse:
+        """Return `health_response`."""
+        return self.health_response
 
     def report(self) -> StatusReport:
-        """Give `status_report`."""
+        """Return `status_report`."""
         return self.status_report
 
     def is_ready(self) -> bool:
-        """Give `ready`."""
+        """Return `ready`."""
         return self.ready
 
 

@@ -1,4 +1,4 @@
-"""axe, the accessibility checker: all of its rules, on a page as it is."""
+"""axe, the accessibility checker, with all its rules."""
 
 from functools import cache
 from importlib.resources import files
@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-__all__ = ["faults"]
+__all__ = ["violations"]
 
 
 @cache
@@ -14,13 +14,13 @@ def _script() -> str:
     return (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 
 
-def faults(page: Page) -> list[str]:
-    """Give what axe finds: each rule that is broken, and where."""
+def violations(page: Page) -> list[str]:
+    """Return each violation of a rule, with the element."""
     page.evaluate(_script())
-    found: Any = page.evaluate("axe.run()")
-    assert len(found["passes"]) > 10, "it has looked"
+    result: Any = page.evaluate("axe.run()")
+    assert len(result["passes"]) > 10, "axe has run"
     return [
         f"{rule['id']}: {rule['help']}: {node['html']}"
-        for rule in found["violations"]
+        for rule in result["violations"]
         for node in rule["nodes"]
     ]

@@ -1,4 +1,4 @@
-"""Fixtures: Debian's chromium, and the service as a process beside a simulated DStack."""
+"""Fixtures: Debian's chromium, and the service as a process with a simulated DStack."""
 
 import os
 import shutil
@@ -13,11 +13,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
 from tests.browser.harness import SimulatedNode
-from tests.browser.history import write_past
+from tests.browser.history import write_history
 from tests.contract.process.service import Service
 
 ARGUMENTS = [
-    "--no-sandbox",  # a container's root has no other way
+    "--no-sandbox",  # required for root in a container
     "--headless",
     "--disable-gpu",
     "--disable-quic",
@@ -30,7 +30,7 @@ ARGUMENTS = [
 
 @contextmanager
 def chromium() -> Generator[Browser]:
-    """Run Debian's chromium, with a profile of its own that is new and empty."""
+    """Run Debian's chromium with a new, empty profile."""
     program = shutil.which("chromium")
     assert program, "apt-get install chromium"
     with sync_playwright() as playwright:
@@ -40,10 +40,10 @@ def chromium() -> Generator[Browser]:
 
 
 @contextmanager
-def stage(browser: Browser, folder: Path) -> Generator[SimulatedNode]:
-    """Run a service with a past beside a DStack, and look at it."""
+def simulated_node(browser: Browser, folder: Path) -> Generator[SimulatedNode]:
+    """Run a service with a history and a simulated DStack."""
     data = folder / "data"
-    write_past(data)
+    write_history(data)
     with ExitStack() as ends:
         remote: Remote = ends.enter_context(in_thread(SimulatedDStack()))
         settings = {
@@ -60,44 +60,44 @@ def stage(browser: Browser, folder: Path) -> Generator[SimulatedNode]:
             ends.callback(service.kill)
             return service
 
-        def start_again(service: Service) -> subprocess.Popen[bytes]:
-            place = {"LISTEN_ADDR": service.netloc, "PATH": os.environ["PATH"]}
+        def restart(service: Service) -> subprocess.Popen[bytes]:
+            address = {"LISTEN_ADDR": service.netloc, "PATH": os.environ["PATH"]}
             process = subprocess.Popen(
-                [sys.executable, "-m", "dstack_backend"], env={**settings, **place}
+                [sys.executable, "-m", "dstack_backend"], env={**settings, **address}
             )
             ends.callback(process.wait)
             ends.callback(process.kill)
             return process
 
-        made = SimulatedNode(browser, remote, serve, start_again)
-        ends.callback(made.close)
-        yield made
+        node = SimulatedNode(browser, remote, serve, restart)
+        ends.callback(node.close)
+        yield node
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests; each test has contexts of its own."""
+    """Run one browser for all tests; each test has contexts of its own."""
     with chromium() as running:
         yield running
 
 
 @pytest.fixture
-def staged(browser: Browser, tmp_path: Path) -> Iterator[SimulatedNode]:
-    """A service, its DStack, and a browser."""
-    with stage(browser, tmp_path) as made:
-        yield made
+def node(browser: Browser, tmp_path: Path) -> Iterator[SimulatedNode]:
+    """Run a service, its DStack and a browser."""
+    with simulated_node(browser, tmp_path) as node:
+        yield node
 
 
 @pytest.fixture
-def page(staged: SimulatedNode) -> Page:
-    """The page of an available node, in English."""
-    staged.service.wait_for(None)
-    return staged.open()
+def page(node: SimulatedNode) -> Page:
+    """Open the page of an available node, in English."""
+    node.service.wait_for(None)
+    return node.open()
 
 
 @pytest.fixture(autouse=True)
-def innocent(staged: SimulatedNode) -> Iterator[None]:
-    """Whatever is shown, no script fails, the policy stops nothing, and nobody else is asked."""
+def no_errors(node: SimulatedNode) -> Iterator[None]:
+    """Check after each test that the page caused no error and no request to another host."""
     yield
-    assert staged.complaints == []
-    assert staged.foreign == []
+    assert node.errors == []
+    assert node.foreign_requests == []

@@ -1,4 +1,4 @@
-"""A service, its DStack and a browser that looks at it."""
+"""A service, its simulated DStack and a browser."""
 
 import subprocess
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from tests.contract.process.service import Service
 __all__ = ["READ_TIMEOUT", "SimulatedNode"]
 
 READ_TIMEOUT = 15_000
-"""Milliseconds that something may take to show: far more than it needs."""
+"""Milliseconds within which a change is visible; far more than it takes."""
 
 
 class SimulatedNode:
-    """All three. What the browser complains about fails the test that closes the stage.
+    """All three. Errors of the page fail the test.
 
     Attributes:
         dstack: The simulated DStack.
-        serve: Starts a service beside it.
-        start_again: Starts one that has ended, where it was.
-        complaints: Errors of the page: scripts, Content-Security-Policy, requests.
-        foreign: Requests to anybody but the service.
+        serve: Starts a service for it.
+        restart: Starts a service that has ended, at the same address.
+        errors: Errors of the page: scripts, Content-Security-Policy, requests.
+        foreign_requests: Requests to other hosts.
     """
 
     def __init__(
@@ -32,29 +32,29 @@ class SimulatedNode:
         browser: Browser,
         dstack: Remote,
         serve: Callable[..., Service],
-        start_again: Callable[[Service], subprocess.Popen[bytes]],
+        restart: Callable[[Service], subprocess.Popen[bytes]],
     ) -> None:
-        """Begin with an empty stage; nothing runs yet."""
+        """Start nothing yet."""
         self.dstack = dstack
         self.serve = serve
-        self.start_again = start_again
-        self.complaints: list[str] = []
-        self.foreign: list[str] = []
+        self.restart = restart
+        self.errors: list[str] = []
+        self.foreign_requests: list[str] = []
         self._browser = browser
         self._contexts: list[BrowserContext] = []
 
     @cached_property
     def service(self) -> Service:
-        """The service, started when it is first needed."""
+        """The service, started with the first use."""
         return self.serve()
 
     def open(self, path: str = "/", *, service: Service | None = None, **options: Any) -> Page:
         """Open the page in a context of its own.
 
         Args:
-            path: What is asked for.
-            service: The service; by default the stage's own.
-            options: How the context is to be, in Playwright's words.
+            path: Path of the page.
+            service: The service; by default `self.service`.
+            options: Options of Playwright's `new_context`.
         """
         base = (service or self.service).url("")
         options = {"locale": "en-GB", "timezone_id": "Europe/Berlin"} | options
@@ -62,25 +62,25 @@ class SimulatedNode:
         self._contexts.append(context)
         context.set_default_timeout(READ_TIMEOUT)
         page = context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda told: self._hear(told.type, told.text))
-        page.on("request", lambda asked: self._watch(asked.url, base))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self._on_console(message.type, message.text))
+        page.on("request", lambda request: self._on_request(request.url, base))
         page.goto(base + path)
         return page
 
-    def _hear(self, kind: str, text: str) -> None:
+    def _on_console(self, kind: str, text: str) -> None:
         if (
             kind == "error"
             and "ERR_CONNECTION_REFUSED" not in text
             and "ERR_INCOMPLETE" not in text
         ):
-            self.complaints.append(text)
+            self.errors.append(text)
 
-    def _watch(self, url: str, base: str) -> None:
+    def _on_request(self, url: str, base: str) -> None:
         if not url.startswith(base + "/"):
-            self.foreign.append(url)
+            self.foreign_requests.append(url)
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close all contexts."""
         for context in self._contexts:
             context.close()

@@ -1,6 +1,6 @@
-"""Takes pictures of the page: `python -m tests.browser.shots FOLDER`, the README's two of them.
+"""Takes the README's two screenshots of the page: `python -m tests.browser.shots FOLDER`.
 
-With `all` behind it: each state, device, scheme and language, to look at after a change.
+With `all` as a second argument: each state, device, scheme and language.
 """
 
 import sys
@@ -11,23 +11,23 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.browser.conftest import chromium, stage
+from tests.browser.conftest import chromium, simulated_node
 from tests.browser.harness import SimulatedNode
 
 __all__ = ["ALL", "README", "Shot", "take"]
 
 SETTLE = 1200
-"""Milliseconds in which the page has fetched itself anew."""
+"""Milliseconds after which the page has updated itself."""
 
 
 class Shot(Struct, frozen=True):
-    """One picture.
+    """One screenshot.
 
     Attributes:
-        name: Its file's name.
+        name: Name of the file.
         reason: Why the node is unavailable; `None` while it is available.
-        width: Of the screen.
-        height: Of the screen; `None` takes the whole page.
+        width: Width of the screen.
+        height: Height of the screen; `None` takes the whole page.
         scheme: `light` or `dark`.
         locale: The browser's language.
     """
@@ -58,22 +58,22 @@ ALL = list(_all())
 
 
 def take(folder: Path, shots: list[Shot]) -> None:
-    """Take pictures; those of an available node have to come first."""
+    """Take screenshots; those of an available node must come first."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory() as room,
+        tempfile.TemporaryDirectory() as temporary,
         chromium() as browser,
-        stage(browser, Path(room)) as staged,
+        simulated_node(browser, Path(temporary)) as node,
     ):
         for shot in shots:
             if shot.reason:
-                staged.dstack.crash()
-            staged.service.wait_for(shot.reason)
-            _shoot(staged, folder, shot)
+                node.dstack.crash()
+            node.service.wait_for(shot.reason)
+            _shoot(node, folder, shot)
 
 
-def _shoot(staged: SimulatedNode, folder: Path, shot: Shot) -> None:
-    page = staged.open(
+def _shoot(node: SimulatedNode, folder: Path, shot: Shot) -> None:
+    page = node.open(
         viewport={"width": shot.width, "height": shot.height or 800},
         color_scheme=shot.scheme,
         locale=shot.locale,

@@ -1,4 +1,4 @@
-"""The page as a person sees it, in a real browser."""
+"""The page in a real browser."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from dstack_backend.domain import Gpu
 from dstack_backend.testing.simulated_dstack import EIGHT_H200
-from tests.browser.axe import faults
+from tests.browser.axe import violations
 from tests.browser.harness import READ_TIMEOUT, SimulatedNode
 
 PHONE: dict[str, Any] = {
@@ -22,8 +22,8 @@ HOSTILE = (
 )
 
 
-def test_an_available_node_shows_itself_at_a_glance(page: Page) -> None:
-    """The verdict, the GPUs, the last check, the timelines, the changes, DStack's version."""
+def test_an_available_node(page: Page) -> None:
+    """Shows the status, the GPUs, the last check, the timelines, the changes, DStack's version."""
     expect(page).to_have_title("Available · dstack-backend")
     expect(page.get_by_role("heading", level=1)).to_have_text("Available")
     gpus = page.get_by_role("region", name="GPUs").get_by_role("listitem")
@@ -31,7 +31,7 @@ def test_an_available_node_shows_itself_at_a_glance(page: Page) -> None:
     expect(gpus.first).to_contain_text("H200 SXM 141GB")
     expect(gpus.first).to_contain_text("19:00.0")
     expect(gpus.first).to_contain_text("In use")
-    expect(page.get_by_text("8 in all, 5 free, 3 in use")).to_be_visible()
+    expect(page.get_by_text("8 in total, 5 free, 3 in use")).to_be_visible()
     expect(page.locator("#status")).to_contain_text("v0.5.11")
     expect(page.get_by_role("img", name="Last 90 days: 99")).to_be_visible()
     assert page.locator(".line").evaluate_all("all => all.map(one => one.children.length)") == [
@@ -42,25 +42,25 @@ def test_an_available_node_shows_itself_at_a_glance(page: Page) -> None:
     expect(page.locator("#changes tbody tr")).to_have_count(12)
 
 
-def test_an_unavailable_node_says_why_and_what_to_do(staged: SimulatedNode) -> None:
-    """With the reason's code and sentence, and its cures."""
-    staged.dstack.crash()
-    staged.service.wait_for("connection_refused")
-    page = staged.open()
+def test_an_unavailable_node(node: SimulatedNode) -> None:
+    """Shows the reason with its code and message, and what to do."""
+    node.dstack.crash()
+    node.service.wait_for("connection_refused")
+    page = node.open()
     expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable")
     expect(page.get_by_role("heading", name="Why: Connection refused")).to_be_visible()
     expect(page.locator("#status")).to_contain_text("Connection error: connection refused")
     expect(page.locator("#status")).to_contain_text("connection_refused")
-    expect(page.locator("#status li").first).to_contain_text("Does DStack run?")
-    expect(page.get_by_text("Nobody knows the GPUs")).to_be_visible()
+    expect(page.locator("#status li").first).to_contain_text("Is DStack running?")
+    expect(page.get_by_text("Not known while the node is unavailable.")).to_be_visible()
 
 
-def test_hostile_text_stays_text(staged: SimulatedNode) -> None:
-    """Markup, templates and directions from DStack are shown as they are, and do nothing."""
+def test_hostile_text_is_escaped(node: SimulatedNode) -> None:
+    """Markup, templates and direction marks from DStack are shown as text."""
     card = Gpu(slot=HOSTILE, product_id="<b>", description="x" * 5000 + HOSTILE, is_free=True)
-    staged.dstack.dstack.gpus = [card, *EIGHT_H200]
-    staged.service.wait_for(None)
-    page = staged.open(viewport={"width": 390, "height": 844})
+    node.dstack.dstack.gpus = [card, *EIGHT_H200]
+    node.service.wait_for(None)
+    page = node.open(viewport={"width": 390, "height": 844})
     first = page.locator(".gpus li").first
     expect(first).to_contain_text("<script>document.title=2</script>{{ 7*7 }}")
     assert page.locator(".gpus img, .gpus script").count() == 0
@@ -68,9 +68,9 @@ def test_hostile_text_stays_text(staged: SimulatedNode) -> None:
     assert _overflow(page) == 0
 
 
-def test_a_printed_page_keeps_its_timelines_and_its_dark_text(staged: SimulatedNode) -> None:
-    """Browsers leave out backgrounds, and paper is white also where the screen is dark."""
-    page = staged.open(color_scheme="dark")
+def test_a_printed_page_has_timelines_and_dark_text(node: SimulatedNode) -> None:
+    """Browsers omit backgrounds, and paper is white although the screen is dark."""
+    page = node.open(color_scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     style = "one => [getComputedStyle(one).printColorAdjust, getComputedStyle(one).color]"
     assert page.locator(".line i").first.evaluate(style)[0] == "exact"
@@ -81,30 +81,30 @@ def test_a_printed_page_keeps_its_timelines_and_its_dark_text(staged: SimulatedN
     ("locale", "lang", "heading"),
     [("en-GB", "en", "Available"), ("zh-CN", "zh-CN", "可用"), ("zh-TW", "zh-CN", "可用")],
 )
-def test_the_browser_s_language_is_spoken(
-    staged: SimulatedNode, locale: str, lang: str, heading: str
+def test_the_language_follows_the_browser(
+    node: SimulatedNode, locale: str, lang: str, heading: str
 ) -> None:
-    """English or Chinese, and the page says which."""
-    staged.service.wait_for(None)
-    page = staged.open(locale=locale)
+    """English or Chinese; the page names its language."""
+    node.service.wait_for(None)
+    page = node.open(locale=locale)
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     assert page.locator("html").get_attribute("lang") == lang
 
 
-def test_the_language_can_be_switched_and_stays(page: Page, staged: SimulatedNode) -> None:
-    """By a link; what comes in later is in that language too."""
+def test_the_language_can_be_switched(page: Page, node: SimulatedNode) -> None:
+    """By a link; later updates have that language too."""
     page.get_by_role("link", name="中文").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("可用")
-    staged.dstack.crash()
+    node.dstack.crash()
     expect(page.get_by_role("heading", level=1)).to_have_text("不可用", timeout=READ_TIMEOUT)
     expect(page.get_by_role("heading", name="连接被拒绝")).to_be_visible()
 
 
-def test_without_javascript_all_that_matters_is_there(staged: SimulatedNode) -> None:
-    """The verdict, the cure, the past; and it says that it stands still."""
-    staged.dstack.crash()
-    staged.service.wait_for("connection_refused")
-    page = staged.open(java_script_enabled=False)
+def test_the_page_works_without_javascript(node: SimulatedNode) -> None:
+    """Status, advice and history; a note says that it does not update itself."""
+    node.dstack.crash()
+    node.service.wait_for("connection_refused")
+    page = node.open(java_script_enabled=False)
     expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable")
     expect(page.locator("#status li")).to_have_count(3)
     expect(page.locator("#changes tbody tr")).to_have_count(12)
@@ -112,8 +112,8 @@ def test_without_javascript_all_that_matters_is_there(staged: SimulatedNode) -> 
     expect(page.locator("noscript p")).to_be_visible()
 
 
-def test_times_are_shown_in_the_reader_s_zone(page: Page) -> None:
-    """The server's UTC stays to be seen beside them."""
+def test_times_are_in_the_reader_s_zone(page: Page) -> None:
+    """UTC is in the tooltip."""
     shown = page.locator("#changes time").first
     expect(shown).not_to_contain_text("UTC")
     assert str(shown.get_attribute("title")).endswith("UTC")
@@ -123,25 +123,25 @@ def test_times_are_shown_in_the_reader_s_zone(page: Page) -> None:
 
 @pytest.mark.parametrize("reason", [None, "connection_refused"])
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
-def test_a_phone_needs_no_scrolling_sideways(
-    staged: SimulatedNode, reason: str | None, locale: str
+def test_a_phone_does_not_scroll_sideways(
+    node: SimulatedNode, reason: str | None, locale: str
 ) -> None:
-    """390 pixels are enough, and so are 320."""
+    """390 and 320 pixels are enough."""
     if reason:
-        staged.dstack.crash()
-    staged.service.wait_for(reason)
-    assert _overflow(staged.open(locale=locale, **PHONE)) == 0
+        node.dstack.crash()
+    node.service.wait_for(reason)
+    assert _overflow(node.open(locale=locale, **PHONE)) == 0
     small: dict[str, Any] = {**PHONE, "viewport": {"width": 320, "height": 700}}
-    assert _overflow(staged.open(locale=locale, **small)) == 0
+    assert _overflow(node.open(locale=locale, **small)) == 0
 
 
-def test_more_gpus_than_a_page_can_hold_are_counted(staged: SimulatedNode) -> None:
-    """Of 20,000 some are shown, and how many there are more."""
+def test_a_long_list_of_gpus_is_shortened(node: SimulatedNode) -> None:
+    """Of 20,000 it shows 64 and the number of the others."""
     many = [replace(EIGHT_H200[0], slot=f"{number:05x}:00.0") for number in range(20_000)]
-    staged.dstack.dstack.gpus = many
-    service = staged.serve(CHECK_INTERVAL="5", CHECK_TIMEOUT="30")
+    node.dstack.dstack.gpus = many
+    service = node.serve(CHECK_INTERVAL="5", CHECK_TIMEOUT="30")
     service.wait_for(None, 30)
-    page = staged.open(service=service)
+    page = node.open(service=service)
     expect(page.locator(".gpus li")).to_have_count(64)
     expect(page.get_by_text("and 19936 more")).to_be_visible()
 
@@ -149,26 +149,26 @@ def test_more_gpus_than_a_page_can_hold_are_counted(staged: SimulatedNode) -> No
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("reason", [None, "connection_refused"])
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
-def test_axe_finds_no_fault(
-    staged: SimulatedNode, scheme: str, reason: str | None, locale: str
+def test_axe_finds_no_violation(
+    node: SimulatedNode, scheme: str, reason: str | None, locale: str
 ) -> None:
-    """Every rule that axe has, on a desktop and on a phone."""
+    """On a desktop and on a phone."""
     if reason:
-        staged.dstack.crash()
-    staged.service.wait_for(reason)
+        node.dstack.crash()
+    node.service.wait_for(reason)
     sizes: tuple[dict[str, Any], ...] = ({}, PHONE)
     for size in sizes:
-        assert faults(staged.open(locale=locale, color_scheme=scheme, **size)) == []
+        assert violations(node.open(locale=locale, color_scheme=scheme, **size)) == []
 
 
-def test_a_lost_connection_is_told_without_a_fault_that_axe_finds(page: Page) -> None:
-    """The notice has enough contrast and stands where it may."""
+def test_axe_finds_no_violation_in_the_notice_of_a_lost_connection(page: Page) -> None:
+    """It has enough contrast."""
     page.locator("#lost").evaluate("one => { one.textContent = 'lost'; one.hidden = false; }")
-    assert faults(page) == []
+    assert violations(page) == []
 
 
-def test_the_keyboard_reaches_every_link_and_shows_where_it_is(page: Page) -> None:
-    """In the order of reading; and an update does not take the focus away."""
+def test_the_keyboard_reaches_every_link(page: Page) -> None:
+    """In the order of reading, with a visible focus."""
     links = page.locator("a").count()
     seen: list[str] = []
     for _ in range(links):
@@ -179,10 +179,10 @@ def test_the_keyboard_reaches_every_link_and_shows_where_it_is(page: Page) -> No
     assert seen == page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
 
 
-def test_little_motion_is_wanted(staged: SimulatedNode) -> None:
-    """Whoever asks for no motion gets none."""
-    staged.service.wait_for(None)
-    page = staged.open(reduced_motion="reduce")
+def test_reduced_motion_is_respected(node: SimulatedNode) -> None:
+    """Without transitions."""
+    node.service.wait_for(None)
+    page = node.open(reduced_motion="reduce")
     moving = "all => all.filter(one => getComputedStyle(one).transitionDuration !== '0s').length"
     assert page.locator("*").evaluate_all(moving) == 0
 

@@ -1,4 +1,4 @@
-"""What clients may send: right requests, near misses and noise."""
+"""Strategies for HTTP requests: valid ones, almost valid ones, and noise."""
 
 from urllib.parse import quote
 
@@ -69,8 +69,8 @@ class Request(Struct, frozen=True):
     Attributes:
         method: A token.
         path: Decoded.
-        query: As it is sent.
-        headers: Names and values as they are sent, without those of framing.
+        query: As sent.
+        headers: Names and values as sent, without those of framing.
         body: Any bytes.
     """
 
@@ -82,12 +82,12 @@ class Request(Struct, frozen=True):
 
     @property
     def target(self) -> bytes:
-        """Path and query as they are sent."""
+        """Path and query as sent."""
         path = quote(self.path, safe="/:@!$&'()*+,;=~", errors="surrogateescape").encode()
         return path + (b"?" + self.query if self.query else b"")
 
-    def on_the_wire(self, *, close: bool) -> bytes:
-        """Give the bytes of it, with a true length."""
+    def encode(self, *, close: bool) -> bytes:
+        """Return the request as bytes, with its true length."""
         head = b"%s %s HTTP/1.1\r\nHost: me\r\n" % (self.method.encode(), self.target)
         fields = b"".join(b"%s: %s\r\n" % pair for pair in self.headers)
         length = b"Content-Length: %d\r\n" % len(self.body) if self.body else b""
@@ -102,7 +102,7 @@ class Request(Struct, frozen=True):
 
 
 def requests() -> SearchStrategy[Request]:
-    """Requests that a server may hand on: their parts may be anything, their form is right."""
+    """Return requests of valid form whose parts may be anything: a server passes them on."""
     return st.builds(Request, _methods(), _paths(), _queries(), _headers(), _bodies())
 
 

@@ -60,7 +60,7 @@ def assert_unhurt(service: Service, answer: bytes) -> None:
 @given(requests())
 def test_any_request_leaves_the_server_unhurt(service: Service, request_: Request) -> None:
     """Whatever method, path, query, headers and body: an answer below 500, and it goes on."""
-    answer = exchange(service, request_.on_the_wire(close=True))
+    answer = exchange(service, request_.encode(close=True))
     assert STATUS.match(answer)
     assert_unhurt(service, answer)
 
@@ -71,14 +71,14 @@ def test_any_row_of_requests_on_one_connection_leaves_it_unhurt(
     service: Service, row: list[Request]
 ) -> None:
     """Sent at once, before the first answer."""
-    data = b"".join(each.on_the_wire(close=each is row[-1]) for each in row)
+    data = b"".join(each.encode(close=each is row[-1]) for each in row)
     assert_unhurt(service, exchange(service, data))
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
     """A request of which a few bytes were replaced, cut out or repeated."""
-    data = draw(requests()).on_the_wire(close=True)[:5000]
+    data = draw(requests()).encode(close=True)[:5000]
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data)))
         end = at + draw(st.integers(0, 5))

@@ -1,4 +1,4 @@
-"""Whatever the environment and the command line hold."""
+"""Settings: any environment and any command line."""
 
 import os
 import re
@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from dstack_backend.app.config.settings import SETTINGS, Settings, load, load_listen
+from dstack_backend.app.config.settings import SETTINGS, Settings, load, load_dstack
+from dstack_backend.app.config.table import LISTEN_ADDR, read_setting
 from dstack_backend.app.errors import UserError
 from dstack_backend.testing.strategies import setting_texts
 from tests.fuzz.effort import effort
@@ -33,17 +34,17 @@ OTHERS = st.sampled_from(("PATH", "HTTP_PROXY", "SSL_CERT_FILE", "LISTEN_ADDR ",
 
 
 def given_texts() -> SearchStrategy[dict[str, str]]:
-    """Some variables, ours and others, most of them with odd values."""
+    """Variables of the service and others, most of them with odd values."""
     return st.dictionaries(st.sampled_from(VARIABLES) | OTHERS, TEXTS, max_size=6)
 
 
 def outcome(environ: Mapping[str, str], options: Mapping[str, str]) -> str:
-    """Load; give what is shown of it: the message, or the settings as a log would show them."""
-    refused = refusal(lambda: load(environ, options))
+    """Load, and return the message, or the settings as a log would show them."""
+    refused = refusal(lambda: (load(environ, options), load_dstack(environ, options)))
     if refused is None:
-        settings = load(environ, options)
+        settings, dstack = load(environ, options), load_dstack(environ, options)
         assert isinstance(settings, Settings)
-        return f"{settings!r} {settings.dstack.shown}"
+        return f"{settings!r} {dstack!r} {dstack.address.shown}"
     match = MESSAGE.fullmatch(refused)
     assert match is not None, refused
     assert match[1] == match[3] == match[2][2:].replace("-", "_").upper()
@@ -53,7 +54,7 @@ def outcome(environ: Mapping[str, str], options: Mapping[str, str]) -> str:
 
 
 def refusal(read: Callable[[], object]) -> str | None:
-    """Give the line that an operator reads; `None` where all is good."""
+    """Return the message; `None` where all is good."""
     try:
         read()
     except UserError as exc:
@@ -63,25 +64,25 @@ def refusal(read: Callable[[], object]) -> str | None:
 
 @effort(5_000)
 @given(given_texts(), given_texts())
-def test_any_environment_gives_settings_or_one_safe_line(
+def test_any_environment_gives_settings_or_one_printable_line(
     environ: dict[str, str], options: dict[str, str]
 ) -> None:
-    """Nothing else is raised, and the line names the variable, its fault and a way out."""
+    """No other exception is raised. The line has the variable, its fault and an example."""
     outcome(environ, options)
 
 
 @effort(1_500)
 @given(given_texts(), given_texts())
-def test_where_the_service_answers_is_read_alike_by_the_health_check(
+def test_healthcheck_reads_the_address_as_the_service_does(
     environ: dict[str, str], options: dict[str, str]
 ) -> None:
-    """An address with which the service starts is one that `healthcheck` understands."""
+    """An address with which the service starts is one that `healthcheck` accepts."""
     only = {"LISTEN_ADDR": environ.get("LISTEN_ADDR", ""), "DSTACK_URL": "http://h"}
     chosen = {name: text for name, text in options.items() if name == "LISTEN_ADDR"}
-    refused = refusal(lambda: load_listen(environ, options))
+    refused = refusal(lambda: read_setting(LISTEN_ADDR, environ, options))
     assert refused == refusal(lambda: load(only, chosen))
     if refused is None:
-        assert load(only, chosen).listen == load_listen(environ, options)
+        assert load(only, chosen).listen == read_setting(LISTEN_ADDR, environ, options)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def token_file() -> Iterator[Path]:
 def test_no_secret_is_ever_repeated(
     token_file: Path, environ: dict[str, str], noise: str, text: str, scheme: str
 ) -> None:
-    """Not a token, a password or a token's file, whatever else is wrong in their neighbourhood."""
+    """Neither a token, a password nor the content of a token file, whatever else is wrong."""
     token_file.write_bytes((CANARY + noise).encode())
     for secret in (
         {"DSTACK_TOKEN": noise + CANARY + text},

@@ -1,9 +1,9 @@
-"""Makes something once for all who ask for it at nearly the same time."""
+"""A single-flight cache with a time to live."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
 
 __all__ = ["SingleFlightCache"]
 
@@ -11,33 +11,24 @@ T = TypeVar("T")
 
 
 class SingleFlightCache(Generic[T]):
-    """Remembers what was made last, for some seconds, or until its mark is another."""
+    """Caches one value. Concurrent callers share one computation of it."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with nothing.
-
-        Args:
-            seconds: How long a thing is good for, from the moment at which its making began.
-            clock: Gives seconds.
-        """
-        self._seconds = seconds
+    def __init__(self, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start empty. A value is valid for `ttl` seconds from the start of its computation."""
+        self._ttl = ttl
         self._clock = clock
-        self._mark: Hashable = None
-        self._begun = 0.0
+        self._key: Hashable = None
+        self._started = 0.0
         self._task: asyncio.Task[T] | None = None
 
-    async def get(self, mark: Hashable, make: Callable[[], Awaitable[T]]) -> T:
-        """Give what was made with this mark, or make it."""
-        if self._task is None or mark != self._mark or not self._is_good(self._task):
-            self._task = asyncio.ensure_future(_call(make))
-            self._mark, self._begun = mark, self._clock()
-        # Whoever goes away in the meantime must not take it from the others.
+    async def get(self, key: Hashable, compute: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return the cached value; compute it where it is too old or has another key."""
+        if self._task is None or key != self._key or not self._is_valid(self._task):
+            self._task = asyncio.create_task(compute())
+            self._key, self._started = key, self._clock()
+        # A caller that is cancelled must not cancel the computation of the others.
         return await asyncio.shield(self._task)
 
-    def _is_good(self, task: "asyncio.Task[T]") -> bool:
+    def _is_valid(self, task: "asyncio.Task[T]") -> bool:
         failed = task.done() and (task.cancelled() or task.exception() is not None)
-        return not failed and self._clock() - self._begun < self._seconds
-
-
-async def _call(make: Callable[[], Awaitable[T]]) -> T:
-    return await make()
+        return not failed and self._clock() - self._started < self._ttl

@@ -1,14 +1,14 @@
-"""The worker's question, answered before Litestar's routing: most requests are this one.
+"""`GET /health` without Litestar's routing: most requests are this one.
 
-It takes less than half of the processor time per request (docs/benchmarks.md). The answer is the
-same as that of the handler, which stays for OpenAPI and for whoever mounts the handlers elsewhere.
+It takes less than half of the CPU time (docs/benchmarks.md). The response equals that of the
+route, which remains for OpenAPI and for applications that mount the handlers.
 """
 
 from litestar.types import HTTPScope, Send
 
 from dstack_backend.domain.ports import Health
 
-__all__ = ["answer_health", "asks_for_health"]
+__all__ = ["is_health_request", "send_health"]
 
 _METHODS = frozenset({"GET", "HEAD"})
 
@@ -20,20 +20,20 @@ _HEADERS = [
 ]
 
 
-def asks_for_health(scope: HTTPScope) -> bool:
-    """Say whether a request is the worker's."""
+def is_health_request(scope: HTTPScope) -> bool:
+    """Return whether a request is `GET /health` or `HEAD /health`."""
     return scope["path"] == "/health" and scope["method"] in _METHODS
 
 
-async def answer_health(health: Health, send: Send) -> None:
-    """Send what the worker reads. For HEAD the server leaves the body out."""
-    answer = health.response()
-    length = str(len(answer.body)).encode()
+async def send_health(health: Health, send: Send) -> None:
+    """Send the encoded BackendInfo. For HEAD the server leaves the body out."""
+    response = health.response()
+    length = str(len(response.body)).encode()
     await send(
         {
             "type": "http.response.start",
-            "status": 200 if answer.is_available else 503,
+            "status": 200 if response.is_available else 503,
             "headers": [*_HEADERS, (b"content-length", length)],
         }
     )
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+    await send({"type": "http.response.body", "body": response.body, "more_body": False})

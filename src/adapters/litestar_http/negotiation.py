@@ -1,6 +1,6 @@
-"""What a client likes best, by its `Accept` and `Accept-Language` headers (RFC 9110, section 12).
+"""Content negotiation by `Accept` and `Accept-Language` (RFC 9110, section 12).
 
-Whatever a client sends is understood or passed over; no header makes a request fail.
+What cannot be parsed is ignored: no header makes a request fail.
 """
 
 import re
@@ -10,42 +10,40 @@ __all__ = ["preferred_language", "prefers_html"]
 
 _QUALITY = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII | re.IGNORECASE)
 
-MOST_RANGES = 64
-"""No client has more wishes; the rest of a longer header is not read."""
+MAX_RANGES = 64
+"""The rest of a longer header is not read."""
 
 
 def prefers_html(accept: str) -> bool:
-    """Say whether a page is liked better than JSON. A tie, as of `*/*`, is for JSON."""
+    """Return whether HTML is preferred to JSON. A tie, as of `*/*`, means JSON."""
+    ranges = _parse(accept)
     html, json = (
-        _quality(accept, (kind, f"{kind.partition('/')[0]}/*", "*/*"))
+        _quality(ranges, (kind, f"{kind.partition('/')[0]}/*", "*/*"))
         for kind in ("text/html", "application/json")
     )
-    return html > json or (html == json > 0 and _first(accept) == "text/html")
+    return html > json or (html == json > 0 and ranges[0][0] == "text/html")
 
 
 def preferred_language(accept_language: str, languages: Iterable[str]) -> str | None:
-    """Give the language that is liked best, `None` where none is named; `zh-TW` is `zh`."""
+    """Return the preferred one of some languages; `None` where none matches. `zh-TW` is `zh`."""
     known = frozenset(languages)
-    for wish, quality in sorted(_wishes(accept_language), key=lambda pair: -pair[1]):
-        language = wish.partition("-")[0]
+    for name, quality in sorted(_parse(accept_language), key=lambda pair: -pair[1]):
+        language = name.partition("-")[0]
         if quality and language in known:
             return language
     return None
 
 
-def _quality(header: str, names: tuple[str, ...]) -> float:
-    """Give the quality of the most specific of some names, which come first."""
-    wishes = dict(_wishes(header))
-    return next((wishes[name] for name in names if name in wishes), 0.0)
+def _quality(ranges: list[tuple[str, float]], names: tuple[str, ...]) -> float:
+    """Return the quality of the first of some names, the most specific first, that is given."""
+    qualities = dict(ranges)
+    return next((qualities[name] for name in names if name in qualities), 0.0)
 
 
-def _first(header: str) -> str:
-    return next((wish for wish, _ in _wishes(header)), "")
-
-
-def _wishes(header: str) -> list[tuple[str, float]]:
+def _parse(header: str) -> list[tuple[str, float]]:
+    """Return names with their qualities."""
     found: list[tuple[str, float]] = []
-    for part in header.split(",", MOST_RANGES)[:MOST_RANGES]:
+    for part in header.split(",", MAX_RANGES)[:MAX_RANGES]:
         name, *parameters = (each.strip() for each in part.split(";"))
         qualities = [match[1] for each in parameters if (match := _QUALITY.fullmatch(each))]
         if name:

@@ -1,13 +1,14 @@
-"""The bodies that only the HTTP face knows. The others are the domain's."""
+"""The bodies of responses that are not the domain's."""
 
 from msgspec import UNSET, Struct, UnsetType
 
+from dstack_backend import __version__
+from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.domain.status import Status
 
 __all__ = [
-    "LINKS",
     "Event",
     "HistoryPage",
     "Liveness",
@@ -15,33 +16,18 @@ __all__ = [
     "Problem",
     "Readiness",
     "ServiceInfo",
-    "UptimeShares",
-    "WindowShare",
+    "UptimeReport",
+    "UptimeWindow",
+    "service_info",
 ]
 
-LINKS = {
-    "health": "/health",
-    "status": "/status",
-    "history": "/history",
-    "uptime": "/uptime",
-    "events": "/events",
-    "livez": "/livez",
-    "readyz": "/readyz",
-    "metrics": "/metrics",
-    "openapi": "/schema/openapi.json",
-}
+_PATHS = ("health", "status", "history", "uptime", "events", "livez", "readyz", "metrics")
+LINKS = {path: path for path in _PATHS} | {"openapi": "schema/openapi.json"}
+"""Links of `GET /`, relative to it: they work behind a path prefix."""
 
 
 class ServiceInfo(Struct, frozen=True, kw_only=True):
-    """What this service is.
-
-    Attributes:
-        name: Its name.
-        version: Version of the package.
-        status: What the network is told.
-        reason: Why the node is unavailable; `None` while it is available.
-        links: Where the rest is.
-    """
+    """The service, its status, and links to its other paths."""
 
     name: str
     version: str
@@ -50,38 +36,40 @@ class ServiceInfo(Struct, frozen=True, kw_only=True):
     links: dict[str, str]
 
 
+def service_info(identity: NodeIdentity, status: Status, reason: Reason | None) -> ServiceInfo:
+    """Return the service information of a node."""
+    return ServiceInfo(
+        name=identity.service, version=__version__, status=status, reason=reason, links=LINKS
+    )
+
+
 class Liveness(Struct, frozen=True):
-    """This process works. It says nothing of DStack."""
+    """Whether this process works, whatever the status of the node."""
 
     alive: bool
 
 
 class Readiness(Struct, frozen=True):
-    """Whether a first check has finished, whatever it brought."""
+    """Whether a first check has finished, whatever its result."""
 
     ready: bool
 
 
 class HistoryPage(Struct, frozen=True):
-    """Some changes, the last written first.
-
-    Attributes:
-        entries: The changes.
-        next: Where the older ones are; `None` where there are none.
-    """
+    """Entries of the history, the last written first, and a relative link to the older ones."""
 
     entries: list[HistoryEntry]
     next: str | None
 
 
-class WindowShare(Struct, frozen=True):
-    """How a time up to now divides.
+class UptimeWindow(Struct, frozen=True):
+    """The uptime of a window of time that ends now.
 
     Attributes:
         window: Its name: `24h`, `7d`, `30d` or `90d`.
         up_percent: Share of the known time in which the node was available; `None` where nothing
             is known.
-        unknown_percent: Share of the whole time in which nobody looked.
+        unknown_percent: Share of the whole time of which nothing is known.
     """
 
     window: str
@@ -89,36 +77,21 @@ class WindowShare(Struct, frozen=True):
     unknown_percent: float
 
 
-class UptimeShares(Struct, frozen=True):
-    """The uptime of several windows.
+class UptimeReport(Struct, frozen=True):
+    """The uptime of several windows, the shortest first."""
 
-    Attributes:
-        windows: The shortest first.
-    """
-
-    windows: list[WindowShare]
+    windows: list[UptimeWindow]
 
 
 class Event(Struct, frozen=True):
-    """What an event of `/events` carries.
-
-    Attributes:
-        status: What the network is told.
-        reason: Why the node is unavailable; `None` while it is available.
-    """
+    """The data of an event of `/events`."""
 
     status: Status
     reason: Reason | None
 
 
 class ParameterFault(Struct, frozen=True, kw_only=True):
-    """What is wrong with one parameter.
-
-    Attributes:
-        message: The fault.
-        key: The parameter's name.
-        source: Where it stood.
-    """
+    """What is wrong with one parameter, and where it was given."""
 
     message: str
     key: str
@@ -126,13 +99,7 @@ class ParameterFault(Struct, frozen=True, kw_only=True):
 
 
 class Problem(Struct, frozen=True):
-    """Why a request was not answered.
-
-    Attributes:
-        status_code: The answer's status.
-        detail: One sentence.
-        extra: The parameters that are at fault, where it is those.
-    """
+    """Why a request failed, with the invalid parameters, where there are any."""
 
     status_code: int
     detail: str

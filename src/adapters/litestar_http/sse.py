@@ -1,11 +1,10 @@
-"""`GET /events`: a server-sent event for each edition of the news.
+"""The stream of `GET /events`: one server-sent event for each update.
 
-The first event comes at once and says how things are, so whatever a client saw last (its
-`Last-Event-ID`) does not matter: nothing is sent again, and nothing that holds is missed. Editions
-begin anew with each start of the service.
+The first event is sent at once with the present status, so `Last-Event-ID` is not needed: nothing
+is sent again, and no status that holds is missed. Ids start at 0 with each start of the service.
 
-A slow reader costs little: an event is small, nothing queues up for it here, and a stream ends
-after some minutes; a browser then comes back by itself.
+A slow reader costs little: events are small, none are queued, and a stream ends after some minutes;
+a browser reconnects by itself.
 """
 
 import asyncio
@@ -18,57 +17,51 @@ from dstack_backend.adapters.litestar_http.schemas import Event
 from dstack_backend.domain.backend_info import HealthResponse
 from dstack_backend.domain.ports import Health, UpdateNotifier
 
-__all__ = ["KEEP_ALIVE", "LONGEST_STREAM", "Events"]
+__all__ = ["KEEP_ALIVE", "MAX_DURATION", "EventStreams"]
 
 KEEP_ALIVE = 15.0
-"""Seconds of silence after which a comment is sent, for proxies that end what is silent."""
+"""Seconds without an event after which a comment is sent, for proxies that close idle streams."""
 
-LONGEST_STREAM = 15 * 60.0
+MAX_DURATION = 15 * 60.0
 """Seconds after which a stream ends."""
 
 RETRY = 2000
-"""Milliseconds after which a browser comes back."""
+"""Milliseconds after which a browser reconnects."""
 
 
-class Events:
-    """Makes the streams. Each event is encoded once, for all listeners."""
+class EventStreams:
+    """Creates the streams. Each event is encoded once for all clients."""
 
     def __init__(
         self, health: Health, notifier: UpdateNotifier, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Take what is told.
-
-        Args:
-            health: What is known of the node.
-            news: Says when there is something new.
-            clock: Gives seconds, for the end of a stream.
-        """
+        """Create no stream yet. `clock` returns seconds; they limit the duration of a stream."""
         self._health = health
         self._notifier = notifier
         self._clock = clock
-        self._answer: HealthResponse | None = None
+        self._response: HealthResponse | None = None
         self._encoded = b""
 
     async def stream(self, keep_alive: float = KEEP_ALIVE) -> AsyncGenerator[bytes, None]:
-        """Give one listener's bytes: how things are, then each edition, until there are no more."""
-        ends_at = self._clock() + LONGEST_STREAM
-        seen = self._notifier.version
-        yield b"retry: %d\n%s" % (RETRY, self._event(seen))
+        """Yield one client's bytes: the present status, then an event for each update."""
+        ends_at = self._clock() + MAX_DURATION
+        version = self._notifier.version
+        yield b"retry: %d\n" % RETRY + self._event(version)
         while self._clock() < ends_at:
             try:
-                version = await asyncio.wait_for(self._notifier.wait_newer(seen), keep_alive)
+                latest = await asyncio.wait_for(self._notifier.wait_newer(version), keep_alive)
             except TimeoutError:
                 yield b": keep-alive\n\n"
                 continue
-            if version is None:
+            if latest is None:
                 return
-            seen = version
-            yield self._event(seen)
+            version = latest
+            yield self._event(version)
 
     def _event(self, version: int) -> bytes:
-        answer = self._health.response()
-        if answer is not self._answer:  # a report of thousands of GPUs is no small thing
+        response = self._health.response()
+        if response is not self._response:  # a report with thousands of GPUs is expensive
             report = self._health.report()
             self._encoded = msgspec.json.encode(Event(report.status, report.reason))
-            self._answer = answer
+            self._response = response
         return b"id: %d\ndata: %s\n\n" % (version, self._encoded)

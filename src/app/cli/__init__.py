@@ -1,1 +1,1 @@
-"""src app cli."""
+"""The command line. Start-up is short: each command imports what it needs when it runs."""

@@ -1,165 +1,172 @@
-"""What the command line may hold, and what is said of one that cannot be understood.
+"""Parses the command line. The options of a command may stand before or after its name.
 
-A value may be a token, and it may stand anywhere: after an option that is mistyped, in the place of
-a command. So what is said repeats names of options, and never a value.
+A value may be a token, also where a command is expected or after a mistyped option. So no error
+repeats a value: errors are made from the names of options, never from argparse's texts.
 """
 
 import argparse
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from dstack_backend import __version__
-from dstack_backend.app.config.settings import SETTINGS
+from dstack_backend.app.cli.command import Command
+from dstack_backend.app.cli.commands import COMMANDS
+from dstack_backend.app.cli.output import write_line
+from dstack_backend.app.config.table import SETTINGS, Setting
+from dstack_backend.app.errors import UserError
 
-__all__ = ["CommandLineError", "parse_args"]
+__all__ = ["parse_args"]
+
+AddArgument = Callable[..., argparse.Action]
+
+PROGRAM = "dstack-backend"
+DESCRIPTION = """Health backend of a DePHY GPU node: asks DStack for its GPUs and answers
+dephy-worker on /health. Without a command it serves: see serve --help."""
+SHELLS = ("bash", "zsh", "tcsh")
+SETTINGS_TITLE = "settings (each is also an environment variable, such as LISTEN_ADDR)"
 
 # A token that begins with a dash hardly looks like this.
 _NAME = re.compile(r"--[a-z][a-z_-]*|-[a-z]")
 
+_FLAGS = {"-h/--help", "--version"} | {
+    f"--{option.name}"
+    for command in COMMANDS.values()
+    for option in command.options
+    if not option.metavar
+}
+_COMPLETION = {  # shtab's names for the completion of paths
+    "FILE": {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"},
+    "DIR": {"bash": "_shtab_compgen_dirs", "zsh": "_files -/", "tcsh": "d"},
+}
 
-class CommandLineError(Exception):
-    """A command line that cannot be understood. Its text is one line, without any value."""
 
+def parse_args(arguments: Sequence[str]) -> tuple[Command, dict[str, str]]:
+    """Return the command, and the options that are given: by variable or by name.
 
-def parse_args(arguments: Sequence[str]) -> dict[str, str]:
-    """Give the options by their names, and the command as `command` if there is one.
+    `--help`, `--version` and `--print-completion` print and end the process.
 
     Raises:
-        CommandLineError: It cannot be understood.
+        UserError: The command line cannot be understood.
     """
     try:
-        options, rest = _parser().parse_known_args(arguments)
-    except _NoSuchCommandError as exc:
-        known = {*(each.option for each in SETTINGS), "-h", "--help", "--version"}
-        names = [name for name in _names(arguments) if name not in known]
-        before = f"; and before a command no option {', '.join(names)}" if names else ""
-        raise CommandLineError(f"{exc}{before}") from None
+        parsed, rest = _parser().parse_known_args(arguments)
+    except argparse.ArgumentError as exc:
+        raise _argument_error(exc.argument_name or "", arguments) from None
+    given: dict[str, str] = vars(parsed)
+    if shell := given.get("print-completion"):
+        import shtab  # noqa: PLC0415 - only here
+
+        write_line(shtab.complete(_parser(show_settings=True), shell))
+        sys.exit(0)
+    command = COMMANDS[given.pop("command", "") or "serve"]
+    used = {each.variable for each in command.settings}
+    unused = [each.option for each in SETTINGS if each.variable in given.keys() - used]
+    if names := [*unused, *_names(rest)]:
+        raise _error(", ".join(names), f"{command.name} has no such option", command.name)
     if rest:
-        names = _names(rest)
-        told = f"no such option: {', '.join(names)}" if names else "a value without its option"
-        raise CommandLineError(told)
-    return {name: value for name, value in vars(options).items() if value is not None}
-
-
-class _NoSuchCommandError(CommandLineError):
-    pass
+        raise _error(command.name, "a value without its option", command.name)
+    return command, given
 
 
 class _Parser(argparse.ArgumentParser):
-    def __init__(self, **options: Any) -> None:
-        """Take no option for another: a mistyped one must not pass for a shorter one."""
-        super().__init__(**options, allow_abbrev=False)
+    """A parser that raises, and that takes no option for a longer one."""
 
-    def error(self, message: str) -> NoReturn:
-        """Say it without the value that argparse repeats."""
-        subject, _, fault = message.partition(": ")
-        if fault.startswith("invalid choice"):
-            raise _NoSuchCommandError(f"no such command, only {', '.join(_TEXTS)}") from None
-        told = next((ours for theirs, ours in _FAULTS.items() if fault.startswith(theirs)), None)
-        raise CommandLineError(
-            f"{subject}: {told}" if told else "it cannot be understood"
-        ) from None
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            **options,
+            formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=28),
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+            exit_on_error=False,
+        )
+
+    def error(self, message: str) -> NoReturn:  # noqa: ARG002 - it may repeat a value
+        """Raise without argparse's message."""
+        raise _error(PROGRAM, "the command line cannot be understood")
+
+
+def _parser(*, show_settings: bool = False) -> _Parser:
+    """Return the parser; the options of `serve` without a command are left out of `--help`."""
+    parser = _Parser(
+        prog=PROGRAM,
+        usage="%(prog)s [COMMAND] [OPTIONS]",
+        description=DESCRIPTION,
+        epilog=f"example:\n  {PROGRAM} check --help",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--print-completion",
+        dest="print-completion",
+        choices=SHELLS,
+        metavar="SHELL",
+        help=f"print the completion script for a shell: {', '.join(SHELLS)}",
+    )
+    for setting in SETTINGS:
+        action = _add_setting(parser.add_argument, setting, setting.default)
+        action.help = action.help if show_settings else argparse.SUPPRESS
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands", prog=PROGRAM
+    )
+    for command in COMMANDS.values():
+        summary = command.summary[0].upper() + command.summary[1:]
+        command_parser = commands.add_parser(
+            command.name,
+            usage="%(prog)s [OPTIONS]",
+            help=command.summary,
+            description=f"{summary}.\n{command.details}",
+            epilog=f"example:\n  {PROGRAM} {command.name} {command.example}",
+        )
+        _add_options(command_parser, command)
+    return parser
+
+
+def _add_options(parser: _Parser, command: Command) -> None:
+    for option in command.options:
+        name = f"--{option.name}"
+        if option.metavar:
+            _add(parser.add_argument, name, option.name, option.metavar, option.help)
+        else:
+            parser.add_argument(name, dest=option.name, action="store_true", help=option.help)
+    if command.settings:
+        group = parser.add_argument_group(SETTINGS_TITLE)
+        for setting in command.settings:
+            default = command.defaults.get(setting.variable, setting.default)
+            _add_setting(group.add_argument, setting, default)
+
+
+def _add_setting(add: AddArgument, setting: Setting[Any], default: str) -> argparse.Action:
+    text = setting.help.replace("`", "") + (f" (default: {default})" if default else "")
+    return _add(add, setting.option, setting.variable, setting.metavar, text)
+
+
+def _add(add: AddArgument, option: str, dest: str, metavar: str, text: str) -> argparse.Action:
+    action = add(option, dest=dest, metavar=metavar, help=text)
+    if metavar in _COMPLETION:
+        action.complete = _COMPLETION[metavar]  # type: ignore[attr-defined]  # shtab reads it
+    return action
+
+
+def _argument_error(name: str, arguments: Sequence[str]) -> UserError:
+    """Return the error for the argument that argparse could not parse."""
+    if name == "--print-completion":
+        return _error(name, f"needs one of {', '.join(SHELLS)}")
+    if name != "COMMAND":
+        return _error(name, "takes no value" if name in _FLAGS else "needs a value")
+    known = {*(each.option for each in SETTINGS), "-h", "--help", "--version"}
+    unknown = [each for each in _names(arguments) if each not in known]
+    hint = f" (and no option {', '.join(unknown)} before a command)" if unknown else ""
+    return _error("no such command", f"the commands are {', '.join(COMMANDS)}{hint}")
+
+
+def _error(subject: str, fault: str, command: str = "") -> UserError:
+    return UserError(
+        subject, f"{fault}; see {' '.join(filter(None, (PROGRAM, command, '--help')))}"
+    )
 
 
 def _names(arguments: Iterable[str]) -> list[str]:
     names = (each.partition("=")[0] for each in arguments)
     return list(dict.fromkeys(name for name in names if _NAME.fullmatch(name)))
-
-
-def _parser() -> argparse.ArgumentParser:
-    settings = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = settings.add_argument_group("settings", "each is also an environment variable")
-    for setting in SETTINGS:
-        default = f"default: {setting.default}" if setting.default else "default: none"
-        group.add_argument(
-            setting.option,
-            dest=setting.variable,
-            metavar=setting.variable,
-            help=f"{setting.text} ({default})",
-        )
-    parser = _Parser(
-        prog="dstack-backend",
-        usage="%(prog)s [OPTIONS] [COMMAND]",
-        parents=[settings],
-        description="Health backend of a DePHY GPU node: asks DStack which GPUs it has and answers "
-        "dephy-worker on /health. Without a command it serves.",
-        epilog="A bad setting ends the start with exit code 2 and a line that says what is wrong.",
-        argument_default=argparse.SUPPRESS,
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name, text in _TEXTS.items():
-        command = commands.add_parser(
-            name,
-            usage=f"dstack-backend {name} [OPTIONS]",
-            parents=[_simulation() if name == "simulate" else settings],
-            help=text,
-            description=text[0].upper() + text[1:] + ".",
-            argument_default=argparse.SUPPRESS,
-        )
-        if name in _JSON:
-            command.add_argument("--json", dest="json", action="store_true", help=_JSON[name])
-        if name == "history":
-            _add_history_options(command)
-    return parser
-
-
-def _add_history_options(command: argparse.ArgumentParser) -> None:
-    for name, (shown, text) in _HISTORY.items():
-        command.add_argument(f"--{name}", dest=name, metavar=shown, help=text)
-
-
-def _simulation() -> _Parser:
-    options = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    group = options.add_argument_group("the simulated DStack")
-    for name, (shown, text) in _SIMULATION.items():
-        group.add_argument(f"--{name}", dest=name, metavar=shown, help=text)
-    text = "print the name of each fault with the reason that a check ends with"
-    group.add_argument("--list-faults", dest="list-faults", action="store_true", help=text)
-    return options
-
-
-_TEXTS = {
-    "serve": "serve; what happens without a command",
-    "check": "check once, print the BackendInfo; exit 0 available, 1 unavailable",
-    "identity": "print public keys and node type, for registration; exit codes are those of check",
-    "doctor": "look for what is wrong, step by step, and say what to do; exit 1 if a step failed",
-    "history": "print the latest changes and the uptime; exit 1 if there is no history",
-    "demo": "serve against a simulated DStack with eight H200s that come and go",
-    "simulate": "be a DStack for tests: any number of GPUs, any fault, by a script if you like",
-    "healthcheck": "ask the running service's /livez; exit 0 if it answers, else 1",
-}
-_JSON = {
-    "identity": "print one JSON object",
-    "doctor": "print one JSON object, for tickets; it holds no token and no password",
-    "history": "print one JSON object",
-}
-_FAULTS = {
-    "expected one argument": "it needs a value",
-    "ignored explicit argument": "it takes no value",
-}
-_HISTORY = {
-    "limit": ("N", "how many changes at most (default: 20)"),
-    "since": ("TIME", "only changes from then on, ISO 8601; without a zone it is UTC"),
-    "until": ("TIME", "only changes before"),
-}
-_SIMULATION = {
-    "listen": (
-        "ADDRESS",
-        "host:port or unix:/path; port 0 is a free one (default: 127.0.0.1:19060)",
-    ),
-    "gpus": ("N", "how many GPUs there are (default: 8)"),
-    "free": ("N", "how many of them are free (default: all)"),
-    "product-id": ("ID", "vendor and device of each GPU (default: 10de:2335, an H200)"),
-    "token": ("TEXT", "bearer token to ask for (default: everybody is let in)"),
-    "latency": ("SECONDS", "how long an answer takes (default: 0)"),
-    "fault": ("NAME", "what goes wrong with each request (default: nothing)"),
-    "script": (
-        "FILE",
-        (
-            "lines to follow, - for standard input: ok, fault NAME, crash, revive, gpus N, "
-            "free N, free all, product-id ID, latency S, token TEXT, wait S, end"
-        ),
-    ),
-}

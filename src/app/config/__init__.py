@@ -1,1 +1,1 @@
-"""src app config."""
+"""The settings: their table, their parsers, and the values that are loaded from them."""

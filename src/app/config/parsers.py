@@ -1,40 +1,59 @@
-"""The values of settings: how each is read from its text. A bad one raises `ValueError`."""
+"""Parsers of the settings' values. Each raises `ValueError` for a value that cannot be used.
+
+The adapters' own parsers are imported on first use: they load httpx, ssl and more.
+"""
 
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import IPv6Address
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from msgspec import Struct
+if TYPE_CHECKING:
+    import ssl
+
+    from dstack_backend.adapters.httpx_dstack import Bearer, DStackAddress, TokenFile
 
 __all__ = [
     "ListenAddress",
-    "days",
-    "folder",
-    "listen_address",
-    "one_of",
-    "optional",
-    "seconds",
-    "switch",
-    "threshold",
+    "parse_advertised_ip",
+    "parse_ca_file",
+    "parse_days",
+    "parse_dstack_url",
+    "parse_host_port",
+    "parse_one_of",
+    "parse_optional",
+    "parse_path",
+    "parse_pubkeys",
+    "parse_seconds",
+    "parse_switch",
+    "parse_threshold",
+    "parse_token",
+    "parse_token_file",
+    "quote",
 ]
 
 T = TypeVar("T")
 
-HIGHEST_PORT = 65535
-SHORTEST_INTERVAL = 0.1
-LONGEST_INTERVAL = 86400.0
-HIGHEST_THRESHOLD = 1000
-LONGEST_RETENTION = 3650
+MAX_PORT = 65535
+MIN_SECONDS, MAX_SECONDS = 0.1, 86400.0
+MAX_THRESHOLD = 1000
+MAX_RETENTION_DAYS = 3650
+MAX_QUOTED = 40
+
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the keys are looked up
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+"""A part of a name between two dots (RFC 1035). Python's look-up raises for a longer one."""
+
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+_HOST_PORT = re.compile(
+    r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]*)):(?P<port>[0-9]{1,5})"
+)
 
 
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a service on all of them is met
-
-
-class ListenAddress(Struct, frozen=True):
-    """Where the service answers.
+class ListenAddress(NamedTuple):
+    """Where a server listens.
 
     Attributes:
         host: An address or a name, an IPv6 address without brackets.
@@ -46,105 +65,134 @@ class ListenAddress(Struct, frozen=True):
 
     @property
     def connect_address(self) -> "ListenAddress":
-        """Where one who listens there is met from the same machine."""
-        return ListenAddress(_ANY.get(self.host, self.host), self.port)
+        """The address at which a client on the same machine reaches the server."""
+        return ListenAddress(_LOOPBACK.get(self.host, self.host), self.port)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
 
-_LABEL = r"[A-Za-z0-9_-]{1,63}"
-"""A part of a name between two dots (RFC 1035); Python's look-up raises where one is longer."""
-
-_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
-_HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
-
-
-def listen_address(text: str) -> ListenAddress:
-    """Read `host:port` or `[::]:port`."""
+def parse_host_port(text: str, min_port: int = 1) -> ListenAddress:
+    """Parse `host:port` or `[IPv6]:port`. With `min_port` 0 the port may be 0: any free one."""
     match = _HOST_PORT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{_shown(text)} is not host:port")
-    host = match["v6"] or match["host"]
-    if not host:
-        raise ValueError(f"{_shown(text)} names no host; 0.0.0.0 is all of them")
-    if match["v6"] and not _is_ipv6(host):
-        raise ValueError(f"{_shown(text)} has no IPv6 address in its brackets")
-    if not match["v6"] and not re.fullmatch(r"[A-Za-z0-9_.-]+", host):
-        raise ValueError(f"{_shown(text)} has a character that no host name has")
-    if not match["v6"] and not _HOST.fullmatch(host):
-        raise ValueError(f"{_shown(text)} has a name with a part that is empty or too long")
-    port = int(match["port"])
-    if not 0 < port <= HIGHEST_PORT:
-        raise ValueError(f"{_shown(text)} has a port that is not between 1 and {HIGHEST_PORT}")
-    return ListenAddress(host, port)
+        raise ValueError(f"{quote(text)} is not host:port")
+    ipv6, name, port = match["ipv6"], match["name"], int(match["port"])
+    if ipv6 and not _is_ipv6(ipv6):
+        raise ValueError(f"{quote(text)} has no IPv6 address in its brackets")
+    if not ipv6 and not name:
+        raise ValueError(f"{quote(text)} has no host; 0.0.0.0 is all addresses")
+    if not ipv6 and not _HOST.fullmatch(name):
+        raise ValueError(f"{quote(text)} has an invalid host name")
+    if not min_port <= port <= MAX_PORT:
+        raise ValueError(f"{quote(text)} has a port that is not from {min_port} to {MAX_PORT}")
+    return ListenAddress(ipv6 or name, port)
 
 
-def seconds(text: str) -> float:
-    """Read a number of seconds, in a range that makes sense for checks."""
+def parse_seconds(text: str) -> float:
+    """Parse the seconds of an interval or a timeout."""
     if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text):
-        raise ValueError(f"{_shown(text)} is not a number of seconds")
-    if not SHORTEST_INTERVAL <= float(text) <= LONGEST_INTERVAL:
-        raise ValueError(
-            f"{_shown(text)} is not between {SHORTEST_INTERVAL:g} and {LONGEST_INTERVAL:g} seconds"
-        )
+        raise ValueError(f"{quote(text)} is not a number of seconds")
+    if not MIN_SECONDS <= float(text) <= MAX_SECONDS:
+        limits = f"{MIN_SECONDS:g} to {MAX_SECONDS:g}"
+        raise ValueError(f"{quote(text)} is not a number of seconds from {limits}")
     return float(text)
 
 
-def threshold(text: str) -> int:
-    """Read how many results in a row turn a status."""
-    return _whole_number(text, HIGHEST_THRESHOLD, "")
+def parse_threshold(text: str) -> int:
+    """Parse a number of checks in a row."""
+    return _parse_count(text, MAX_THRESHOLD)
 
 
-def days(text: str) -> timedelta:
-    """Read a number of days."""
-    return timedelta(days=_whole_number(text, LONGEST_RETENTION, " of days"))
+def parse_days(text: str) -> timedelta:
+    """Parse a number of days."""
+    return timedelta(days=_parse_count(text, MAX_RETENTION_DAYS))
 
 
-def folder(text: str) -> Path:
-    """Read a folder's path; whether it can be used is seen later."""
+def parse_path(text: str) -> Path:
+    """Parse a path. Whether it can be used is checked where it is opened."""
     if "\0" in text:
-        raise ValueError(f"{_shown(text)} is not a path")
+        raise ValueError(f"{quote(text)} is not a path")
     return Path(text)
 
 
-def switch(on: str, off: str) -> Callable[[str], bool]:
-    """Make what reads one of two words."""
-    return lambda text: one_of(on, off)(text) == on
-
-
-def one_of(*values: str) -> Callable[[str], str]:
-    """Make what reads one of some words, in either case."""
+def parse_one_of(*values: str) -> Callable[[str], str]:
+    """Return a parser of a fixed set of words, in either case."""
 
     def parse(text: str) -> str:
         if text.lower() not in values:
-            raise ValueError(f"{_shown(text)} is not one of {', '.join(values)}")
+            raise ValueError(f"{quote(text)} is not one of {', '.join(values)}")
         return text.lower()
 
     return parse
 
 
-def optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
-    """Make what reads a value that may be missing."""
+def parse_switch(on: str, off: str) -> Callable[[str], bool]:
+    """Return a parser of two words."""
+    return lambda text: parse_one_of(on, off)(text) == on
+
+
+def parse_optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    """Return a parser that returns `None` for an empty text."""
     return lambda text: parse(text) if text else None
 
 
-def _whole_number(text: str, highest: int, unit: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= highest:
-        raise ValueError(f"{_shown(text)} is not a whole number{unit} from 1 to {highest}")
+def parse_dstack_url(text: str) -> "DStackAddress":
+    """Parse DStack's address."""
+    from dstack_backend.adapters.httpx_dstack import parse_address  # noqa: PLC0415 - slow
+
+    return parse_address(text)
+
+
+def parse_token(text: str) -> "Bearer":
+    """Parse a bearer token."""
+    from dstack_backend.adapters.httpx_dstack import Bearer, usable_token  # noqa: PLC0415 - slow
+
+    return Bearer(usable_token(text))
+
+
+def parse_token_file(text: str) -> "TokenFile":
+    """Read a token file for the first time."""
+    from dstack_backend.adapters.httpx_dstack import TokenFile  # noqa: PLC0415 - slow
+
+    return TokenFile(Path(text))
+
+
+def parse_ca_file(text: str) -> "ssl.SSLContext":
+    """Load the certificates to trust."""
+    from dstack_backend.adapters.httpx_dstack import ssl_context  # noqa: PLC0415 - slow
+
+    return ssl_context(Path(text))
+
+
+def parse_pubkeys(text: str) -> tuple[str, ...]:
+    """Parse public keys with commas between them."""
+    from dstack_backend.adapters.nostr_keys import public_keys  # noqa: PLC0415 - slow
+
+    return public_keys(text)
+
+
+def parse_advertised_ip(text: str) -> str:
+    """Parse the node's address."""
+    from dstack_backend.adapters.ip_address import advertised_address  # noqa: PLC0415 - slow
+
+    return advertised_address(text)
+
+
+def quote(text: str) -> str:
+    """Return a value that is no secret for a message: printable, on one line, at most 40 long."""
+    return ascii(text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "...")
+
+
+def _parse_count(text: str, maximum: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= maximum:
+        raise ValueError(f"{quote(text)} is not a whole number from 1 to {maximum}")
     return int(text)
 
 
 def _is_ipv6(text: str) -> bool:
     try:
-        return ip_address(text).version == 6  # noqa: PLR2004 - its name
+        return bool(IPv6Address(text))
     except ValueError:
         return False
-
-
-def _shown(text: str) -> str:
-    """Give a value that is no secret as a person can read it: printable, on one line, not long."""
-    longest = 40
-    short = text if len(text) <= longest else text[:longest] + "..."
-    return ascii(short)

@@ -1,4 +1,4 @@
-"""The HTTP face against its own OpenAPI: schemathesis on the running service, and the examples."""
+"""The HTTP API of the running service against its own OpenAPI document."""
 
 import contextlib
 import http.client
@@ -20,17 +20,19 @@ from tests.contract.process.service import Answer, Service
 OPENAPI = "/schema/openapi.json"
 STATES = {"available": None, "starting": "starting", "unavailable": "timed_out"}
 
-# A 503 of these two is an answer that OpenAPI and the worker's contract know; everywhere else a
-# 5xx is a fault of ours. The check is left out for them only.
-SPEAKS_503 = "^/(health|readyz)$"
+# The 503 of these two is documented. Everywhere else a 5xx is an error of the service, so the check
+# is left out for these only.
+HAS_503 = "^/(health|readyz)$"
 
-# A stream does not end: tests/contract/test_events.py.
+# A stream does not end: tests/contract/process/test_events.py.
 ENDLESS = "^/events$"
 
 
 @pytest.fixture(scope="module", params=STATES)
-def face(request: pytest.FixtureRequest, serve_module: Callable[..., Service]) -> Iterator[Service]:
-    """A running service in each state."""
+def service(
+    request: pytest.FixtureRequest, serve_module: Callable[..., Service]
+) -> Iterator[Service]:
+    """Run a service in each state."""
     reason = STATES[request.param]
     with in_thread(SimulatedDStack()) as dstack:
         if reason:
@@ -45,19 +47,19 @@ def face(request: pytest.FixtureRequest, serve_module: Callable[..., Service]) -
 @pytest.mark.parametrize(
     "selection",
     [
-        ["--exclude-path-regex", f"{SPEAKS_503}|{ENDLESS}"],
-        ["--include-path-regex", SPEAKS_503, "--exclude-checks", "not_a_server_error"],
+        ["--exclude-path-regex", f"{HAS_503}|{ENDLESS}"],
+        ["--include-path-regex", HAS_503, "--exclude-checks", "not_a_server_error"],
     ],
-    ids=["every-path", "the-two-that-speak-503"],
+    ids=["every-path", "paths-with-503"],
 )
-def test_every_answer_is_as_openapi_says(
-    face: Service, selection: list[str], tmp_path: Path
+def test_responses_conform_to_openapi(
+    service: Service, selection: list[str], tmp_path: Path
 ) -> None:
-    """Schemathesis asks every path, in every way it knows, and compares with our own OpenAPI."""
+    """Schemathesis sends requests of every kind to every path and finds no issue."""
     done = subprocess.run(
         [
             str(Path(sys.executable).parent / "schemathesis"),
-            *("run", face.url(OPENAPI), "--checks", "all", "--max-examples", "20"),
+            *("run", service.url(OPENAPI), "--checks", "all", "--max-examples", "20"),
             *("--seed", "1", "--generation-database", "none", "--no-color"),
             *selection,
         ],
@@ -85,34 +87,34 @@ def _validate(openapi: Any, schema: Any, value: object) -> None:
 JSON_PATHS = ("/", "/health", "/history", "/livez", "/readyz", "/status", "/uptime")
 
 
-def _look_at(face: Service, path: str) -> Answer:
-    """Ask for the head of an answer; its body may never end."""
-    connection = http.client.HTTPConnection(face.host, face.port, timeout=10)
+def _head_of(service: Service, path: str) -> Answer:
+    """Return status and headers of a response; its body may never end."""
+    connection = http.client.HTTPConnection(service.host, service.port, timeout=10)
     with contextlib.closing(connection):
         connection.request("GET", path)
         response = connection.getresponse()
         return Answer(response.status, response.headers, b"")
 
 
-def test_openapi_names_every_page_and_every_page_is_as_documented(face: Service) -> None:
-    """Each real answer fits its schema, and has exactly the fields that its examples show."""
-    openapi = face.ask(OPENAPI).json()
+def test_openapi_documents_every_path(service: Service) -> None:
+    """Each real body is valid for its schema, and has exactly the fields of its examples."""
+    openapi = service.ask(OPENAPI).json()
     assert sorted(openapi["paths"]) == sorted((*JSON_PATHS, "/events", "/metrics"))
     for path in JSON_PATHS:
-        answer = face.ask(path)
+        answer = service.ask(path)
         documented = _documented(openapi, path, answer)
         _validate(openapi, documented["schema"], answer.json())
         for example in documented["examples"].values():
             assert list(example["value"]) == list(answer.json())
 
 
-def test_the_examples_are_true(face: Service) -> None:
-    """Each example fits its own schema; those of `/health` hold all that real answers hold."""
-    openapi = face.ask(OPENAPI).json()
+def test_openapi_examples_are_valid(service: Service) -> None:
+    """Each for its schema; those of `/health` also for the contract with the worker."""
+    openapi = service.ask(OPENAPI).json()
     for path in JSON_PATHS:
         for code, response in openapi["paths"][path]["get"]["responses"].items():
             if code == "400":
-                continue  # Litestar's own, for a parameter that is none
+                continue  # Litestar's own body for an invalid parameter
             content = response["content"]["application/json"]
             values = [example["value"] for example in content["examples"].values()]
             assert values, f"{path} {code} has an example"
@@ -122,35 +124,35 @@ def test_the_examples_are_true(face: Service) -> None:
                     check_answer(int(code), json.dumps(value).encode())
 
 
-def test_metrics_are_prometheus_text(face: Service) -> None:
-    """The page is what a Prometheus reads, and says whether the node is up."""
-    answer = face.ask("/metrics")
+def test_metrics_are_in_the_text_format(service: Service) -> None:
+    """With the status of the node."""
+    answer = service.ask("/metrics")
     assert answer.code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    up = 1.0 if face.ask("/health").code == 200 else 0.0
+    up = 1.0 if service.ask("/health").code == 200 else 0.0
     assert f"dstack_backend_up {up}" in answer.body.decode().splitlines()
 
 
 @pytest.mark.parametrize("path", [*JSON_PATHS, "/events", "/metrics", OPENAPI])
-def test_head_answers_as_get_everywhere(face: Service, path: str) -> None:
-    """HEAD gives the code and the type of GET, and no body; that of a stream ends at once."""
-    head, get = face.ask(path, "HEAD"), _look_at(face, path)
+def test_head_has_status_and_type_of_get(service: Service, path: str) -> None:
+    """Without a body. HEAD of a stream ends at once."""
+    head, get = service.ask(path, "HEAD"), _head_of(service, path)
     assert (head.code, head.headers["Content-Type"]) == (get.code, get.headers["Content-Type"])
     assert head.body == b""
 
 
-def test_the_links_of_the_first_page_lead_somewhere(face: Service) -> None:
-    """Each page that `/` links to is there."""
-    links = face.ask("/").json()["links"]
+def test_links_of_the_index_exist(service: Service) -> None:
+    """They are relative to `/`."""
+    links = service.ask("/").json()["links"]
     assert len(links) == 9
-    assert {_look_at(face, path).code for path in links.values()} <= {200, 503}
+    assert {_head_of(service, f"/{path}").code for path in links.values()} <= {200, 503}
 
 
 @pytest.mark.parametrize(
     "path", ["/nothing", "/health/", "/health/x", "/..%2f", "/%00", "//health"]
 )
-def test_an_unknown_path_is_not_found_and_repeats_nothing(face: Service, path: str) -> None:
-    """A foreign path is no page, or the page that it plainly means; it is never shown again."""
-    answer = face.ask(path)
+def test_unknown_paths_are_not_found(service: Service, path: str) -> None:
+    """Or answered like the path that they normalize to. They are not repeated in the body."""
+    answer = service.ask(path)
     assert answer.code in (200, 404, 503)
     assert b"nothing" not in answer.body

@@ -1,7 +1,9 @@
-"""The command line as a process: `check`, `healthcheck`, and each setting that cannot be used."""
+"""The command line as a process: `check`, `healthcheck`, and each bad setting."""
 
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +47,7 @@ Runs = dict[str, subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def refused() -> Runs:
-    """What a start with each of them brings; two at a time."""
+    """Start with each of them, two at a time."""
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(BAD, pool.map(_start, BAD.values()), strict=True))
 
@@ -66,39 +68,52 @@ def _is_refusal(done: subprocess.CompletedProcess[str], variable: str) -> None:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_setting_stops_the_start_with_one_line(refused: Runs, name: str) -> None:
-    """Exit code 2, the variable, a right example; no traceback and no secret."""
+def test_bad_setting_ends_the_start_with_one_line(refused: Runs, name: str) -> None:
+    """Exit code 2, the variable, a valid example; no traceback and no secret."""
     _is_refusal(refused[name], name.partition("-")[0])
 
 
-def test_a_taken_port_stops_the_start_with_one_line() -> None:
-    """Another program's port is not taken from it."""
+def test_port_in_use_ends_the_start_with_one_line() -> None:
+    """The service does not share the port of another program."""
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         done = run_command(LISTEN_ADDR=f"127.0.0.1:{other.getsockname()[1]}")
     _is_refusal(done, "LISTEN_ADDR")
     assert "in use" in done.stderr
 
 
-def test_a_second_instance_does_not_share_the_port_of_the_first(service: Service) -> None:
-    """Two services on one port would each get half of the requests."""
+def test_second_instance_does_not_share_the_port_of_the_first(service: Service) -> None:
+    """Each of them would get half of the requests."""
     _is_refusal(run_command(LISTEN_ADDR=service.netloc), "LISTEN_ADDR")
     assert service.ask("/livez").code == 200
 
 
-def test_an_unknown_option_stops_the_start_with_one_line() -> None:
-    """The command line is refused as settings are."""
+def test_unknown_option_ends_the_start_with_one_line() -> None:
+    """Exit code 2, as for a bad setting."""
     done = run_command("--no-such-option")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_option_beats_its_variable(dstack: Remote) -> None:
-    """`--dstack-url` is the same setting as DSTACK_URL, and wins."""
+def test_option_beats_its_variable(dstack: Remote) -> None:
+    """`--dstack-url` is the same setting as DSTACK_URL, before and after the command."""
     done = run_command("check", "--dstack-url", dstack.url, DSTACK_URL="http://127.0.0.1:1")
+    assert done.returncode == 0, done.stderr
+    done = run_command("--dstack-url", dstack.url, "check", DSTACK_URL="http://127.0.0.1:1")
     assert done.returncode == 0, done.stderr
 
 
-def test_check_prints_the_backend_info_and_says_available(dstack: Remote) -> None:
+def test_variable_that_a_command_does_not_use_is_accepted(dstack: Remote) -> None:
+    """An environment file is for all commands; an option without an effect is refused."""
+    done = run_command("check", DSTACK_URL=dstack.url, LISTEN_ADDR="127.0.0.1:1")
+    assert done.returncode == 0, done.stderr
+    done = run_command("check", "--listen-addr", "127.0.0.1:1", DSTACK_URL=dstack.url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "dstack-backend: --listen-addr: check has no such option; see dstack-backend check --help\n"
+    )
+
+
+def test_check_of_an_available_node_prints_the_backend_info(dstack: Remote) -> None:
     """Exit code 0, one line of JSON on standard output, nothing else."""
     done = run_command("check", DSTACK_URL=dstack.url)
     assert done.returncode == 0, done.stderr
@@ -108,7 +123,7 @@ def test_check_prints_the_backend_info_and_says_available(dstack: Remote) -> Non
     assert dstack.dstack.calls == 1
 
 
-def test_check_prints_the_backend_info_and_says_unavailable(dstack: Remote) -> None:
+def test_check_of_an_unavailable_node_prints_the_backend_info(dstack: Remote) -> None:
     """Exit code 1, and still a BackendInfo on standard output."""
     dstack.dstack.behaviour = FAULTS["status-400"].behaviour
     done = run_command("check", DSTACK_URL=dstack.url)
@@ -118,14 +133,14 @@ def test_check_prints_the_backend_info_and_says_unavailable(dstack: Remote) -> N
     assert "canary" not in done.stderr
 
 
-def test_check_says_bad_setting() -> None:
+def test_check_refuses_a_bad_setting() -> None:
     """Exit code 2, nothing on standard output."""
     done = run_command("check", DSTACK_URL="nonsense")
     _is_refusal(done, "DSTACK_URL")
 
 
 def test_proxies_of_the_environment_are_not_used(dstack: Remote) -> None:
-    """DStack is a neighbour: no request goes to a proxy, whatever variables say."""
+    """DStack is on the same host: no request goes to a proxy, whatever variables are set."""
     with in_thread(SimulatedDStack()) as proxy:
         names = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")
         done = run_command("check", DSTACK_URL=dstack.url, **dict.fromkeys(names, proxy.url))
@@ -134,33 +149,35 @@ def test_proxies_of_the_environment_are_not_used(dstack: Remote) -> None:
     assert dstack.dstack.calls == 1
 
 
-def test_healthcheck_asks_the_running_service_and_no_proxy(
+def test_healthcheck_requests_the_running_service_and_no_proxy(
     serve: Callable[..., Service], tmp_path: Path
 ) -> None:
-    """Exit code 0 while the service lives, though DStack is gone and a proxy is named."""
+    """Exit code 0 while the service runs, though DStack is down and a proxy is set."""
     service = serve(DSTACK_URL=f"unix:{tmp_path}/vmm.sock")
     everywhere = f"0.0.0.0:{service.port}"
     done = run_command("healthcheck", LISTEN_ADDR=everywhere, HTTP_PROXY="http://127.0.0.1:1")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_healthcheck_says_when_nobody_answers() -> None:
-    """Exit code 1 and one line."""
-    done = run_command("healthcheck", LISTEN_ADDR=f"127.0.0.1:{free_port()}")
+def test_healthcheck_without_a_service_fails_with_one_line() -> None:
+    """Exit code 1, and the address."""
+    listen = f"127.0.0.1:{free_port()}"
+    done = run_command("healthcheck", LISTEN_ADDR=listen)
     assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
+    line = f"dstack-backend: {listen}: no answer from /livez; is the service running?\n"
+    assert done.stderr == line
 
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that accepts and says nothing, as a service that hangs."""
+    """A port that accepts and sends nothing, as a service that hangs."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         yield int(server.getsockname()[1])
 
 
 @pytest.fixture
 def trickling_port() -> Iterator[int]:
-    """A port whose answers come byte by byte, and never to their end."""
+    """A port whose response comes byte by byte and never ends."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         Thread(target=_trickle, args=(server,), daemon=True).start()
         yield int(server.getsockname()[1])
@@ -174,15 +191,30 @@ def _trickle(server: socket.socket) -> None:
             time.sleep(0.2)
 
 
-def test_healthcheck_ends_in_time_while_an_answer_trickles(trickling_port: int) -> None:
-    """The deadline is for the whole of it, not for each byte."""
+def test_healthcheck_has_a_deadline_for_the_whole_response(trickling_port: int) -> None:
+    """It is not a deadline for each byte."""
     started = time.monotonic()
     done = run_command("healthcheck", LISTEN_ADDR=f"127.0.0.1:{trickling_port}")
     assert done.returncode == 1
     assert time.monotonic() - started < 6
 
 
-def test_healthcheck_does_not_wait_for_ever(silent_port: int) -> None:
-    """A service that hangs is not alive; Docker gets its answer in time."""
+def test_healthcheck_of_a_service_that_hangs_fails_in_time(silent_port: int) -> None:
+    """Docker gets its result before its own limit."""
     done = run_command("healthcheck", LISTEN_ADDR=f"127.0.0.1:{silent_port}")
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("command", ["check", "doctor"])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_command_ended_by_a_signal_has_no_exit_code_of_a_result(
+    command: str, how: signal.Signals, silent_port: int
+) -> None:
+    """A `doctor` that was stopped did not find that all is well."""
+    url = f"http://127.0.0.1:{silent_port}"
+    env = {"DSTACK_URL": url, "CHECK_TIMEOUT": "20", "HISTORY": "off"}
+    arguments = [sys.executable, "-m", "dstack_backend", command]
+    with subprocess.Popen(arguments, env=env, stderr=subprocess.DEVNULL) as process:
+        time.sleep(1.5)
+        process.send_signal(how)
+        assert process.wait(timeout=10) in {130, -signal.SIGINT}

@@ -1,4 +1,4 @@
-"""`/events` of the real process: at once, live, many, slow, and no hindrance at the end."""
+"""`/events` of the real process: first event, updates, many clients, slow clients, shutdown."""
 
 import socket
 import time
@@ -12,12 +12,16 @@ from dstack_backend.testing.simulated_dstack import Remote
 from tests.contract.process.service import Service, wait_until
 
 Serve = Callable[..., Service]
-LONGEST_STOP = 3.0
-LISTENERS = 300
+MAX_STOP = 3.0
+CLIENTS = 300
 
 
-class Listener:
-    """Somebody who listens, on a connection of its own."""
+class EventClient:
+    """A client of `/events` on a connection of its own.
+
+    Attributes:
+        has_ended: Whether the stream has ended.
+    """
 
     def __init__(self, connection: socket.socket, **headers: str) -> None:
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
@@ -25,70 +29,70 @@ class Listener:
         connection.sendall(f"GET /events HTTP/1.1\r\nHost: me\r\n{lines}\r\n".encode())
         self._connection = connection
         self._text = ""
-        self.ended = False
+        self.has_ended = False
 
-    def heard(self, text: str) -> bool:
-        """Read on until a text came, or the end."""
-        while text not in self._text and not self.ended:
+    def received(self, text: str) -> bool:
+        """Read until the stream contains a text or ends; return whether it contains the text."""
+        while text not in self._text and not self.has_ended:
             more = self._connection.recv(65536)
             self._text += more.decode()
-            self.ended = not more or more.endswith(b"0\r\n\r\n")
+            self.has_ended = not more or more.endswith(b"0\r\n\r\n")
         return text in self._text
 
 
 @contextmanager
-def listening(service: Service, **headers: str) -> Generator[Listener]:
-    """Listen."""
+def listening(service: Service, **headers: str) -> Generator[EventClient]:
+    """Open a stream."""
     with service.connect() as connection:
-        yield Listener(connection, **headers)
+        yield EventClient(connection, **headers)
 
 
-def test_the_first_event_comes_at_once_and_says_how_things_are(service: Service) -> None:
-    """With the type of event streams, and the advice when to come back."""
+def test_the_first_event_is_immediate_and_has_the_status(service: Service) -> None:
+    """With the media type of event streams, and the time after which to reconnect."""
     started = time.monotonic()
-    with listening(service) as listener:
-        assert listener.heard("content-type: text/event-stream")
-        assert listener.heard("retry: 2000\n")
-        assert listener.heard('data: {"status":"available","reason":null}\n\n')
+    with listening(service) as client:
+        assert client.received("content-type: text/event-stream")
+        assert client.received("retry: 2000\n")
+        assert client.received('data: {"status":"available","reason":null}\n\n')
     assert time.monotonic() - started < 1.0
 
 
-def test_an_outage_is_told_as_it_happens(service: Service, dstack: Remote) -> None:
-    """Nobody has to ask again."""
-    with listening(service) as listener:
-        assert listener.heard('"available"')
+def test_an_outage_is_sent_as_it_happens(service: Service, dstack: Remote) -> None:
+    """On the open stream."""
+    with listening(service) as client:
+        assert client.received('"available"')
         dstack.crash()
-        assert listener.heard('data: {"status":"unavailable","reason":"connection_refused"}\n\n')
+        assert client.received('data: {"status":"unavailable","reason":"connection_refused"}\n\n')
 
 
 @pytest.mark.parametrize("last", ["1", "999999", "-1", "no-number", ""])
-def test_what_was_seen_before_a_restart_holds_up_nobody(service: Service, last: str) -> None:
-    """Editions begin anew with the service: the first event comes whatever the id is."""
-    with listening(service, Last_Event_ID=last) as listener:
-        assert listener.heard("data: ")
+def test_last_event_id_has_no_effect(service: Service, last: str) -> None:
+    """Ids start at 0 with each start of the service, so the first event is always sent."""
+    with listening(service, Last_Event_ID=last) as client:
+        assert client.received("data: ")
 
 
-def test_hundreds_of_listeners_cause_dstack_no_call_and_end_with_the_service(
+def test_hundreds_of_clients_cause_no_check_and_do_not_delay_the_stop(
     serve: Serve, dstack: Remote
 ) -> None:
-    """Calls come from the clock alone; SIGTERM ends the process in time with all of them there."""
+    """DStack is called by the schedule only; SIGTERM ends the process in time."""
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="60")
     service.wait_for(None)
     with ExitStack() as connections:
-        listeners = [connections.enter_context(listening(service)) for _ in range(LISTENERS)]
-        assert all(listener.heard("data: ") for listener in listeners)
+        clients = [connections.enter_context(listening(service)) for _ in range(CLIENTS)]
+        assert all(client.received("data: ") for client in clients)
         assert dstack.dstack.calls == 1
         assert service.ask("/health").code == 200
         code, seconds = service.end()
-        assert (code, seconds < LONGEST_STOP) == (0, True), service.log
-        assert not any(listener.heard("never") for listener in listeners)
+        assert (code, seconds < MAX_STOP) == (0, True), service.log
+        assert not any(client.received("never") for client in clients)
     assert "Traceback" not in service.log
 
 
-def test_listeners_that_never_read_cost_little_and_do_not_hold_up_the_end(
+def test_clients_that_never_read_cost_little_and_do_not_delay_the_stop(
     serve: Serve, dstack: Remote
 ) -> None:
-    """What is sent to somebody who takes nothing stays in the kernel; a stream ends in time."""
+    """What they do not read stays in the kernel's buffers."""
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.1")
     service.wait_for(None)
     with ExitStack() as connections:
@@ -102,16 +106,16 @@ def test_listeners_that_never_read_cost_little_and_do_not_hold_up_the_end(
         time.sleep(3)
         assert service.memory() - before < 2_000_000
         code, seconds = service.end()
-    assert (code, seconds < LONGEST_STOP) == (0, True)
+    assert (code, seconds < MAX_STOP) == (0, True)
 
 
-def test_a_listener_that_leaves_is_forgotten(service: Service) -> None:
-    """A thousand that came and went leave nothing behind."""
+def test_closed_clients_are_released(service: Service) -> None:
+    """A thousand of them leave no open descriptor."""
     descriptors = Path(f"/proc/{service.process.pid}/fd")
     for _ in range(10):
         with ExitStack() as connections:
             for _ in range(100):
-                connections.enter_context(listening(service)).heard("data: ")
+                connections.enter_context(listening(service)).received("data: ")
     wait_until(lambda: _count(descriptors) < 60)
     assert service.ask("/health").code == 200
     assert "Traceback" not in service.log

@@ -1,4 +1,4 @@
-"""Clients that are wrong, slow, greedy or rude do not hurt the others."""
+"""Clients that send invalid requests, are slow or disconnect do not affect others."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ from tests.contract.process.service import Service
 
 HOST = b"Host: me\r\n"
 
-RUDE = {
+INVALID = {
     "garbage": b"\x00\xff\x13\x37" * 1000,
     "nothing": b"",
     "empty-lines": b"\r\n" * 1000,
@@ -57,7 +57,7 @@ RUDE = {
 
 @pytest.fixture(scope="module")
 def service(serve_module: Callable[..., Service]) -> Iterator[Service]:
-    """A service that all clients of this module share, as in life."""
+    """Run one service for all clients of this module."""
     with in_thread(SimulatedDStack()) as dstack:
         service = serve_module(DSTACK_URL=dstack.url)
         service.wait_for(None)
@@ -66,7 +66,7 @@ def service(serve_module: Callable[..., Service]) -> Iterator[Service]:
 
 
 def _exchange(service: Service, data: bytes) -> bytes:
-    """Send these bytes and read for a moment; a broken connection is the server's right."""
+    """Send bytes and read for a moment. The server may close the connection."""
     answer = b""
     with service.connect() as client, contextlib.suppress(OSError):
         client.settimeout(0.3)
@@ -76,12 +76,10 @@ def _exchange(service: Service, data: bytes) -> bytes:
     return answer
 
 
-@pytest.mark.parametrize("name", RUDE)
-def test_a_rude_client_gets_no_server_error_and_the_next_one_its_answer(
-    service: Service, name: str
-) -> None:
-    """Whatever a client sends, no 5xx comes of it, no traceback, and the others are served."""
-    answer = _exchange(service, RUDE[name])
+@pytest.mark.parametrize("name", INVALID)
+def test_an_invalid_request_causes_no_server_error(service: Service, name: str) -> None:
+    """No 5xx, no traceback, no error in the log, and the next client is served."""
+    answer = _exchange(service, INVALID[name])
     assert not answer.startswith(b"HTTP/1.1 5"), answer[:200]
     assert b"Traceback" not in answer
     assert service.ask("/health").code == 200
@@ -89,8 +87,8 @@ def test_a_rude_client_gets_no_server_error_and_the_next_one_its_answer(
     assert " ERROR " not in service.log
 
 
-def test_pipelined_requests_are_all_answered_in_order(service: Service) -> None:
-    """Many requests in one packet get as many answers."""
+def test_pipelined_requests_are_answered_in_order(service: Service) -> None:
+    """Many requests in one packet get as many responses."""
     paths = ("/livez", "/health", "/nothing", "/readyz") * 5
     data = b"".join(f"GET {path} HTTP/1.1\r\nHost: me\r\n\r\n".encode() for path in paths)
     answers = _exchange(service, data).split(b"HTTP/1.1 ")[1:]
@@ -98,15 +96,15 @@ def test_pipelined_requests_are_all_answered_in_order(service: Service) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
-def test_a_method_that_changes_things_is_not_allowed(service: Service, method: str) -> None:
-    """There is nothing here to change, and the answer names what is allowed."""
+def test_methods_that_write_are_not_allowed(service: Service, method: str) -> None:
+    """405, and `Allow` names GET."""
     answer = service.ask("/health", method)
     assert answer.code == 405
     assert "GET" in answer.headers["Allow"]
 
 
-def test_silent_connections_keep_nobody_out(service: Service) -> None:
-    """Three hundred clients that say nothing, and the next one is answered at once."""
+def test_idle_connections_do_not_block_others(service: Service) -> None:
+    """Three hundred clients that send nothing or half a request."""
     with contextlib.ExitStack() as clients:
         for number in range(300):
             client = clients.enter_context(service.connect())
@@ -115,8 +113,8 @@ def test_silent_connections_keep_nobody_out(service: Service) -> None:
         assert service.ask("/health").code == 200
 
 
-def test_clients_that_leave_in_the_middle_cost_nothing(service: Service) -> None:
-    """A hundred clients that ask and hang up at once, with a reset."""
+def test_resets_in_the_middle_of_a_request_are_harmless(service: Service) -> None:
+    """A hundred clients that send requests and reset the connection."""
     for _ in range(100):
         with service.connect() as client:
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: me\r\n\r\n" * 3)
@@ -125,9 +123,9 @@ def test_clients_that_leave_in_the_middle_cost_nothing(service: Service) -> None
     assert "Traceback" not in service.log
 
 
-def test_rude_clients_leave_it_under_200_megabytes(service: Service) -> None:
-    """Megabytes in a header or a target are not kept."""
+def test_memory_stays_under_200_megabytes(service: Service) -> None:
+    """Megabytes in a header or a target are not kept in memory."""
     for name in ("huge-header", "huge-target", "many-headers", "huge-length"):
         for _ in range(3):
-            _exchange(service, RUDE[name])
+            _exchange(service, INVALID[name])
     assert service.memory() < 200 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Who we are to the network, with real processes: `/health`, the command, the log, the extra."""
+"""The node's identity with real processes: `/health`, the command, the log, the extra."""
 
 import json
 import stat
@@ -27,17 +27,17 @@ main(sys.argv[1:])
 
 @pytest.fixture
 def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a secret key, which others can read as well."""
+    """A file with a secret key that every user can read."""
     file = tmp_path_factory.mktemp("keys") / "key"
     file.write_text(SECRET)
     file.chmod(0o644)
     return file
 
 
-def test_a_service_makes_its_key_once_and_serves_the_public_one(
+def test_service_creates_its_key_once_and_publishes_the_public_key(
     serve: Callable[..., Service], dstack: Remote, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Two starts have one key, which only its owner can read and no page and no log shows."""
+    """Two starts have the same key. Only its owner can read it; no page and no log shows it."""
     file = tmp_path_factory.mktemp("keys") / "key"
     env = {"DSTACK_URL": dstack.url, "NOSTR_KEY_FILE": str(file), "NOSTR_KEY_CREATE": "1"}
     first, second = serve(**env), serve(**env)
@@ -47,15 +47,16 @@ def test_a_service_makes_its_key_once_and_serves_the_public_one(
     assert len(one) == 1
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert f"its public key is {one[0]}" in first.log
-    assert "was made" not in second.log
+    assert "created a Nostr key" in first.log
+    assert "created a Nostr key" not in second.log
     shown = [first.ask(path).body.decode() for path in ("/", "/health", "/status", "/metrics")]
     assert file.read_text() not in "".join((first.log, second.log, *shown))
 
 
-def test_a_service_tells_keys_and_address_that_are_set(
+def test_service_publishes_the_keys_and_the_address_that_are_set(
     serve: Callable[..., Service], dstack: Remote, key_file: Path
 ) -> None:
-    """The worker reads them in every answer; the log warns of a key that others can read."""
+    """They are in every response. The log warns of a key file that every user can read."""
     service = serve(
         DSTACK_URL=dstack.url, NOSTR_KEY_FILE=str(key_file), ADVERTISED_IP="203.0.113.7"
     )
@@ -63,11 +64,11 @@ def test_a_service_tells_keys_and_address_that_are_set(
     answer = service.ask("/health")
     info = check_answer(answer.code, answer.body)
     assert (info.pubkeys, info.ip_address) == ((KEY,), "203.0.113.7")
-    assert "WARNING everybody on this machine may read NOSTR_KEY_FILE" in service.log
+    assert "WARNING every user can read NOSTR_KEY_FILE" in service.log
     assert SECRET not in service.log
 
 
-def test_identity_prints_what_registration_needs(dstack: Remote, key_file: Path) -> None:
+def test_identity_prints_keys_and_node_type(dstack: Remote, key_file: Path) -> None:
     """Exit code 0, the key in both forms, and the type of a node with eight H200s."""
     env = {"DSTACK_URL": dstack.url, "NOSTR_KEY_FILE": str(key_file)}
     done = run_command("identity", **env)
@@ -83,8 +84,8 @@ def test_identity_prints_what_registration_needs(dstack: Remote, key_file: Path)
     }
 
 
-def test_identity_prints_the_key_while_dstack_is_gone(key_file: Path) -> None:
-    """Exit code 1, and why there is no node type."""
+def test_identity_prints_the_key_while_dstack_is_down(key_file: Path) -> None:
+    """Exit code 1, and the reason why there is no node type."""
     url = f"http://127.0.0.1:{free_port()}"
     done = run_command("identity", "--json", DSTACK_URL=url, NOSTR_KEY_FILE=str(key_file))
     assert done.returncode == 1
@@ -94,10 +95,8 @@ def test_identity_prints_the_key_while_dstack_is_gone(key_file: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "check", "identity"])
-def test_a_key_file_without_a_key_ends_each_command_with_one_line(
-    command: str, tmp_path: Path
-) -> None:
-    """Exit code 2; a line that holds nothing of the file."""
+def test_invalid_key_file_ends_each_command_with_one_line(command: str, tmp_path: Path) -> None:
+    """Exit code 2. The line repeats nothing of the file."""
     file = tmp_path / "key"
     file.write_text(SECRET + "0")
     file.chmod(0o600)
@@ -115,16 +114,18 @@ def _without_extra(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("option", ["--nostr-key-file=KEY", f"--pubkeys={NPUB}"])
-def test_without_the_extra_the_line_says_how_to_install_it(option: str, key_file: Path) -> None:
-    """Exit code 2 where the library is needed and missing."""
+def test_missing_extra_is_named_with_the_command_that_installs_it(
+    option: str, key_file: Path
+) -> None:
+    """Exit code 2 where a key has to be read or decoded."""
     done = _without_extra("check", option.replace("KEY", str(key_file)))
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
-    assert "pip install 'dstack_backend-VERSION.whl[nostr]'" in done.stderr
+    assert "pip install 'dstack-backend[nostr]'" in done.stderr
 
 
-def test_without_the_extra_a_hexadecimal_key_is_told_all_the_same(dstack: Remote) -> None:
-    """Nothing else needs the library; only the npub cannot be shown."""
+def test_hexadecimal_key_needs_no_extra(dstack: Remote) -> None:
+    """Only the npub cannot be shown without the library."""
     done = _without_extra("identity", "--json", "--pubkeys", KEY, "--dstack-url", dstack.url)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["pubkeys"] == [{"hex": KEY, "npub": None}]

@@ -1,4 +1,4 @@
-"""The real process: its start, its truth while DStack comes and goes, and its end."""
+"""The real process: its start, its status while DStack comes and goes, and its end."""
 
 import contextlib
 import http.client
@@ -21,8 +21,8 @@ Serve = Callable[..., Service]
 LONGEST_STOP = 3.0
 
 
-def test_health_answers_at_once_while_dstack_hangs(serve: Serve, dstack: Remote) -> None:
-    """A first check that gets no answer keeps nobody waiting: `starting`, then `timed_out`."""
+def test_health_responds_at_once_while_dstack_hangs(serve: Serve, dstack: Remote) -> None:
+    """No request waits for the first check: the reason is `starting`, then `timed_out`."""
     dstack.dstack.behaviour = FAULTS["hang-before-headers"].behaviour
     service = serve(DSTACK_URL=dstack.url, CHECK_TIMEOUT="1")
     started = time.monotonic()
@@ -39,8 +39,8 @@ def test_health_answers_at_once_while_dstack_hangs(serve: Serve, dstack: Remote)
     )
 
 
-def test_the_status_turns_with_dstack_and_comes_back(service: Service, dstack: Remote) -> None:
-    """An outage shows with its reason, its end shows too, and each is logged once."""
+def test_status_follows_an_outage_of_dstack_and_its_end(service: Service, dstack: Remote) -> None:
+    """Both are published, the outage with its reason, and logged once."""
     dstack.crash()
     service.wait_for("connection_refused")
     answer = service.ask("/health")
@@ -55,8 +55,10 @@ def test_the_status_turns_with_dstack_and_comes_back(service: Service, dstack: R
     assert service.log.count("available: 8 GPUs, 5 free") == 2
 
 
-def test_thresholds_keep_a_status_through_a_single_failure(serve: Serve, dstack: Remote) -> None:
-    """With FAILURE_THRESHOLD=3 two failures in a row turn nothing, the third does."""
+def test_failure_threshold_keeps_the_status_until_the_third_failure(
+    serve: Serve, dstack: Remote
+) -> None:
+    """With FAILURE_THRESHOLD=3 two failures in a row change nothing."""
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.2", FAILURE_THRESHOLD="3")
     service.wait_for(None)
     dstack.dstack.behaviour = FAULTS["status-500"].behaviour
@@ -72,8 +74,8 @@ def test_thresholds_keep_a_status_through_a_single_failure(serve: Serve, dstack:
     assert min(failures for failures, status in seen if status == "unavailable") == 3
 
 
-def test_fifty_pollers_cause_dstack_no_call(serve: Serve, dstack: Remote) -> None:
-    """Calls come from the clock alone, however many ask."""
+def test_requests_cause_no_call_of_dstack(serve: Serve, dstack: Remote) -> None:
+    """Fifty clients at once get their responses from memory."""
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="60")
     service.wait_for(None)
     assert dstack.dstack.calls == 1
@@ -97,8 +99,8 @@ def test_fifty_pollers_cause_dstack_no_call(serve: Serve, dstack: Remote) -> Non
     assert dstack.dstack.calls == 1
 
 
-def test_a_unix_socket_and_an_ipv6_address_work(serve: Serve, tmp_path: Path) -> None:
-    """`LISTEN_ADDR=[::1]:port`, and a DStack on a socket that is not there yet."""
+def test_unix_socket_and_ipv6_address_work(serve: Serve, tmp_path: Path) -> None:
+    """`LISTEN_ADDR=[::1]:port`, and a DStack on a socket that does not exist yet."""
     service = serve(host="::1", DSTACK_URL=f"unix:{tmp_path / 'vmm.sock'}")
     service.wait_for("socket_not_found")
     answer = service.ask("/health")
@@ -108,10 +110,10 @@ def test_a_unix_socket_and_an_ipv6_address_work(serve: Serve, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_signal_ends_it_with_0_in_the_middle_of_a_check_and_with_slow_clients(
+def test_signal_ends_the_service_with_0_during_a_check_and_with_slow_clients(
     serve: Serve, dstack: Remote, how: signal.Signals
 ) -> None:
-    """Neither DStack nor a client that dawdles holds up the end."""
+    """Neither DStack nor a slow client delays the end."""
     dstack.dstack.behaviour = FAULTS["hang-in-body"].behaviour
     service = serve(DSTACK_URL=dstack.url, CHECK_TIMEOUT="60")
     with service.connect() as silent, service.connect() as slow:
@@ -125,10 +127,8 @@ def test_a_signal_ends_it_with_0_in_the_middle_of_a_check_and_with_slow_clients(
     assert service.log.splitlines()[-1].endswith("stopped")
 
 
-def test_an_answer_under_way_is_sent_to_its_end_when_the_signal_comes(
-    serve: Serve, dstack: Remote
-) -> None:
-    """A client that reads slowly gets the whole of what it was being sent."""
+def test_response_in_progress_is_completed_after_the_signal(serve: Serve, dstack: Remote) -> None:
+    """A client that reads slowly gets the whole body."""
     dstack.dstack.behaviour = HOSTILE_ANSWERS["20000-gpus"]
     service = serve(DSTACK_URL=dstack.url, CHECK_TIMEOUT="30")
     service.wait_for(None, seconds=30)
@@ -147,8 +147,8 @@ def test_an_answer_under_way_is_sent_to_its_end_when_the_signal_comes(
     assert service.process.wait(timeout=LONGEST_STOP) == 0
 
 
-def test_requests_that_come_while_it_ends_are_answered_or_refused(service: Service) -> None:
-    """Nobody who was let in is left without an answer."""
+def test_requests_during_the_end_are_answered_or_refused(service: Service) -> None:
+    """An accepted connection is never left without a response."""
     outcomes: list[str] = []
 
     def poll() -> None:
@@ -171,12 +171,12 @@ def test_requests_that_come_while_it_ends_are_answered_or_refused(service: Servi
         poller.join()
     assert code == 0
     assert seconds < LONGEST_STOP
-    # The kernel lets a connection in that nobody accepts any more: such a one is reset at the end.
+    # The kernel completes a connection that is not accepted any more; it is reset at the end.
     assert set(outcomes) <= {"200", "ConnectionResetError", "RemoteDisconnected"}
     assert outcomes.count("200") >= len(outcomes) - len(pollers)
 
 
-def test_sigterm_before_the_first_check_has_finished_ends_it(serve: Serve, dstack: Remote) -> None:
+def test_sigterm_during_the_first_check_ends_the_service(serve: Serve, dstack: Remote) -> None:
     """A container that is stopped right after its start stops at once."""
     dstack.dstack.behaviour = FAULTS["hang-before-headers"].behaviour
     service = serve(DSTACK_URL=dstack.url)
@@ -184,8 +184,8 @@ def test_sigterm_before_the_first_check_has_finished_ends_it(serve: Serve, dstac
     assert (code, seconds < LONGEST_STOP) == (0, True)
 
 
-def test_the_demo_starts_answers_and_ends(serve: Serve) -> None:
-    """`demo` brings its own DStack, says where to look, and ends as the service does."""
+def test_demo_starts_responds_and_ends(serve: Serve) -> None:
+    """`demo` has its own DStack, prints where to look, and ends as the service does."""
     service = serve("demo")
     service.wait_for(None)
     metadata = json.loads(service.ask("/health").json()["metadata"])
@@ -196,12 +196,13 @@ def test_the_demo_starts_answers_and_ends(serve: Serve) -> None:
     assert (code, seconds < LONGEST_STOP) == (0, True)
 
 
-def test_the_demo_needs_nothing_of_how_a_dstack_is_reached(serve: Serve) -> None:
-    """What is set for the real one does not stop it; on all addresses it says where it is met."""
+def test_demo_ignores_the_variables_of_a_real_dstack(serve: Serve) -> None:
+    """They may be invalid. Listening on all addresses, it prints one that a client can use."""
     service = serve(
-        *("demo", "--dstack-token", "a b"),
+        "demo",
         host="::",
         DSTACK_URL="nonsense",
+        DSTACK_TOKEN="a b",
         DSTACK_TOKEN_FILE="/nope",
         DSTACK_CA_FILE="/nope",
     )
@@ -209,7 +210,7 @@ def test_the_demo_needs_nothing_of_how_a_dstack_is_reached(serve: Serve) -> None
     assert f"open  http://[::1]:{service.port}/\n" in service.log
 
 
-def test_the_log_can_be_json(serve: Serve, dstack: Remote) -> None:
+def test_log_can_be_json(serve: Serve, dstack: Remote) -> None:
     """With LOG_FORMAT=json each line is an object, with the status and reason of a change."""
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.2", LOG_FORMAT="json")
     service.wait_for(None)

@@ -1,4 +1,4 @@
-"""The program with its standard streams closed or ended early, and Ctrl-C on each command."""
+"""Closed standard streams, a closed pipe as output, and Ctrl-C, for each command."""
 
 import json
 import os
@@ -20,9 +20,9 @@ PROGRAM = (sys.executable, "-m", "dstack_backend")
 CLOSED = {"output": ">&-", "errors": "2>&-", "all": "<&- >&- 2>&-"}
 
 
-def _by_shell(words: str, *arguments: str) -> list[str]:
-    """A command line that starts the program with its streams as a shell's words say."""
-    return ["sh", "-c", f'exec "$@" {words}', "sh", *PROGRAM, *arguments]
+def _by_shell(redirections: str, *arguments: str) -> list[str]:
+    """Return a command line that starts the program with redirections of a shell."""
+    return ["sh", "-c", f'exec "$@" {redirections}', "sh", *PROGRAM, *arguments]
 
 
 def _environment(**env: str) -> dict[str, str]:
@@ -30,8 +30,8 @@ def _environment(**env: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("which", CLOSED)
-def test_the_service_ends_with_0_whatever_stream_is_closed(which: str, dstack: Remote) -> None:
-    """A supervisor that gives it no standard output gets the same service."""
+def test_the_service_works_with_closed_streams(which: str, dstack: Remote) -> None:
+    """It runs, and ends with 0 after SIGTERM."""
     listen = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         _by_shell(CLOSED[which], "serve"),
@@ -48,8 +48,8 @@ def test_the_service_ends_with_0_whatever_stream_is_closed(which: str, dstack: R
 
 @pytest.mark.parametrize("which", CLOSED)
 @pytest.mark.parametrize("command", ["check", "identity", "healthcheck"])
-def test_a_command_has_its_exit_code_whatever_stream_is_closed(command: str, which: str) -> None:
-    """There is nowhere to print to; what it found is told by its code."""
+def test_a_command_keeps_its_exit_code_with_closed_streams(command: str, which: str) -> None:
+    """It cannot print its result, but the exit code has it."""
     done = subprocess.run(
         _by_shell(CLOSED[which], command),
         env=_environment(DSTACK_URL="http://127.0.0.1:1", LISTEN_ADDR=f"127.0.0.1:{free_port()}"),
@@ -61,8 +61,8 @@ def test_a_command_has_its_exit_code_whatever_stream_is_closed(command: str, whi
 
 
 @pytest.mark.parametrize("command", ["check", "identity"])
-def test_a_reader_that_has_gone_is_no_error(command: str, dstack: Remote) -> None:
-    """As in `check | true`: the exit code is still the result's."""
+def test_a_closed_pipe_is_not_an_error(command: str, dstack: Remote) -> None:
+    """As in `check | true`: the exit code is that of the result."""
     reading, writing = os.pipe()
     os.close(reading)
     with closing(os.fdopen(writing, "wb")) as output:
@@ -77,8 +77,8 @@ def test_a_reader_that_has_gone_is_no_error(command: str, dstack: Remote) -> Non
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_the_answer_is_utf_8_in_every_locale(dstack: Remote) -> None:
-    """It is JSON, and its bytes are those of `/health`."""
+def test_check_prints_utf_8_in_every_locale(dstack: Remote) -> None:
+    """The bytes are those of `/health`."""
     gpu = Gpu(slot="1", product_id="10de:2335", description="Größe ✓", is_free=True)
     dstack.dstack.gpus = [gpu]
     done = run_command("check", DSTACK_URL=dstack.url, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
@@ -87,8 +87,8 @@ def test_the_answer_is_utf_8_in_every_locale(dstack: Remote) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "identity"])
-def test_ctrl_c_on_a_check_is_not_taken_for_available(command: str, dstack: Remote) -> None:
-    """Exit code 130, without a traceback: there was no result."""
+def test_ctrl_c_during_a_check_exits_with_130(command: str, dstack: Remote) -> None:
+    """Without output: there was no result."""
     dstack.dstack.behaviour = FAULTS["hang-before-headers"].behaviour
     process = subprocess.Popen(
         [*PROGRAM, command],
@@ -99,12 +99,12 @@ def test_ctrl_c_on_a_check_is_not_taken_for_available(command: str, dstack: Remo
     with process:
         wait_until(lambda: dstack.dstack.calls or process.poll() is not None, 20)
         process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=10)
-    assert (process.returncode, *told) == (130, b"", b"")
+        output = process.communicate(timeout=10)
+    assert (process.returncode, *output) == (130, b"", b"")
 
 
-def test_ctrl_c_on_a_healthcheck_is_not_taken_for_alive() -> None:
-    """Exit code 130 as well."""
+def test_ctrl_c_during_a_healthcheck_exits_with_130() -> None:
+    """0 would mean that the service is alive."""
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         silent.settimeout(20)
         listen = f"127.0.0.1:{silent.getsockname()[1]}"
@@ -117,6 +117,6 @@ def test_ctrl_c_on_a_healthcheck_is_not_taken_for_alive() -> None:
     assert (process.returncode, errors) == (130, b"")
 
 
-def test_ctrl_c_on_the_service_is_its_good_end(serve: Callable[..., Service]) -> None:
-    """Exit code 0, as with SIGTERM."""
+def test_ctrl_c_stops_the_service_with_0(serve: Callable[..., Service]) -> None:
+    """As SIGTERM does."""
     assert serve(DSTACK_URL="http://127.0.0.1:1").end(signal.SIGINT)[0] == 0

@@ -1,4 +1,4 @@
-"""What the worker sees: BackendInfo's schema, and `/health` in every state that there is."""
+"""The worker's view: the schema of BackendInfo, and `/health` in every state."""
 
 import asyncio
 import json
@@ -23,11 +23,11 @@ from dstack_backend.domain import (
     CheckPolicy,
     CheckResult,
     GpuInventory,
-    Health,
     NodeIdentity,
     Reason,
     Status,
 )
+from dstack_backend.domain.ports import Health
 from dstack_backend.testing.contracts import GpuHealthContract, check_answer
 from dstack_backend.testing.fakes import FakeClock, FakeGpuSource
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
@@ -41,16 +41,16 @@ POLICY = CheckPolicy()
 
 
 @asynccontextmanager
-async def _nothing(_: Litestar) -> AsyncGenerator[None, None]:
+async def _no_lifespan(_: Litestar) -> AsyncGenerator[None, None]:
     yield
 
 
-async def _worker_reads(health: Health) -> BackendInfo:
-    """Poll `/health` as the worker does, and check all that holds for its answer."""
-    face = HealthApp(health, PrometheusMetrics().render, _nothing)
-    transport = httpx.ASGITransport(cast("Any", face))  # Litestar types ASGI otherwise than httpx
-    async with httpx.AsyncClient(transport=transport, base_url="http://me") as me:
-        answer = await me.get("/health")
+async def _read_health(health: Health) -> BackendInfo:
+    """Return the body of `/health`, and check it against the contract and the schema."""
+    app = HealthApp(health, PrometheusMetrics().render, _no_lifespan)
+    transport = httpx.ASGITransport(cast("Any", app))  # Litestar types ASGI otherwise than httpx
+    async with httpx.AsyncClient(transport=transport, base_url="http://me") as client:
+        answer = await client.get("/health")
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"
     jsonschema.validate(answer.json(), json.loads((ROOT / SCHEMA).read_bytes()))
@@ -61,68 +61,68 @@ def _monitor(source: FakeGpuSource, clock: FakeClock) -> Monitor:
     return Monitor(source, clock, policy=POLICY, identity=NodeIdentity())
 
 
-def _seen(result: CheckResult, silence: float = 0.0) -> BackendInfo:
+def _body_after(result: CheckResult, seconds: float = 0.0) -> BackendInfo:
     async def check_and_read() -> BackendInfo:
         clock = FakeClock()
         monitor = _monitor(FakeGpuSource([result]), clock)
         await monitor.check()
-        await clock.advance(silence)
-        return await _worker_reads(monitor)
+        await clock.advance(seconds)
+        return await _read_health(monitor)
 
     return asyncio.run(check_and_read())
 
 
-def test_the_committed_schema_is_the_one_of_the_code() -> None:
-    """Whoever changes BackendInfo runs `make schema` and sees what the worker will see."""
+def test_the_committed_schema_matches_the_code() -> None:
+    """After a change of BackendInfo, run `make schema` and review the difference."""
     assert (ROOT / SCHEMA).read_bytes() == schema()
 
 
-def test_the_contract_s_version_is_a_constant_that_is_always_there() -> None:
-    """It is not the package's version, no other value is allowed, and it cannot be left out."""
+def test_the_version_of_the_contract_is_a_required_constant() -> None:
+    """It is independent of the version of the package."""
     info = json.loads(schema())["$defs"]["BackendInfo"]
     assert info["properties"]["version"]["enum"] == ["1.0.0"]
     assert "version" in info["required"]
 
 
-def test_before_the_first_check_the_worker_reads_starting() -> None:
-    """A service that knows nothing yet says so."""
-    info = asyncio.run(_worker_reads(_monitor(FakeGpuSource(), FakeClock())))
+def test_health_is_starting_before_the_first_check() -> None:
+    """Unavailable, with that reason."""
+    info = asyncio.run(_read_health(_monitor(FakeGpuSource(), FakeClock())))
     assert info.status is Status.UNAVAILABLE
     assert info.metadata == "Starting: no check has finished yet"
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_reason_makes_a_well_formed_unavailable(reason: Reason) -> None:
-    """The worker reads the reason's sentence, with code 503."""
-    info = _seen(CheckFailure(reason))
+def test_every_reason_is_reported_as_unavailable(reason: Reason) -> None:
+    """The metadata is the message of the reason."""
+    info = _body_after(CheckFailure(reason))
     assert (info.status, info.metadata) == (Status.UNAVAILABLE, reason.summary)
 
 
-def test_no_gpus_are_available() -> None:
-    """DStack is online: an empty list is no outage."""
-    info = _seen(GpuInventory())
+def test_an_empty_list_of_gpus_is_available() -> None:
+    """DStack is online, so it is not an outage."""
+    info = _body_after(GpuInventory())
     assert info.status is Status.AVAILABLE
     assert json.loads(info.metadata)["gpu_count"] == 0
 
 
-def test_the_worker_reads_stale_when_no_check_has_finished_for_long() -> None:
-    """Three intervals and the timeout after the last check nothing is known any more."""
-    assert _seen(GpuInventory(), POLICY.stale_after).status is Status.AVAILABLE
-    info = _seen(GpuInventory(), POLICY.stale_after + 2)
+def test_health_is_stale_when_no_check_has_finished_recently() -> None:
+    """Three intervals and the timeout after the last check."""
+    assert _body_after(GpuInventory(), POLICY.stale_after).status is Status.AVAILABLE
+    info = _body_after(GpuInventory(), POLICY.stale_after + 2)
     assert info.status is Status.UNAVAILABLE
     assert info.metadata == "Stale: the last check finished 37 s ago"
 
 
 @settings(max_examples=50, deadline=None)
 @given(check_results())
-def test_whatever_a_check_brings_the_worker_reads_a_well_formed_answer(result: CheckResult) -> None:
-    """Hostile texts in an inventory, details in a failure: the answer keeps its form."""
-    _seen(result)
+def test_any_result_gives_a_valid_body(result: CheckResult) -> None:
+    """Whatever texts an inventory or a failure contains."""
+    _body_after(result)
 
 
 @pytest.mark.parametrize("name", [*HOSTILE_ANSWERS, "json-null", "status-400", "ssh"])
-def test_what_dstack_answers_reaches_the_worker_in_good_form(dstack: Remote, name: str) -> None:
-    """From DStack's bytes to the worker's, through everything that lies between."""
+def test_any_answer_of_dstack_gives_a_valid_body(dstack: Remote, name: str) -> None:
+    """From the bytes of DStack to the bytes of `/health`, through the real code."""
     dstack.dstack.behaviour = (
         HOSTILE_ANSWERS[name] if name in HOSTILE_ANSWERS else FAULTS[name].behaviour
     )
@@ -131,14 +131,14 @@ def test_what_dstack_answers_reaches_the_worker_in_good_form(dstack: Remote, nam
         source = HttpxDStack(parse_address(dstack.url), timeout=10.0)
         monitor = Monitor(source, FakeClock(), policy=POLICY, identity=NodeIdentity())
         await monitor.check()
-        return await _worker_reads(monitor)
+        return await _read_health(monitor)
 
     available = asyncio.run(check_and_read()).status is Status.AVAILABLE
     assert available == (name in HOSTILE_ANSWERS)
 
 
 class TestRunningAndAvailable(GpuHealthContract):
-    """The real process, DStack online."""
+    """The contract with the real process while DStack is online."""
 
     running: Service
 
@@ -149,12 +149,12 @@ class TestRunningAndAvailable(GpuHealthContract):
         cls.running.wait_for(None)
 
     def url(self) -> str:
-        """Give where it runs."""
+        """Return the address."""
         return self.running.url("/health")
 
 
 class TestRunningWithoutDStack(GpuHealthContract):
-    """The real process, DStack gone."""
+    """The contract with the real process while DStack is not running."""
 
     running: Service
 
@@ -165,5 +165,5 @@ class TestRunningWithoutDStack(GpuHealthContract):
         cls.running.wait_for("connection_refused")
 
     def url(self) -> str:
-        """Give where it runs."""
+        """Return the address."""
         return self.running.url("/health")

@@ -1,4 +1,4 @@
-"""The metrics: bounded labels, honest absence, counters that count."""
+"""The metrics: names, bounded labels, counters, and absence of what is unknown."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from dstack_backend import __version__
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.domain import (
-    KNOWN_MODELS,
     Change,
     Check,
     CheckFailure,
@@ -21,8 +20,10 @@ from dstack_backend.domain import (
     Timestamp,
     assess,
 )
+from dstack_backend.domain.gpu import KNOWN_MODELS
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
 from dstack_backend.testing.strategies import CHECK_REASONS, check_results, inventories
+from tests.unit.adapters.inventories import DiskInventory, RackInventory
 
 AT = Timestamp(5.0, EPOCH)
 BAD = CheckFailure(Reason.TIMED_OUT, "no answer within 5 s")
@@ -34,11 +35,11 @@ Labels = frozenset[tuple[str, str]]
 def samples(
     result: CheckResult | None, metrics: PrometheusMetrics | None = None
 ) -> Mapping[tuple[str, Labels], float]:
-    """All samples of a scrape at a moment at which the result is what is known."""
-    page = (metrics or PrometheusMetrics()).render(FakeHealth(result).report()).decode()
+    """Return all samples of a scrape after a check with this result."""
+    text = (metrics or PrometheusMetrics()).render(FakeHealth(result).report()).decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(page)
+        for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
 
@@ -46,24 +47,24 @@ def samples(
 def values(
     name: str, result: CheckResult | None, metrics: PrometheusMetrics | None = None
 ) -> dict[Labels, float]:
-    """The samples of one name, by their labels."""
+    """Return the samples of one name, by their labels."""
     found = samples(result, metrics)
     return {labels: value for (each, labels), value in found.items() if each == name}
 
 
 def labels(**pairs: str) -> Labels:
-    """Labels as a key."""
+    """Return labels as a key."""
     return frozenset(pairs.items())
 
 
 @pytest.mark.parametrize(("result", "up"), [(None, 0), (BAD, 0), (GpuInventory(), 1)])
-def test_up_or_down(result: CheckResult | None, up: float) -> None:
-    """One sample, 1 while the node is available, 0 while it is not."""
+def test_up_is_1_while_available(result: CheckResult | None, up: float) -> None:
+    """And 0 while not."""
     assert values("dstack_backend_up", result) == {labels(): up}
 
 
 def test_gpus_are_counted_by_model_and_state() -> None:
-    """Models that are not in our table are one model: `other`."""
+    """Models that are not known are one model: `other`."""
     gpus = (
         H200,
         Gpu(slot="", product_id="10de:2335", description="", is_free=False),
@@ -80,16 +81,16 @@ def test_gpus_are_counted_by_model_and_state() -> None:
 
 
 @pytest.mark.parametrize("result", [None, BAD])
-def test_while_the_inventory_is_unknown_it_has_no_series(result: CheckResult | None) -> None:
-    """They are gone and not frozen, also after there were some."""
+def test_gpus_are_absent_while_unavailable(result: CheckResult | None) -> None:
+    """Also after there were some: an old number would be wrong."""
     metrics = PrometheusMetrics()
     assert values("dstack_backend_gpus", GpuInventory(gpus=(H200,)), metrics)
     assert not values("dstack_backend_gpus", result, metrics)
 
 
 @given(inventories())
-def test_no_inventory_makes_a_label_of_its_own(inventory: GpuInventory) -> None:
-    """Whatever DStack sends, models come from our table; no GPU is lost in counting."""
+def test_labels_of_models_are_a_closed_set(inventory: GpuInventory) -> None:
+    """Whatever the source sends, models are known ones or `other`, and every GPU is counted."""
     found = values("dstack_backend_gpus", inventory)
     models = {dict(each)["model"] for each in found}
     assert models <= KNOWN_MODELS | {"other"}
@@ -97,7 +98,7 @@ def test_no_inventory_makes_a_label_of_its_own(inventory: GpuInventory) -> None:
 
 
 @given(st.lists(check_results(), max_size=5))
-def test_every_check_is_counted_once(results: list[CheckResult]) -> None:
+def test_each_check_is_counted_once(results: list[CheckResult]) -> None:
     """By result and reason, and in the histogram of durations."""
     metrics = PrometheusMetrics()
     for result in results:
@@ -113,15 +114,15 @@ def test_every_check_is_counted_once(results: list[CheckResult]) -> None:
     assert values(f"{name}_sum", None, metrics) == {labels(): 0.5 * len(results)}
 
 
-def test_counters_begin_at_zero() -> None:
-    """An alert sees the first increase; reasons that no check has are not among them."""
+def test_counters_start_at_zero() -> None:
+    """For the reasons with which a check can fail: an alert sees the first increase."""
     expected = {labels(result="failure", reason=reason): 0.0 for reason in CHECK_REASONS}
     expected[labels(result="success", reason="")] = 0.0
     assert values("dstack_backend_checks_total", None) == expected
 
 
-def test_only_turns_of_the_status_are_counted_as_changes() -> None:
-    """Another reason for the same status is none."""
+def test_only_transitions_are_counted_as_status_changes() -> None:
+    """Another reason of the same status is not."""
     metrics = PrometheusMetrics()
     good, bad = assess(GpuInventory()), assess(BAD)
     for before, after in ((assess(CheckFailure(Reason.STARTING)), bad), (bad, good), (good, bad)):
@@ -130,16 +131,16 @@ def test_only_turns_of_the_status_are_counted_as_changes() -> None:
 
 
 @pytest.mark.parametrize("result", [None, BAD, GpuInventory()])
-def test_why_it_is_unavailable_is_a_label_from_a_closed_set(result: CheckResult | None) -> None:
-    """The reason and its own words; the detail, which varies, makes no series."""
+def test_unavailable_reason_has_a_general_message(result: CheckResult | None) -> None:
+    """The detail of a failure varies and is not a label."""
     reason = Reason.STARTING if result is None else Reason.TIMED_OUT
     expected = {labels(reason=reason, message=reason.summary): 1.0}
     found = values("dstack_backend_unavailable_reason", result)
     assert found == ({} if isinstance(result, GpuInventory) else expected)
 
 
-def test_times_are_absent_until_there_are_some() -> None:
-    """No success and no check is not the same as one in 1970."""
+def test_times_are_absent_before_the_first_check() -> None:
+    """A value of 0 would mean 1970."""
     success = "dstack_backend_last_success_timestamp_seconds"
     age = "dstack_backend_last_check_age_seconds"
     assert values(success, None) == values(age, None) == {}
@@ -148,9 +149,41 @@ def test_times_are_absent_until_there_are_some() -> None:
     assert values(success, GpuInventory()) == {labels(): EPOCH.timestamp() + 0.25}
 
 
-def test_the_build_is_known_and_the_page_holds_no_creation_times() -> None:
-    """Creation times double the page and are of no use to Prometheus."""
+def test_creation_times_are_left_out() -> None:
+    """They double the text, and Prometheus does not need them. The version is there."""
     names = {name for name, _ in samples(GpuInventory())}
     (build,) = values("dstack_backend_build_info", None)
     assert dict(build)["version"] == __version__
     assert not [name for name in names if name.endswith("_created")]
+
+
+@pytest.mark.parametrize(
+    ("service", "namespace"),
+    [
+        ("dstack-backend", "dstack_backend"),
+        ("sysfs-gpus", "sysfs_gpus"),
+        ("Größe 2.0", "Gr__e_2_0"),
+    ],
+)
+def test_names_start_with_the_name_of_the_service(service: str, namespace: str) -> None:
+    """All but those of the process; other characters than letters and digits become `_`."""
+    metrics = PrometheusMetrics(service)
+    metrics.on_check(Check(result=BAD, started=4.5, finished=AT))
+    names = {name for name, _ in samples(GpuInventory(gpus=(H200,)), metrics)}
+    names |= {name for name, _ in samples(BAD, metrics)}
+    own = {name for name in names if not name.startswith("process_")}
+    assert all(name.startswith(f"{namespace}_") for name in own)
+    assert {f"{namespace}_up", f"{namespace}_gpus", f"{namespace}_checks_total"} <= own
+
+
+def test_another_inventory_has_no_gpu_metrics() -> None:
+    """The node is up; its summary is no label, because it varies."""
+    names = {name for name, _ in samples(DiskInventory())}
+    assert values("dstack_backend_up", DiskInventory()) == {labels(): 1}
+    assert not {"dstack_backend_gpus", "dstack_backend_gpu_count"} & names
+
+
+def test_metadata_with_more_fields_has_gpu_metrics() -> None:
+    """A subclass of the metadata of GPUs, as an embedder may have."""
+    found = values("dstack_backend_gpu_count", RackInventory(gpus=(H200, H200)))
+    assert found == {labels(): 2}

@@ -1,4 +1,4 @@
-"""Who we are to the network, built from the settings, and how the command tells it."""
+"""The node's identity, built from the settings, and the report of `identity`."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from msgspec import UNSET
 from dstack_backend.adapters.ip_address import outgoing_address
 from dstack_backend.app.config.settings import load
 from dstack_backend.app.errors import UserError
-from dstack_backend.app.identity import as_json, as_text, identity_of, report_identity
+from dstack_backend.app.identity import as_json, as_text, node_identity, report_identity
 from dstack_backend.domain import (
     CheckFailure,
     Gpu,
@@ -20,10 +20,10 @@ from dstack_backend.domain import (
     NodeIdentity,
     Reason,
     assess,
-    encode,
+    describe,
     encode_health,
 )
-from dstack_backend.domain.backend_info import describe
+from dstack_backend.domain.backend_info import encode
 from dstack_backend.testing.contracts import check_answer
 
 KEY = "7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e"
@@ -45,57 +45,57 @@ def key_file(tmp_path: Path) -> Path:
     return file
 
 
-def test_without_settings_nothing_is_told_and_the_answer_is_what_it_was() -> None:
-    """No key, no address: the bytes of `/health` are those of an identity that holds nothing."""
-    identity = identity_of(load({}, {}))
+def test_identity_without_settings_publishes_no_key_and_no_address() -> None:
+    """The bytes of `/health` are those of an empty identity."""
+    identity = node_identity(load({}, {}))
     assert identity == NodeIdentity()
     assert encode_health(assess(EIGHT), identity) == encode_health(assess(EIGHT))
     assert b"ip_address" not in encode_health(assess(EIGHT), identity).body
 
 
-def test_named_keys_come_first_and_none_comes_twice(key_file: Path) -> None:
+def test_pubkeys_come_before_the_key_of_the_file_without_duplicates(key_file: Path) -> None:
     """The file's key follows those of PUBKEYS, unless it is one of them."""
     files = {"NOSTR_KEY_FILE": str(key_file)}
-    assert identity_of(load(files, {})).pubkeys == (KEY,)
-    assert identity_of(load({"PUBKEYS": OTHER, **files}, {})).pubkeys == (OTHER, KEY)
-    assert identity_of(load({"PUBKEYS": f"{NPUB},{OTHER}", **files}, {})).pubkeys == (KEY, OTHER)
+    assert node_identity(load(files, {})).pubkeys == (KEY,)
+    assert node_identity(load({"PUBKEYS": OTHER, **files}, {})).pubkeys == (OTHER, KEY)
+    assert node_identity(load({"PUBKEYS": f"{NPUB},{OTHER}", **files}, {})).pubkeys == (KEY, OTHER)
 
 
-def test_nothing_of_a_secret_key_is_left_in_what_is_built(key_file: Path) -> None:
-    """Neither the settings nor the identity show it."""
+def test_neither_settings_nor_identity_hold_the_secret_key(key_file: Path) -> None:
+    """They would show it in a traceback."""
     settings = load({"NOSTR_KEY_FILE": str(key_file)}, {})
-    assert SECRET not in repr(settings) + repr(identity_of(settings))
+    assert SECRET not in repr(settings) + repr(node_identity(settings))
 
 
-def test_a_missing_key_is_made_only_where_that_is_asked_for(tmp_path: Path) -> None:
-    """Without NOSTR_KEY_CREATE a missing file is an error; with it, a second start has the key."""
+def test_missing_key_file_is_created_only_with_nostr_key_create(tmp_path: Path) -> None:
+    """Without it a missing file is an error. With it, a second start has the same key."""
     file = tmp_path / "key"
     with pytest.raises(UserError, match=r"^NOSTR_KEY_FILE .*cannot be read \(no such file"):
-        identity_of(load({"NOSTR_KEY_FILE": str(file)}, {}))
+        node_identity(load({"NOSTR_KEY_FILE": str(file)}, {}))
     assert not file.exists()
     create = {"NOSTR_KEY_FILE": str(file), "NOSTR_KEY_CREATE": "1"}
-    first, second = identity_of(load(create, {})), identity_of(load(create, {}))
+    first, second = node_identity(load(create, {})), node_identity(load(create, {}))
     assert first.pubkeys == second.pubkeys
     assert len(first.pubkeys) == 1
 
 
-def test_a_key_is_not_made_without_a_file_to_keep_it() -> None:
-    """NOSTR_KEY_CREATE alone would serve no key, and nobody would notice."""
+def test_nostr_key_create_without_a_file_is_refused() -> None:
+    """It would have no effect, without a message."""
     with pytest.raises(UserError, match=r"^NOSTR_KEY_FILE .*it is not set"):
-        identity_of(load({"NOSTR_KEY_CREATE": "1"}, {}))
+        node_identity(load({"NOSTR_KEY_CREATE": "1"}, {}))
 
 
 @pytest.mark.parametrize(
     ("mode", "warnings"), [(0o600, 0), (0o440, 0), (0o640, 0), (0o604, 1), (0o644, 1)]
 )
-def test_a_key_that_everybody_can_read_is_warned_of(
+def test_key_file_that_every_user_can_read_is_logged_as_a_warning(
     key_file: Path, mode: int, warnings: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is served all the same. A group may read it: systemd and Kubernetes hand files over so."""
+    """It is used all the same. A group may read it, as systemd and Kubernetes mount files so."""
     key_file.chmod(mode)
-    assert identity_of(load({"NOSTR_KEY_FILE": str(key_file)}, {})).pubkeys == (KEY,)
-    said = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(said) == warnings
+    assert node_identity(load({"NOSTR_KEY_FILE": str(key_file)}, {})).pubkeys == (KEY,)
+    logged = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(logged) == warnings
     assert SECRET not in caplog.text
 
 
@@ -109,9 +109,9 @@ def test_a_key_that_everybody_can_read_is_warned_of(
         ("", UNSET),
     ],
 )
-def test_an_advertised_address_is_told_in_its_usual_form(text: str, address: object) -> None:
-    """It is IPv4 or IPv6; nothing set is nothing told."""
-    assert identity_of(load({"ADVERTISED_IP": text}, {})).ip_address == address
+def test_advertised_address_is_published_in_its_canonical_form(text: str, address: object) -> None:
+    """It is IPv4 or IPv6. Without the setting no address is published."""
+    assert node_identity(load({"ADVERTISED_IP": text}, {})).ip_address == address
 
 
 @pytest.mark.parametrize(
@@ -124,24 +124,24 @@ def test_an_advertised_address_is_told_in_its_usual_form(text: str, address: obj
         *("::ffff:127.0.0.1", "::ffff:203.0.113.7"),
     ],
 )
-def test_what_is_no_address_that_others_reach_is_refused(text: str) -> None:
-    """The message names the variable and gives an example."""
+def test_address_that_other_machines_cannot_reach_is_refused(text: str) -> None:
+    """The message names the variable and an example."""
     with pytest.raises(UserError, match=r"^ADVERTISED_IP .*for example ADVERTISED_IP="):
         load({"ADVERTISED_IP": text}, {})
 
 
-def test_auto_tells_the_address_of_the_default_route_or_nothing(
+def test_auto_publishes_the_address_of_the_default_route_or_none(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Where the machine has no route out, the field is absent and the log says so."""
+    """Without a default route the field is absent, with a warning in the log."""
     found = outgoing_address()
-    assert identity_of(load({"ADVERTISED_IP": "Auto"}, {})).ip_address == (found or UNSET)
+    assert node_identity(load({"ADVERTISED_IP": "Auto"}, {})).ip_address == (found or UNSET)
     assert ("no default route" in caplog.text) == (found is None)
 
 
 @given(st.ip_addresses())
-def test_an_answer_with_an_address_keeps_the_contract(address: object) -> None:
-    """The field comes last, available or not, and passes the check of answers."""
+def test_ip_address_is_the_last_field_of_health(address: object) -> None:
+    """Available or not, the body passes the check of the contract."""
     identity = NodeIdentity(pubkeys=(KEY,), ip_address=str(address))
     for result, code in ((EIGHT, 200), (REFUSED, 503)):
         body = encode(describe(assess(result), identity))
@@ -150,15 +150,15 @@ def test_an_answer_with_an_address_keeps_the_contract(address: object) -> None:
 
 
 @pytest.mark.parametrize("address", [None, 7, "", "localhost", "10.0.0.1:80"])
-def test_the_check_of_answers_refuses_what_is_no_address(address: object) -> None:
-    """An absent field is right, a wrong one is not."""
+def test_contract_check_refuses_an_invalid_ip_address(address: object) -> None:
+    """The field may be absent, but not wrong."""
     info = json.loads(encode_health(assess(EIGHT)).body)
     with pytest.raises(Exception, match=r"."):
         check_answer(200, json.dumps({**info, "ip_address": address}).encode())
 
 
-def test_the_report_of_a_good_check() -> None:
-    """Both forms of the key, and the node type."""
+def test_report_of_an_available_node() -> None:
+    """Both forms of the key, the node type and the address."""
     identity = NodeIdentity(pubkeys=(KEY,), ip_address="203.0.113.7")
     report = report_identity(identity, EIGHT)
     assert as_text(report).splitlines() == [
@@ -179,10 +179,10 @@ def test_the_report_of_a_good_check() -> None:
     ("result", "detail"),
     [(REFUSED, "Connection error: connection refused"), (GpuInventory(), "there are no GPUs")],
 )
-def test_the_report_says_why_there_is_no_node_type(
+def test_report_has_the_reason_where_there_is_no_node_type(
     result: GpuInventory | CheckFailure, detail: str
 ) -> None:
-    """And that no key is set; an address that is not told is absent from the JSON."""
+    """It also shows that no key is set. An address that is not published is not in the JSON."""
     report = report_identity(NodeIdentity(), result)
     assert as_text(report).splitlines() == [
         "public key  none: set NOSTR_KEY_FILE or PUBKEYS",

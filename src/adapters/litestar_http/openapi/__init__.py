@@ -1,1 +1,1 @@
-"""src adapters litestar_http openapi."""
+"""The OpenAPI document: descriptions and examples, which the code of the real bodies makes."""

@@ -1,28 +1,28 @@
-"""A timeline as bars, as people know it from status pages."""
+"""Timelines as bars, as on a status page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 
-from dstack_backend.adapters.litestar_http.page.formatting import percent
+from dstack_backend.domain.formatting import format_percent
 from dstack_backend.domain.history import Uptime
 
-__all__ = ["PARTS", "Bar", "bars"]
+__all__ = ["PARTS", "Bar", "bar"]
 
 PARTS = 20
-"""Into so many parts a bar is divided."""
+"""Each bar is divided into so many parts."""
 
-LEAST = {"up": 1, "down": 3, "unknown": 1}
-"""So many parts has what is there at all: an outage of seconds is seen in a day."""
+MIN_PARTS = {"up": 1, "down": 3, "unknown": 1}
+"""Parts of a state that occurs at all: an outage of seconds is visible in a bar of a day."""
 
 
 class Bar(Struct, frozen=True):
     """One slot of a timeline.
 
     Attributes:
-        up: Parts of it that are up.
-        down: Parts of it that are down.
-        unknown: Parts of it that are unknown.
+        up: Parts in which the node was available.
+        down: Parts in which it was unavailable.
+        unknown: Parts of which nothing is known.
         text: The same in words.
     """
 
@@ -32,27 +32,24 @@ class Bar(Struct, frozen=True):
     text: str
 
 
-def bars(slots: Sequence[Uptime], words: Mapping[str, str]) -> list[Bar]:
-    """Turn slots into bars."""
-    return [_bar(slot, words) for slot in slots]
-
-
-def _bar(slot: Uptime, words: Mapping[str, str]) -> Bar:
+def bar(slot: Uptime, strings: Mapping[str, str]) -> Bar:
+    """Return the bar for a slot."""
     seconds = {
         "up": slot.up_seconds,
         "down": slot.down_seconds,
         "unknown": slot.unknown_seconds,
     }
-    whole = sum(seconds.values())
-    if not whole:
-        return Bar(0, 0, PARTS, words["unknown"])
+    total = sum(seconds.values())
+    if not total:
+        return Bar(0, 0, PARTS, strings["unknown"])
     parts = {
-        name: max(LEAST[name], round(PARTS * each / whole)) if each else 0
-        for name, each in seconds.items()
+        state: max(MIN_PARTS[state], round(PARTS * each / total)) if each else 0
+        for state, each in seconds.items()
     }
-    largest = max(parts, key=lambda name: seconds[name])
-    parts[largest] += PARTS - sum(parts.values())
+    parts[max(parts, key=seconds.__getitem__)] += PARTS - sum(parts.values())
     text = ", ".join(
-        f"{words[name]} {percent(100 * each / whole)}" for name, each in seconds.items() if each
+        f"{strings[state]} {format_percent(100 * each / total)}"
+        for state, each in seconds.items()
+        if each
     )
     return Bar(**parts, text=text)

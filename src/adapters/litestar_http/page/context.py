@@ -1,4 +1,4 @@
-"""What the page shows, as plain values for the template. Pure: the moment is an argument."""
+"""The template's variables. Pure: the time is an argument."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,191 +7,106 @@ from typing import Any
 from msgspec import Struct
 
 from dstack_backend import __version__
-from dstack_backend.adapters.litestar_http.page.bars import bars
-from dstack_backend.adapters.litestar_http.page.formatting import duration, percent
-from dstack_backend.adapters.litestar_http.page.i18n import Advice, Translation
-from dstack_backend.adapters.litestar_http.shares import DAY, WINDOWS, share
-from dstack_backend.domain.backend_info import DSTACK
+from dstack_backend.adapters.litestar_http.page.bars import bar
+from dstack_backend.adapters.litestar_http.page.i18n import Explanation, Translation
+from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
-from dstack_backend.domain.gpu import GpuInventoryMetadata, GpuMetadata
-from dstack_backend.domain.history import GapCause, HistoryEntry, Uptime
+from dstack_backend.domain.gpu import GpuInventoryMetadata
+from dstack_backend.domain.history import WINDOWS, HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Status
 
-__all__ = ["MOST_CHANGES", "TIMELINES", "PageHistory", "view"]
+__all__ = ["BARS", "MAX_CHANGES", "PageHistory", "page_context"]
 
-MOST_GPUS = 64
-MOST_CHANGES = 12
-LONGEST_TEXT = 120
-TIMELINES = {"24h": (DAY, 48), "7d": (7 * DAY, 84), "90d": (90 * DAY, 90)}
-"""Seconds and bars of each timeline."""
-
-_UNKNOWN = (Reason.STARTING, Reason.STALE)
+MAX_GPUS = 64
+MAX_CHANGES = 12
+BARS = {"24h": 48, "7d": 84, "90d": 90}
+"""Number of bars of each timeline, by its window."""
 
 
 class PageHistory(Struct, frozen=True):
-    """The past as it was read.
+    """The history that a page shows.
 
     Attributes:
-        timelines: The slots of each timeline, by its name.
-        entries: The latest changes, the last one first.
+        uptime: By window.
+        timelines: The slots of each timeline, by its window.
+        entries: The latest entries, the last written first.
     """
 
-    timelines: Mapping[str, Sequence[Uptime]]
-    entries: Sequence[HistoryEntry]
+    uptime: Mapping[str, Uptime] = {}
+    timelines: Mapping[str, Sequence[Uptime]] = {}
+    entries: Sequence[HistoryEntry] = ()
 
 
-def view(
+def page_context(
     report: StatusReport,
-    history: PageHistory | None,
+    history: PageHistory,
     now: datetime,
-    texts: Translation,
-    source: str = DSTACK,
+    translation: Translation,
+    identity: NodeIdentity,
 ) -> dict[str, Any]:
-    """Give all that the template needs.
+    """Return the variables of the template.
 
     Args:
         report: What is known of the node.
-        history: What is known of its past; `None` where it cannot be read.
+        history: The history.
         now: The wall clock's time.
-        texts: What the page says.
-        source: What people call the source of GPUs. What to do is known of DStack only.
+        translation: The language of the page.
+        identity: How the node presents itself. Advice is shown for DStack only.
     """
-    words = texts.words
+    gpus = report.inventory if isinstance(report.inventory, GpuInventoryMetadata) else None
     return {
-        "texts": texts,
-        "words": words,
-        "source": source,
+        "version": __version__,
+        "identity": identity,
+        "translation": translation,
+        "strings": translation.strings,
+        "units": translation.units,
         "now": now,
-        "service_version": __version__,
-        "status": _status(report, now, texts, source),
-        "check": _check(report, words),
-        "gpus": _gpus(report.inventory),
-        "history": history and _history(history, words),
-        "changes": history and _changes(history.entries, now, texts),
-    }
-
-
-def _status(report: StatusReport, now: datetime, texts: Translation, source: str) -> dict[str, Any]:
-    reason, message = _trouble(report)
-    advice = _advice(report, reason, texts)
-    if advice and source != DSTACK:
-        advice = Advice(advice.name, "", ())
-    word = texts.words[report.status.value]
-    headline = f"{word}: {advice.name}" if advice and not _is_failing(report) else word
-    seconds = int((now - report.last_change).total_seconds())
-    return {
-        "look": "unknown" if report.reason in _UNKNOWN else report.status.value,
-        "word": word,
-        "spoken": headline,
-        "reason": reason,
-        "message": message,
-        "advice": advice,
-        "since": report.last_change,
-        "seconds": seconds,
-        "lasting": duration(seconds, texts.words),
-    }
-
-
-def _is_failing(report: StatusReport) -> bool:
-    """Say whether checks fail, too few in a row to turn the status."""
-    last = report.last_check
-    return report.status is Status.AVAILABLE and last is not None and last.reason is not None
-
-
-def _trouble(report: StatusReport) -> tuple[Reason | None, str]:
-    if report.last_check and _is_failing(report):
-        return report.last_check.reason, report.last_check.message or ""
-    return report.reason, report.message
-
-
-def _advice(report: StatusReport, reason: Reason | None, texts: Translation) -> Advice | None:
-    if reason:
-        return texts.advice[reason]
-    no_gpus = isinstance(report.inventory, GpuInventoryMetadata) and not report.inventory.gpus
-    return texts.no_gpus if no_gpus else None
-
-
-def _check(report: StatusReport, words: Mapping[str, str]) -> dict[str, Any]:
-    last = report.last_check
-    return {
-        "age": last and last.age_seconds,
-        "age_text": last and words["ago"].format(duration(int(last.age_seconds), words)),
-        "took": last and duration(last.duration_seconds, words),
-        "failing": _is_failing(report),
-        "failures": report.consecutive_failures,
-        "last_success": report.last_success,
-        "source_version": _short(report.source_version or ""),
-    }
-
-
-def _gpus(inventory: Struct | None) -> dict[str, Any] | None:
-    if not isinstance(inventory, GpuInventoryMetadata):
-        return None
-    free = inventory.free_gpu_count
-    return {
-        "counts": (inventory.gpu_count, free, inventory.gpu_count - free),
-        "shown": [_gpu(gpu) for gpu in inventory.gpus[:MOST_GPUS]],
-        "more": max(0, inventory.gpu_count - MOST_GPUS),
-    }
-
-
-def _gpu(gpu: GpuMetadata) -> dict[str, Any]:
-    return {
-        "slot": _short(gpu.slot),
-        "model": _short(gpu.model or ""),
-        "product_id": _short(gpu.product_id),
-        "description": _short(gpu.description),
-        "is_free": gpu.is_free,
-    }
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
-
-
-def _history(history: PageHistory, words: Mapping[str, str]) -> dict[str, Any]:
-    days = history.timelines["90d"]
-    return {
-        "windows": {window: _shares(share(days, window)) for window in WINDOWS},
+        "report": report,
+        "status": _status(report, gpus, translation, identity),
+        "gpus": gpus,
+        "max_gpus": MAX_GPUS,
+        "has_gpus": gpus is not None or identity.source == DSTACK,
+        "history": history,
         "timelines": {
-            name: {
-                "bars": bars(slots, words),
-                "step": TIMELINES[name][0] / TIMELINES[name][1],
-                "seconds": TIMELINES[name][0],
+            window: {
+                "seconds": WINDOWS[window].total_seconds(),
+                "step": WINDOWS[window].total_seconds() / len(slots),
+                "bars": [bar(slot, translation.strings) for slot in slots],
             }
-            for name, slots in history.timelines.items()
+            for window, slots in history.timelines.items()
         },
     }
 
 
-def _shares(total: Uptime) -> dict[str, str | bool | None]:
+def _status(
+    report: StatusReport,
+    gpus: GpuInventoryMetadata | None,
+    translation: Translation,
+    identity: NodeIdentity,
+) -> dict[str, Any]:
+    is_available, last = report.status is Status.AVAILABLE, report.last_check
+    # Checks may fail, too few in a row to change the status.
+    failing = last if is_available and last and last.reason else None
+    reason = failing.reason if failing else report.reason
+    explanation = _explanation(reason, gpus, translation)
+    title = translation.strings[report.status.value]
+    is_known = report.reason is None or report.reason.is_conclusive
     return {
-        "mostly_unknown": total.unknown_percent > 50,  # noqa: PLR2004 - per cent: the half
-        "up": percent(total.up_percent),
-        "unknown": percent(total.unknown_percent) if total.unknown_seconds else None,
+        "look": report.status.value if is_known else "unknown",
+        "title": title,
+        "announcement": f"{title}: {explanation.name}" if explanation and not failing else title,
+        "is_failing": failing is not None,
+        "reason": reason,
+        "message": failing.message if failing else report.message,
+        "explanation": explanation,
+        "has_advice": identity.source == DSTACK,
     }
 
 
-def _word(entry: HistoryEntry) -> str:
-    if entry.after:
-        return entry.after.value
-    return "not_running" if entry.gap is GapCause.STOPPED else "not_recorded"
-
-
-def _changes(
-    entries: Sequence[HistoryEntry], now: datetime, texts: Translation
-) -> list[dict[str, Any]]:
-    ends = [now, *(entry.at for entry in entries)]
-    return [
-        {
-            "at": entry.at,
-            "known": entry.state.value,
-            "word": texts.words[_word(entry)],
-            "name": texts.advice[entry.reason].name if entry.reason else "",
-            "message": "" if entry.gap is GapCause.STOPPED else entry.message,
-            "lasted": duration((end - entry.at).total_seconds(), texts.words),
-            "so_far": position == 0,
-        }
-        for position, (entry, end) in enumerate(zip(entries, ends, strict=False))
-    ]
+def _explanation(
+    reason: Reason | None, gpus: GpuInventoryMetadata | None, translation: Translation
+) -> Explanation | None:
+    if reason:
+        return translation.reasons[reason]
+    return translation.no_gpus if gpus and not gpus.gpus else None

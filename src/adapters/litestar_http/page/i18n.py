@@ -1,4 +1,4 @@
-"""What the page says, in each language; the texts stand in `languages/`."""
+"""The page's texts in each language, from the files in `languages/`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -9,45 +9,50 @@ import msgspec
 from msgspec import Struct
 
 from dstack_backend.domain.check import Reason
+from dstack_backend.domain.history import GapCause
 
-__all__ = ["LANGUAGES", "Advice", "Translation", "translation"]
+__all__ = ["LANGUAGES", "Explanation", "Translation", "translation"]
 
 LANGUAGES = ("en", "zh")
-"""The first one is for whoever asks for none of them."""
+"""The first is the default."""
 
 
-class Advice(Struct, frozen=True, forbid_unknown_fields=True):
-    """What there is to say about a reason. Code stands between backticks.
+class Explanation(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a code means for people. Parts between backticks are code.
 
     Attributes:
         name: A few words.
-        meaning: What has happened.
-        cures: What to do, what is most likely first.
+        meaning: What happened.
+        remedies: What to do, the most likely first.
     """
 
     name: str
-    meaning: str
-    remedies: tuple[str, ...]
+    meaning: str = ""
+    remedies: tuple[str, ...] = ()
 
 
 class Translation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All texts of one language.
 
     Attributes:
-        html_language: What the page says of its language.
-        words: Texts by their names; all languages have the same names.
-        advice: What there is to say about each reason.
-        no_gpus: What there is to say about an empty list of GPUs.
+        html_language: The language as HTML names it.
+        strings: Texts by name.
+        units: How a number of each unit of time is written; see `domain.formatting`.
+        reasons: Names hold for any source; meanings and remedies are about DStack.
+        no_gpus: About an empty list of GPUs; likewise.
+        gaps: By cause.
     """
 
     html_language: str
-    words: Mapping[str, str]
-    advice: Mapping[Reason, Advice]
-    no_gpus: Advice
+    strings: Mapping[str, str]
+    units: Mapping[str, str]
+    reasons: Mapping[Reason, Explanation]
+    no_gpus: Explanation
+    gaps: Mapping[GapCause, Explanation]
 
 
 @cache
 def translation(language: str) -> Translation:
-    """Give the texts of one of the languages; its file is read the first time."""
+    """Return the texts of a language. Its file is read once."""
     file = Path(__file__).parent / "languages" / f"{language}.toml"
     return msgspec.convert(tomllib.loads(file.read_text("utf-8")), Translation)

@@ -1,28 +1,28 @@
-"""The template at work. Jinja is loaded with the first page that is asked for, not at the start."""
+"""Renders the template. Jinja is imported with the first page, not at the start."""
 
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dstack_backend.adapters.litestar_http.page.assets import version
-from dstack_backend.adapters.litestar_http.page.formatting import instant, shown_time
+from dstack_backend.adapters.litestar_http.page.assets import assets_version
+from dstack_backend.domain.formatting import format_duration, format_percent, format_time
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
-__all__ = ["render", "template"]
+__all__ = ["load_template", "render"]
 
 
-def render(values: dict[str, Any]) -> bytes:
-    """Give the page's bytes. What is no text of ours is escaped."""
-    ours = {"assets": f"assets/{version()}", "version": version()}
-    return template().render(values | ours).encode(errors="replace")
+def render(context: dict[str, Any]) -> bytes:
+    """Return the page's bytes. All variables are escaped."""
+    page = load_template().render(context, assets_version=assets_version())
+    return page.encode(errors="replace")
 
 
 @cache
-def template() -> "Template":
-    """Give the compiled template."""
+def load_template() -> "Template":
+    """Return the compiled template."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - slow
 
     environment = Environment(
@@ -32,16 +32,17 @@ def template() -> "Template":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(coded=_coded, instant=instant, shown_time=shown_time)
+    environment.filters.update(
+        code=_code, duration=format_duration, percent=format_percent, time=format_time
+    )
     return environment.get_template("page.html")
 
 
-def _coded(text: str) -> "Markup":
-    """Turn what stands between backticks into code."""
+def _code(text: str) -> "Markup":
+    """Turn what is between backticks into `<code>`."""
     from markupsafe import Markup, escape  # noqa: PLC0415 - comes with Jinja
 
-    parts = text.split("`")
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
-        for place, part in enumerate(parts)
+        Markup("<code>{}</code>").format(part) if position % 2 else escape(part)
+        for position, part in enumerate(text.split("`"))
     )

@@ -1,4 +1,4 @@
-"""What `/events` answers."""
+"""`GET /events`."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -8,33 +8,32 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from dstack_backend.adapters.litestar_http.openapi import history as openapi
-from dstack_backend.adapters.litestar_http.sse import Events
+from dstack_backend.adapters.litestar_http.sse import EventStreams
 from dstack_backend.domain.ports import Health, UpdateNotifier
 
-__all__ = ["ASKED_BY_HEAD", "events_handler"]
+__all__ = ["IS_HEAD", "events_handler"]
 
-ASKED_BY_HEAD = "dstack_backend.asked_by_head"
-"""A key of the scope: the client wants the head of the answer only."""
+IS_HEAD = "dstack_backend.is_head"
+"""A key of the scope of a HEAD request, which is routed as GET."""
 
 EVENT_STREAM = "text/event-stream"
 
 
 def events_handler(health: Health, notifier: UpdateNotifier) -> HTTPRouteHandler:
-    """Make the handler."""
-    source = Events(health, notifier)
+    """Return the handler."""
+    streams = EventStreams(health, notifier)
 
     @get("/events", responses=openapi.EVENTS, tags=["service"], media_type=EVENT_STREAM)
     async def events(request: Request[Any, Any, Any]) -> Stream:
-        """Server-sent events: how the node is, at once and whenever there is something new."""
-        head_only = ASKED_BY_HEAD in request.scope
+        """Server-sent events: the status at once, and again with each update."""
         return Stream(
-            _nothing() if head_only else source.stream(),
+            _empty() if IS_HEAD in request.scope else streams.stream(),
             media_type=EVENT_STREAM,
-            headers={"X-Accel-Buffering": "no"},  # nginx would keep events until it has 4 KB
+            headers={"X-Accel-Buffering": "no"},  # nginx would buffer events up to 4 KB
         )
 
     return events
 
 
-async def _nothing() -> AsyncGenerator[bytes, None]:
+async def _empty() -> AsyncGenerator[bytes, None]:
     yield b""

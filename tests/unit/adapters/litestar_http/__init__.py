@@ -1,1 +1,1 @@
-"""tests unit adapters litestar_http."""
+"""Tests of the HTTP adapter."""

@@ -1,4 +1,4 @@
-"""Who gets the page, and in which language."""
+"""Content negotiation: HTML or JSON, and the language."""
 
 import pytest
 from hypothesis import given
@@ -24,8 +24,8 @@ W3M = "text/html, text/*;q=0.5, image/*, application/*, audio/*"
         *("text/html", "TEXT/HTML", "text/*", "application/json;q=0.5,text/html"),
     ],
 )
-def test_a_browser_gets_the_page(accept: str) -> None:
-    """By what real ones send."""
+def test_browsers_prefer_html(accept: str) -> None:
+    """With the headers that real ones send."""
     assert prefers_html(accept)
 
 
@@ -40,8 +40,8 @@ def test_a_browser_gets_the_page(accept: str) -> None:
         *("text/plain", ";;;", ",,,", "q=1", "text/html;q=0.9, */*", "text/css,*/*;q=0.1"),
     ],
 )
-def test_a_program_gets_json(accept: str) -> None:
-    """So does whoever says nothing, anything, or nonsense."""
+def test_programs_prefer_json(accept: str) -> None:
+    """Also without a preference, and with an invalid header."""
     assert not prefers_html(accept)
 
 
@@ -63,13 +63,13 @@ def test_a_program_gets_json(accept: str) -> None:
         ("zh;q=x", "zh"),
     ],
 )
-def test_the_language_that_is_liked_best_is_taken(header: str, language: str | None) -> None:
-    """Of those that there are."""
+def test_the_preferred_language_is_chosen(header: str, language: str | None) -> None:
+    """Of those that are available."""
     assert preferred_language(header, ("en", "zh")) == language
 
 
 @given(st.text(alphabet="texhml/*;q=01.,- \tzn", max_size=60) | st.text(max_size=60))
-def test_whatever_a_header_holds_there_is_an_answer(header: str) -> None:
-    """Yes or no, a language or none, and nothing else happens."""
+def test_any_header_is_accepted(header: str) -> None:
+    """Whatever a header contains, the result is a boolean, or a known language or none."""
     assert prefers_html(header) in (True, False)
     assert preferred_language(header, ("en", "zh")) in (None, "en", "zh")

@@ -1,49 +1,22 @@
-"""The stream of events, over news that somebody makes."""
+"""The stream of events."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 
-from dstack_backend.adapters.litestar_http.sse import LONGEST_STREAM, Events
+from dstack_backend.adapters.litestar_http.sse import MAX_DURATION, EventStreams
 from dstack_backend.domain import CheckFailure, GpuInventory, HealthResponse, Reason, StatusReport
-from dstack_backend.testing.fakes import FakeHealth
+from dstack_backend.testing.fakes import FakeHealth, FakeNotifier
 
 UP = b'data: {"status":"available","reason":null}\n\n'
 
 
-class FakeNotifier:
-    """Implements the port `News`; `publish` and `close` are up to the test."""
-
-    def __init__(self) -> None:
-        self.version = 7
-        self._turn = asyncio.Condition()
-        self._closed = False
-
-    async def publish(self) -> None:
-        """Make an edition."""
-        async with self._turn:
-            self.version += 1
-            self._turn.notify_all()
-
-    async def close(self) -> None:
-        """Let all go."""
-        async with self._turn:
-            self._closed = True
-            self._turn.notify_all()
-
-    async def wait_newer(self, version: int) -> int | None:
-        """Wait for the next."""
-        async with self._turn:
-            await self._turn.wait_for(lambda: self.version > version or self._closed)
-        return None if self._closed else self.version
-
-
 class CountingHealth(FakeHealth):
-    """Counts the reports that are made."""
+    """Counts the reports."""
 
     reports = 0
 
     def report(self) -> StatusReport:
-        """Give the report, and count."""
+        """Return the report."""
         self.reports += 1
         return super().report()
 
@@ -52,86 +25,87 @@ async def _next(stream: AsyncGenerator[bytes, None]) -> bytes:
     return await asyncio.wait_for(anext(stream), 5)
 
 
-def test_the_first_event_is_there_at_once_and_then_one_for_each_edition() -> None:
-    """With the edition as its id, and what has changed in it."""
+def test_the_first_event_is_immediate_and_one_follows_each_update() -> None:
+    """The id is the number of the update."""
 
     async def listen() -> list[bytes]:
-        health, news = FakeHealth(GpuInventory()), FakeNotifier()
-        stream = Events(health, news).stream()
-        heard = [await _next(stream)]
+        health, notifier = FakeHealth(GpuInventory()), FakeNotifier()
+        stream = EventStreams(health, notifier).stream()
+        events = [await _next(stream)]
         health.know(CheckFailure(Reason.TIMED_OUT))
-        await news.publish()
-        heard.append(await _next(stream))
-        return heard
+        notifier.publish()
+        events.append(await _next(stream))
+        return events
 
     down = b'data: {"status":"unavailable","reason":"timed_out"}\n\n'
-    assert asyncio.run(listen()) == [b"retry: 2000\nid: 7\n" + UP, b"id: 8\n" + down]
+    assert asyncio.run(listen()) == [b"retry: 2000\nid: 0\n" + UP, b"id: 1\n" + down]
 
 
-def test_a_slow_listener_misses_steps_and_sees_the_last_one() -> None:
-    """Nothing queues up for it."""
+def test_a_slow_client_gets_only_the_latest_update() -> None:
+    """No events are queued."""
 
     async def listen() -> bytes:
-        news = FakeNotifier()
-        stream = Events(FakeHealth(GpuInventory()), news).stream()
+        notifier = FakeNotifier()
+        stream = EventStreams(FakeHealth(GpuInventory()), notifier).stream()
         await _next(stream)
         for _ in range(1000):
-            await news.publish()
+            notifier.publish()
         return await _next(stream)
 
-    assert asyncio.run(listen()) == b"id: 1007\n" + UP
+    assert asyncio.run(listen()) == b"id: 1000\n" + UP
 
 
-def test_silence_is_broken_by_a_comment() -> None:
-    """A proxy sees that the connection lives; a browser passes it over."""
+def test_an_idle_stream_sends_comments() -> None:
+    """A proxy sees traffic; a browser ignores comments."""
 
     async def listen() -> list[bytes]:
-        stream = Events(FakeHealth(), FakeNotifier()).stream(keep_alive=0.001)
+        stream = EventStreams(FakeHealth(), FakeNotifier()).stream(keep_alive=0.001)
         return [await _next(stream) for _ in range(3)][1:]
 
     assert asyncio.run(listen()) == [b": keep-alive\n\n"] * 2
 
 
-def test_a_stream_ends_with_the_service() -> None:
-    """All of them do, whatever they have seen."""
+def test_all_streams_end_with_the_service() -> None:
+    """When the notifier is closed."""
 
     async def listen() -> list[list[bytes]]:
-        news = FakeNotifier()
-        events = Events(FakeHealth(), news)
-        streams = [events.stream() for _ in range(3)]
-        for stream in streams:
+        notifier = FakeNotifier()
+        streams = EventStreams(FakeHealth(), notifier)
+        open_streams = [streams.stream() for _ in range(3)]
+        for stream in open_streams:
             await _next(stream)
-        await news.close()
-        return [[each async for each in stream] for stream in streams]
+        notifier.close()
+        return [[each async for each in stream] for stream in open_streams]
 
     assert asyncio.run(listen()) == [[], [], []]
 
 
-def test_a_stream_ends_after_a_while_so_that_nobody_is_held_for_ever() -> None:
-    """A browser comes back by itself."""
-    times = iter([0.0, 1.0, LONGEST_STREAM + 1.0])
+def test_a_stream_ends_after_its_maximum_duration() -> None:
+    """A browser reconnects by itself."""
+    times = iter([0.0, 1.0, MAX_DURATION + 1.0])
 
     async def listen() -> list[bytes]:
-        news = FakeNotifier()
-        stream = Events(FakeHealth(GpuInventory()), news, clock=lambda: next(times)).stream()
+        notifier = FakeNotifier()
+        health = FakeHealth(GpuInventory())
+        stream = EventStreams(health, notifier, clock=lambda: next(times)).stream()
         await _next(stream)
-        await news.publish()
+        notifier.publish()
         return [each async for each in stream]
 
-    assert asyncio.run(listen()) == [b"id: 8\n" + UP]
+    assert asyncio.run(listen()) == [b"id: 1\n" + UP]
 
 
-def test_all_listeners_share_one_report() -> None:
-    """A report of 20,000 GPUs is made once for an answer, not once for each listener."""
+def test_all_clients_share_one_report() -> None:
+    """A report of 20,000 GPUs is made once per update, not once per client."""
 
     async def listen() -> int:
-        health, news = CountingHealth(GpuInventory()), FakeNotifier()
-        events = Events(health, news)
+        health = CountingHealth(GpuInventory())
+        streams = EventStreams(health, FakeNotifier())
         for _ in range(100):
-            await _next(events.stream())
-        health.health_answer = HealthResponse(available=True, body=b"the next")
+            await _next(streams.stream())
+        health.health_response = HealthResponse(is_available=True, body=b"the next")
         for _ in range(100):
-            await _next(events.stream())
+            await _next(streams.stream())
         return health.reports
 
     assert asyncio.run(listen()) == 2

@@ -1,1 +1,1 @@
-"""tests unit app cli."""
+"""Tests of the command line."""

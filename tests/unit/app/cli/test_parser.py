@@ -1,68 +1,100 @@
-"""The command line: what is understood, and that what is said of a wrong one repeats no value."""
+"""The command line: what is accepted, and that no error repeats a value."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstack_backend.app.cli.parser import CommandLineError, parse_args
+from dstack_backend.app.cli.commands import COMMANDS
+from dstack_backend.app.cli.parser import parse_args
+from dstack_backend.app.errors import UserError
 
 SECRET = "S3CRET"
-COMMANDS = "serve, check, identity, doctor, history, demo, simulate, healthcheck"
-NO_COMMAND = f"no such command, only {COMMANDS}"
+NAMES = "serve, check, identity, doctor, history, demo, simulate, healthcheck"
+NO_COMMAND = f"no such command: the commands are {NAMES}"
 
 
 @pytest.mark.parametrize(
-    ("line", "understood"),
+    ("line", "command", "options"),
     [
-        ("", {}),
-        ("check", {"command": "check"}),
-        ("--dstack-token a check", {"command": "check", "DSTACK_TOKEN": "a"}),
-        ("serve --dstack-token=-a", {"command": "serve", "DSTACK_TOKEN": "-a"}),
-        ("doctor --json", {"command": "doctor", "json": True}),
-        ("simulate --free 2", {"command": "simulate", "free": "2"}),
-        ("history --limit 2", {"command": "history", "limit": "2"}),
+        ("", "serve", {}),
+        ("--data-dir d", "serve", {"DATA_DIR": "d"}),
+        ("check", "check", {}),
+        ("--dstack-token a check", "check", {"DSTACK_TOKEN": "a"}),
+        ("--dstack-token a check --dstack-token b", "check", {"DSTACK_TOKEN": "b"}),
+        ("serve --dstack-token=-a", "serve", {"DSTACK_TOKEN": "-a"}),
+        ("doctor --json", "doctor", {"json": True}),
+        ("simulate --free 2", "simulate", {"free": "2"}),
+        ("simulate --list-faults", "simulate", {"list-faults": True}),
+        ("history --limit 2 --data-dir d", "history", {"limit": "2", "DATA_DIR": "d"}),
     ],
 )
-def test_what_is_understood(line: str, understood: dict[str, object]) -> None:
-    """A command, and options before and after it; what is not given is not there."""
-    assert parse_args(line.split()) == understood
+def test_command_line_is_accepted(line: str, command: str, options: dict[str, object]) -> None:
+    """A command, and its options before and after it. An option that is absent is not there."""
+    assert parse_args(line.split()) == (COMMANDS[command], options)
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
-        ("serve --dstack-tokn S3CRET", "no such option: --dstack-tokn"),
-        ("--dstack-tokn S3CRET", f"{NO_COMMAND}; and before a command no option --dstack-tokn"),
-        ("--token S3CRET", f"{NO_COMMAND}; and before a command no option --token"),
+        ("serve --dstack-tokn S3CRET", "--dstack-tokn: serve has no such option"),
+        ("--dstack-tokn S3CRET", f"{NO_COMMAND} (and no option --dstack-tokn before a command)"),
+        ("--token S3CRET", f"{NO_COMMAND} (and no option --token before a command)"),
         ("--dstack-token S3CRET S3CRET", NO_COMMAND),
-        ("--token=S3CRET --url=S3CRET check", "no such option: --token, --url"),
-        ("--dstack-tok=S3CRET", "no such option: --dstack-tok"),
-        ("check --dstack-tok S3CRET", "no such option: --dstack-tok"),
-        ("serve --token -S3CRET --S3CRET", "no such option: --token"),
-        ("serve --gpus 3", "no such option: --gpus"),
+        ("--token=S3CRET --url=S3CRET check", "--token, --url: check has no such option"),
+        ("--dstack-tok=S3CRET", "--dstack-tok: serve has no such option"),
+        ("check --dstack-tok S3CRET", "--dstack-tok: check has no such option"),
+        ("serve --token -S3CRET --S3CRET", "--token: serve has no such option"),
+        ("serve --gpus 3", "--gpus: serve has no such option"),
         ("S3CRET", NO_COMMAND),
-        ("serve S3CRET", "a value without its option"),
-        ("serve -S3CRET", "a value without its option"),
-        ("check --dstack-token", "argument --dstack-token: it needs a value"),
-        ("check --dstack-token -S3CRET", "argument --dstack-token: it needs a value"),
-        ("doctor --json=S3CRET", "argument --json: it takes no value"),
-        ("--help=S3CRET", "argument -h/--help: it takes no value"),
+        ("serve S3CRET", "serve: a value without its option"),
+        ("serve -S3CRET", "serve: a value without its option"),
+        ("check --dstack-token", "--dstack-token: needs a value"),
+        ("check --dstack-token -S3CRET", "--dstack-token: needs a value"),
+        ("doctor --json=S3CRET", "--json: takes no value"),
+        ("--help=S3CRET", "-h/--help: takes no value"),
+        ("--print-completion", "--print-completion: needs one of bash, zsh, tcsh"),
+        ("--print-completion S3CRET", "--print-completion: needs one of bash, zsh, tcsh"),
     ],
 )
-def test_what_is_not_understood_is_told_without_its_values(line: str, told: str) -> None:
+def test_command_line_is_refused_without_repeating_values(line: str, message: str) -> None:
     """A token stands after an option that is mistyped, or in the place of a command."""
-    with pytest.raises(CommandLineError) as caught:
+    with pytest.raises(UserError) as caught:
         parse_args(line.split())
-    assert str(caught.value) == told
+    text, _, hint = str(caught.value).partition("; see ")
+    assert text == message
+    assert hint.startswith("dstack-backend ")
+    assert hint.endswith("--help")
+    assert caught.value.exit_code == 2
     assert SECRET not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-def what_is_said_of(arguments: list[str]) -> str:
-    """The message; nothing where the line is understood."""
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("check", "--history"),
+        ("check", "--listen-addr"),
+        ("demo", "--dstack-token"),
+        ("simulate", "--listen-addr"),
+        ("history", "--history-retention"),
+        ("healthcheck", "--dstack-url"),
+    ],
+)
+def test_option_of_another_command_is_refused(command: str, option: str) -> None:
+    """An option without an effect is a mistake, before the command and after it."""
+    for line in ([command, option, SECRET], [option, SECRET, command]):
+        with pytest.raises(UserError) as caught:
+            parse_args(line)
+        assert str(caught.value) == (
+            f"{option}: {command} has no such option; see dstack-backend {command} --help"
+        )
+
+
+def refusal(arguments: list[str]) -> str:
+    """Return the message; nothing where the line is accepted."""
     try:
         parse_args(arguments)
-    except CommandLineError as exc:
+    except UserError as exc:
         return str(exc)
     return ""
 
@@ -74,8 +106,8 @@ SECRETS = st.builds("{}{}{}".format, st.text(max_size=3), st.just(SECRET), st.te
 
 
 @given(st.lists(ARGUMENTS | SECRETS | st.builds("{}={}".format, ARGUMENTS, SECRETS), max_size=5))
-def test_no_line_makes_it_repeat_a_secret(arguments: list[str]) -> None:
-    """Wherever the secret stands, it is understood as a value or not shown."""
-    told = what_is_said_of(arguments)
-    assert SECRET not in told
-    assert told.isprintable()
+def test_no_command_line_makes_an_error_repeat_a_secret(arguments: list[str]) -> None:
+    """Wherever the secret stands, it is accepted as a value or not shown."""
+    message = refusal(arguments)
+    assert SECRET not in message
+    assert message.isprintable()

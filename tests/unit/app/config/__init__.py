@@ -1,1 +1,1 @@
-"""tests unit app config."""
+"""Tests of the settings."""

@@ -1,17 +1,18 @@
-/* Keeps the page fresh: listens to /events, fetches the page anew, and puts in what has changed. */
+/* Updates the page: listens to /events, fetches the page again, and replaces what has changed. */
 "use strict";
 
 (() => {
-  const LEAST_PAUSE = 1000; // between two looks at the page, however much happens
-  const PATIENCE = 6000; // before a break is told: a stream that ends comes back sooner
-  const REOPEN = 2500; // where the browser itself does not try again
-  const SILENCE = 60000; // after which the page is fetched without an event
-  const WAKING = 5000; // between two ticks: the machine slept
+  // Milliseconds.
+  const MIN_REFRESH_INTERVAL = 1000;
+  const LOST_DELAY = 6000; // before a lost connection is shown: a stream that ends is reopened sooner
+  const REOPEN_DELAY = 2500; // where the browser does not reconnect by itself
+  const MAX_PAGE_AGE = 60000; // then the page is fetched without an event
+  const SUSPENSION = 5000; // between two ticks: the machine was suspended
   const root = document.documentElement;
   const main = document.querySelector("main");
   const lost = document.getElementById("lost");
-  const said = document.getElementById("said");
-  const raw = new Map(); // the sections as the server sent them, to see what has changed
+  const announcer = document.getElementById("announcer");
+  const sources = new Map(); // the sections as the server sent them, to detect changes
   const locale = navigator.languages.find((each) => each.slice(0, 2) === root.lang.slice(0, 2)) || root.lang;
   const when = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
   const zoned = new Intl.DateTimeFormat(locale, {
@@ -19,14 +20,14 @@
   });
   const short = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   let stream = null;
-  let breaking = 0;
-  let waiting = 0;
-  let running = false;
-  let again = false;
+  let lostTimer = 0;
+  let refreshTimer = 0;
+  let isRefreshing = false;
+  let isRefreshDue = false;
   let fetchedAt = performance.now();
-  let tickedAt = Date.now(); // unlike the other clock, it runs while a machine sleeps
+  let tickedAt = Date.now(); // unlike performance.now(), it runs while the machine is suspended
 
-  // --- what the server wrote, in the reader's own time ------------------------------------------
+  // --- times in the reader's zone ---------------------------------------------------------------
 
   function localize(part) {
     for (const each of part.querySelectorAll("time[datetime]")) {
@@ -56,9 +57,9 @@
   }
 
   function tick() {
-    const slept = Date.now() - tickedAt > WAKING;
+    const wasSuspended = Date.now() - tickedAt > SUSPENSION;
     tickedAt = Date.now();
-    if (slept && !document.hidden) start();
+    if (wasSuspended && !document.hidden) start();
     const passed = (performance.now() - fetchedAt) / 1000;
     for (const each of document.querySelectorAll("[data-age]")) {
       const text = each.dataset.text.replace("{}", duration(Number(each.dataset.age) + passed));
@@ -66,10 +67,10 @@
     }
   }
 
-  // --- the page anew ----------------------------------------------------------------------------
+  // --- updates of the page ----------------------------------------------------------------------
 
-  // Only what differs is touched: a selection, a bar that is pointed at, a reader's place stay.
-  function renew(old, fresh) {
+  // Replaces only what differs, so that selection, hover and scroll position are kept.
+  function morph(old, fresh) {
     if (old.isEqualNode(fresh)) return;
     if (old.nodeName !== fresh.nodeName || !fresh.childElementCount || old.childNodes.length !== fresh.childNodes.length) {
       old.replaceWith(fresh);
@@ -78,42 +79,42 @@
     for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
     for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     const parts = [...fresh.childNodes];
-    [...old.childNodes].forEach((part, place) => renew(part, parts[place]));
+    [...old.childNodes].forEach((part, place) => morph(part, parts[place]));
   }
 
-  function put(page) {
+  function applyPage(page) {
     if (page.documentElement.dataset.version !== root.dataset.version) {
-      location.reload(); // the service was upgraded: this script is of another version
+      location.reload(); // the service was upgraded: this script is outdated
       return;
     }
     const fresh = page.querySelector("main");
     const focused = document.activeElement && document.activeElement.id;
     for (const section of fresh.querySelectorAll("section")) {
       const source = section.outerHTML;
-      if (raw.get(section.id) === source) continue;
-      raw.set(section.id, source);
+      if (sources.get(section.id) === source) continue;
+      sources.set(section.id, source);
       localize(section);
-      renew(document.getElementById(section.id), document.adoptNode(section));
+      morph(document.getElementById(section.id), document.adoptNode(section));
     }
     const footer = document.adoptNode(page.querySelector("footer time"));
     document.querySelector("footer time").replaceWith(footer);
     localize(footer.parentNode);
     if (focused && document.activeElement.id !== focused) {
-      const heir = document.getElementById(focused);
-      if (heir) heir.focus({ preventScroll: true });
+      const successor = document.getElementById(focused);
+      if (successor) successor.focus({ preventScroll: true });
     }
     document.title = page.title;
     document.getElementById("icon").href = page.getElementById("icon").getAttribute("href");
-    if (main.dataset.spoken !== fresh.dataset.spoken) say(fresh.dataset.spoken);
-    main.dataset.spoken = fresh.dataset.spoken;
+    if (main.dataset.announcement !== fresh.dataset.announcement) announce(fresh.dataset.announcement);
+    main.dataset.announcement = fresh.dataset.announcement;
   }
 
   async function refresh() {
-    if (running) {
-      again = true;
+    if (isRefreshing) {
+      isRefreshDue = true;
       return;
     }
-    running = true;
+    isRefreshing = true;
     try {
       const answer = await fetch(location.href, {
         headers: { Accept: "text/html" }, cache: "no-store", signal: AbortSignal.timeout(10000),
@@ -121,58 +122,58 @@
       if (!answer.ok) throw new Error(answer.status);
       const text = await answer.text();
       fetchedAt = performance.now();
-      put(new DOMParser().parseFromString(text, "text/html"));
+      applyPage(new DOMParser().parseFromString(text, "text/html"));
       tick();
-      if (document.hidden || (stream && stream.readyState === EventSource.OPEN)) found();
+      if (document.hidden || (stream && stream.readyState === EventSource.OPEN)) hideLost();
     } catch {
-      miss();
+      showLost();
     } finally {
-      running = false;
-      if (again) soon();
-      again = false;
+      isRefreshing = false;
+      if (isRefreshDue) scheduleRefresh();
+      isRefreshDue = false;
     }
   }
 
-  function soon() {
-    if (waiting) return;
-    const pause = Math.max(0, LEAST_PAUSE - (performance.now() - fetchedAt));
-    waiting = setTimeout(() => {
-      waiting = 0;
+  function scheduleRefresh() {
+    if (refreshTimer) return;
+    const pause = Math.max(0, MIN_REFRESH_INTERVAL - (performance.now() - fetchedAt));
+    refreshTimer = setTimeout(() => {
+      refreshTimer = 0;
       refresh();
     }, pause);
   }
 
   // --- the connection ---------------------------------------------------------------------------
 
-  function say(text) {
-    said.textContent = text;
+  function announce(text) {
+    announcer.textContent = text;
   }
 
-  function miss() {
-    if (lost.hidden) say(lost.dataset.text);
-    lost.textContent = lost.dataset.text;
+  function showLost() {
+    if (lost.hidden) announce(lost.dataset.lost);
+    lost.textContent = lost.dataset.lost;
     lost.hidden = false;
   }
 
-  function found() {
-    clearTimeout(breaking);
-    breaking = 0;
-    if (!lost.hidden) say(lost.dataset.back);
+  function hideLost() {
+    clearTimeout(lostTimer);
+    lostTimer = 0;
+    if (!lost.hidden) announce(lost.dataset.restored);
     lost.hidden = true;
   }
 
   function listen() {
     if (stream) stream.close();
     stream = new EventSource("events");
-    stream.onmessage = soon;
+    stream.onmessage = scheduleRefresh;
     stream.onopen = () => {
-      clearTimeout(breaking);
-      breaking = 0;
+      clearTimeout(lostTimer);
+      lostTimer = 0;
     };
     stream.onerror = () => {
-      if (!breaking) breaking = setTimeout(miss, PATIENCE);
-      // An answer that is no stream ends a browser's own attempts.
-      if (stream.readyState === EventSource.CLOSED) setTimeout(() => !document.hidden && listen(), REOPEN);
+      if (!lostTimer) lostTimer = setTimeout(showLost, LOST_DELAY);
+      // After a response that is not a stream the browser does not reconnect.
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => !document.hidden && listen(), REOPEN_DELAY);
     };
   }
 
@@ -181,12 +182,12 @@
     refresh();
   }
 
-  // A page that nobody sees gives its connection back: a browser has but six for each address.
-  function look() {
+  // A hidden page closes its connection: a browser has only six for each address.
+  function onVisibility() {
     if (document.hidden) {
       stream.close();
-      clearTimeout(breaking);
-      breaking = 0;
+      clearTimeout(lostTimer);
+      lostTimer = 0;
     } else {
       listen();
     }
@@ -194,13 +195,13 @@
 
   localize(document);
   listen();
-  document.addEventListener("visibilitychange", look);
-  window.addEventListener("pageshow", (event) => event.persisted && look());
+  document.addEventListener("visibilitychange", onVisibility);
+  window.addEventListener("pageshow", (event) => event.persisted && onVisibility());
   window.addEventListener("pagehide", () => stream.close());
   setInterval(tick, 1000);
   setInterval(() => {
-    if (performance.now() - fetchedAt <= SILENCE) return;
+    if (performance.now() - fetchedAt <= MAX_PAGE_AGE) return;
     if (document.hidden) refresh();
-    else start(); // a stream may be dead without a word, after a sleep or on another network
-  }, SILENCE / 6);
+    else start(); // a stream may be dead without an error, after a suspension or in another network
+  }, MAX_PAGE_AGE / 6);
 })();

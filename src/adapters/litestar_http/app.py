@@ -1,0 +1,101 @@
+"""The HTTP application: all routes, and what holds for every response."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, cast
+
+from litestar import Litestar, Request, Response, types
+from litestar.config.cors import CORSConfig
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.exceptions.responses import (
+    create_exception_response,  # pyright: ignore[reportUnknownVariableType] - its generics are open
+)
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+
+from dstack_backend import __version__
+from dstack_backend.adapters.litestar_http.fast_path import is_health_request, send_health
+from dstack_backend.adapters.litestar_http.routes import Exposition, handlers
+from dstack_backend.adapters.litestar_http.routes.events import IS_HEAD
+from dstack_backend.domain.backend_info import NodeIdentity
+from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
+
+__all__ = ["HealthApp"]
+
+_log = logging.getLogger(__name__)
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class HealthApp(Litestar):
+    """A Litestar application that answers HEAD wherever it answers GET."""
+
+    def __init__(
+        self,
+        health: Health,
+        exposition: Exposition,
+        lifespan: Callable[["Litestar"], AbstractAsyncContextManager[None]],
+        history: HistoryReader | None = None,
+        notifier: UpdateNotifier | None = None,
+        identity: NodeIdentity | None = None,
+    ) -> None:
+        """Create the application.
+
+        Args:
+            health: What is known of the node.
+            exposition: Renders the metrics.
+            lifespan: Runs as long as the application.
+            history: The history; empty by default.
+            notifier: Counts the updates; by default each event stream ends after one event.
+            identity: How the node presents itself.
+        """
+        self._health = health
+        identity = identity or NodeIdentity()
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
+            handlers(health, exposition, history, notifier, identity),
+            cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
+            lifespan=[lifespan],
+            openapi_config=OpenAPIConfig(
+                title=identity.service,
+                version=__version__,
+                description=f"Health backend of a DePHY node. Its source is {identity.source}.",
+                render_plugins=[JsonRenderPlugin(), YamlRenderPlugin()],
+            ),
+            response_headers=_HEADERS,
+            logging_config=None,
+            after_exception=[_log_unexpected],
+            exception_handlers={Exception: _error_response},
+        )
+
+    async def __call__(
+        self,
+        scope: types.Scope | types.LifeSpanScope,
+        receive: types.Receive | types.LifeSpanReceive,
+        send: types.Send | types.LifeSpanSend,
+    ) -> None:
+        """Serve one connection of the ASGI server."""
+        if scope["type"] == ScopeType.HTTP:
+            http = cast("types.HTTPScope", scope)  # pyright: ignore[reportUnnecessaryCast] - for mypy
+            if is_health_request(http):
+                await send_health(self._health, cast("types.Send", send))
+                return
+            if http["method"] == "HEAD":
+                # The server sees HEAD in its own scope and sends no body.
+                scope = cast("types.HTTPScope", {**http, "method": "GET", IS_HEAD: True})
+        await super().__call__(scope, receive, send)
+
+
+def _error_response(request: Request[Any, Any, Any], exc: Exception) -> Response[object]:
+    """Return Litestar's error response with the headers of all responses and HEAD in `Allow`."""
+    response = cast("Response[object]", create_exception_response(request, exc))
+    response.headers.update(_HEADERS)
+    if "allow" in response.headers:
+        response.headers["allow"] = "GET, HEAD, OPTIONS"
+    return response
+
+
+def _log_unexpected(exc: Exception, _: types.Scope) -> None:
+    if not isinstance(exc, HTTPException):
+        _log.error("a request failed with an unexpected error", exc_info=exc)

@@ -1,0 +1,44 @@
+"""Responses of the OpenAPI document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+
+__all__ = ["Responses", "json_spec", "text_spec"]
+
+Responses = Mapping[int, ResponseSpec]
+"""Responses of a route by their status codes."""
+
+
+class _ExactExample(Example):
+    """An example that keeps its nulls; Litestar's own omits them at any depth."""
+
+    def to_schema(self) -> dict[str, Any]:
+        return {"summary": self.summary, "value": self.value}
+
+
+def json_spec(body: Any, description: str, **examples: object) -> ResponseSpec:
+    """Return the specification of a JSON response: type, description, and examples by name."""
+    return ResponseSpec(
+        data_container=body,
+        description=description,
+        generate_examples=False,
+        examples=[
+            _ExactExample(summary=name, value=msgspec.to_builtins(value))
+            for name, value in examples.items()
+        ],
+    )
+
+
+def text_spec(media_type: str, description: str, example: str) -> ResponseSpec:
+    """Return the specification of a response that is text."""
+    return ResponseSpec(
+        data_container=str,
+        description=description,
+        media_type=media_type,
+        generate_examples=False,
+        examples=[Example(summary="text", value=example)],
+    )

@@ -1,0 +1,19 @@
+"""The commands, one module each. A command imports what it needs when it runs."""
+
+from dstack_backend.app.cli.command import Command
+from dstack_backend.app.cli.commands import (
+    check,
+    demo,
+    doctor,
+    healthcheck,
+    history,
+    identity,
+    serve,
+    simulate,
+)
+
+__all__ = ["COMMANDS"]
+
+_MODULES = (serve, check, identity, doctor, history, demo, simulate, healthcheck)
+
+COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in _MODULES}

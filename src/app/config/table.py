@@ -1,0 +1,124 @@
+"""The table of settings: loading, `--help` and the table in the README come from it.
+
+Each setting is an environment variable and an option. An option beats its variable; an empty
+variable counts as not set. A setting is a named tuple: see `cli.command`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from dstack_backend.app.config import parsers as p
+from dstack_backend.app.errors import UserError
+
+__all__ = ["SETTINGS", "Setting", "read_setting", "setting_error"]
+
+T = TypeVar("T")
+
+
+class Setting(NamedTuple, Generic[T]):
+    """One setting.
+
+    Attributes:
+        variable: The environment variable.
+        metavar: What stands for the value in `--help`.
+        default: What holds where it is not set; empty where nothing does.
+        parse: Returns the value of a text, or raises `ValueError`.
+        help: What it means, in Markdown.
+        example: A valid value, where there is no default to show.
+    """
+
+    variable: str
+    metavar: str
+    default: str
+    parse: Callable[[str], T]
+    help: str
+    example: str = ""
+
+    @property
+    def option(self) -> str:
+        """The option of the command line."""
+        return "--" + self.variable.lower().replace("_", "-")
+
+
+# A table, two or three lines for each setting.
+# fmt: off
+LISTEN_ADDR = Setting("LISTEN_ADDR", "ADDR", "0.0.0.0:8080", p.parse_host_port,
+    "address to listen on: `host:port` or `[IPv6]:port`")
+DSTACK_URL = Setting("DSTACK_URL", "URL", "http://localhost:19060", p.parse_dstack_url,
+    "address of DStack: `http://`, `https://` or `unix:/path`; `user:password@` is sent as Basic")
+DSTACK_TOKEN = Setting("DSTACK_TOKEN", "TEXT", "", p.parse_optional(p.parse_token),
+    "bearer token for DStack; visible in the process list as an option, prefer the file",
+    "the-token")
+DSTACK_TOKEN_FILE = Setting("DSTACK_TOKEN_FILE", "FILE", "", p.parse_optional(p.parse_token_file),
+    "file with the token; read again when it changes", "/run/secrets/dstack-token")
+DSTACK_CA_FILE = Setting("DSTACK_CA_FILE", "FILE", "", p.parse_optional(p.parse_ca_file),
+    "certificates (PEM) to trust for `https://`, instead of the public ones",
+    "/etc/ssl/certs/dstack-ca.pem")
+CHECK_INTERVAL = Setting("CHECK_INTERVAL", "SECONDS", "10", p.parse_seconds,
+    "seconds between starts of checks")
+CHECK_TIMEOUT = Setting("CHECK_TIMEOUT", "SECONDS", "5", p.parse_seconds,
+    "seconds that a check may take")
+FAILURE_THRESHOLD = Setting("FAILURE_THRESHOLD", "N", "1", p.parse_threshold,
+    "failures in a row until unavailable")
+RECOVERY_THRESHOLD = Setting("RECOVERY_THRESHOLD", "N", "1", p.parse_threshold,
+    "successes in a row until available")
+DATA_DIR = Setting("DATA_DIR", "DIR", "./data", p.parse_path,
+    "folder of the history; `/data` in the image")
+HISTORY = Setting("HISTORY", "on|off", "on", p.parse_switch("on", "off"),
+    "`off` keeps the history in memory only")
+HISTORY_RETENTION = Setting("HISTORY_RETENTION", "DAYS", "400", p.parse_days,
+    "days for which the history is kept")
+LOG_LEVEL = Setting("LOG_LEVEL", "LEVEL", "info",
+    p.parse_one_of("debug", "info", "warning", "error"),
+    "`debug`, `info`, `warning` or `error`")
+LOG_FORMAT = Setting("LOG_FORMAT", "FORMAT", "text", p.parse_one_of("text", "json"),
+    "`text` or `json`; `json` in the image")
+PUBKEYS = Setting("PUBKEYS", "KEYS", "", p.parse_pubkeys,
+    "public keys of the node, hexadecimal or `npub`, separated by commas",
+    "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+NOSTR_KEY_FILE = Setting("NOSTR_KEY_FILE", "FILE", "", p.parse_optional(p.parse_path),
+    "file with the worker's Nostr secret key; its public key is published",
+    "/var/lib/dstack-backend/key")
+NOSTR_KEY_CREATE = Setting("NOSTR_KEY_CREATE", "0|1", "0", p.parse_switch("1", "0"),
+    "`1` creates that file if missing")
+ADVERTISED_IP = Setting("ADVERTISED_IP", "IP", "", p.parse_optional(p.parse_advertised_ip),
+    "published address of the node; `auto` uses that of the default route", "203.0.113.7")
+# fmt: on
+
+SETTINGS: tuple[Setting[Any], ...] = tuple(
+    each for each in list(globals().values()) if each.__class__ is Setting
+)
+"""All of the above, in their order."""
+
+_BY_VARIABLE = {setting.variable: setting for setting in SETTINGS}
+
+
+def read_setting(setting: Setting[T], environ: Mapping[str, str], options: Mapping[str, str]) -> T:
+    """Return the value of one setting.
+
+    Args:
+        setting: The setting.
+        environ: The environment's variables.
+        options: The command line's options, by the variable of each.
+
+    Raises:
+        UserError: The value cannot be used.
+    """
+    text = options.get(setting.variable) or environ.get(setting.variable) or setting.default
+    try:
+        return setting.parse(text)
+    except ValueError as exc:
+        raise setting_error(setting.variable, str(exc)) from None
+
+
+def setting_error(variable: str, fault: str, example: str = "") -> UserError:
+    """Return the error for a setting.
+
+    Args:
+        variable: The environment variable.
+        fault: What is wrong with its value, without a secret.
+        example: A valid value; by default the setting's own.
+    """
+    setting = _BY_VARIABLE[variable]
+    valid = example or setting.example or setting.default
+    return UserError(f"{variable} ({setting.option})", fault, f"{variable}={valid}")

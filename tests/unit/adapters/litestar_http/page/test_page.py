@@ -1,0 +1,144 @@
+"""The page of the application: history, language, security headers, assets, caching."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from dstack_backend.domain import CheckFailure, Reason
+from tests.unit.adapters.litestar_http.harness import (
+    AVAILABLE,
+    BROWSER,
+    AppClient,
+    ParsedPage,
+    history_of_day,
+)
+
+
+@pytest.fixture
+def app() -> Iterator[AppClient]:
+    """An application of an available node."""
+    app = AppClient(AVAILABLE)
+    with app.client:
+        yield app
+
+
+def test_unknown_time_is_shown_as_unknown() -> None:
+    """With a pattern of its own, and never as up."""
+    page = ParsedPage(AppClient(AVAILABLE, history=history_of_day(0.0, 0.0, 1.0)).page())
+    bars = {
+        str(attributes["class"]).split()[0]
+        for tag, attributes in page.tags
+        if tag == "i" and " " in str(attributes["class"])
+    }
+    assert bars == {"unknown"}
+    assert "Not known" in page.text
+
+
+def test_an_outage_of_seconds_is_visible_in_a_timeline() -> None:
+    """With at least three of the twenty parts of its bar."""
+    history = history_of_day(1 - 5e-5, 5e-5, 0.0)  # 4 s
+    page = ParsedPage(AppClient(AVAILABLE, history=history).page())
+    classes = [str(attributes.get("class")) for tag, attributes in page.tags if tag == "i"]
+    assert "down p3" in classes
+    assert not {"down p1", "down p2"} & set(classes)
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ((0.9999999, 0.0000001, 0.0), "99.99 % up"),
+        ((1.0, 0.0, 0.0), "100 % up"),
+        ((0.0, 0.5, 0.5), "0 % up"),
+        ((0.99999, 0.0, 0.00001), "< 0.01 % unknown"),
+    ],
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(
+    day: tuple[float, float, float], expected: str
+) -> None:
+    """An outage of milliseconds is not 100 %."""
+    page = ParsedPage(AppClient(AVAILABLE, history=history_of_day(*day)).page())
+    assert expected in page.text
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"), [((0.01, 0.0, 0.99), "99 % unknown"), ((0.75, 0.0, 0.25), "100 % up")]
+)
+def test_a_mostly_unknown_window_leads_with_the_unknown_share(
+    day: tuple[float, float, float], expected: str
+) -> None:
+    """A service that ran for an hour does not show 100 % for a day."""
+    app = AppClient(AVAILABLE, history=history_of_day(*day))
+    assert f"<strong>{expected}</strong>" in app.page()
+
+
+@pytest.mark.parametrize(
+    ("header", "lang"), [("zh-CN,zh;q=0.9", "zh-CN"), ("zh-TW", "zh-CN"), ("de", "en"), ("", "en")]
+)
+def test_the_language_follows_accept_language(app: AppClient, header: str, lang: str) -> None:
+    """The page names its language; English is the default."""
+    assert f'<html lang="{lang}"' in app.page(header)
+
+
+@pytest.mark.parametrize(("query", "lang"), [("zh", "zh-CN"), ("en", "en"), ("fr", "en")])
+def test_a_link_switches_the_language(app: AppClient, query: str, lang: str) -> None:
+    """It takes precedence over the header; an unknown language has no effect."""
+    response = app.get(f"/?lang={query}", **BROWSER)
+    assert f'<html lang="{lang}"' in response.text
+    assert response.headers["content-language"] == query.replace("fr", "en")
+
+
+def test_the_content_security_policy_allows_own_files_only(app: AppClient) -> None:
+    """The page has no inline script or style and cannot be framed."""
+    response = app.get("/", **BROWSER)
+    policy = response.headers["content-security-policy"].split("; ")
+    assert policy[0] == "default-src 'none'"
+    assert "frame-ancestors 'none'" in policy
+    assert not {"unsafe", "*", "http", "data:"} & set(" ".join(policy).replace("-", " ").split())
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert {"Accept", "Accept-Language"} <= set(response.headers["vary"].split(", "))
+    for tag, attributes in ParsedPage(response.text).tags:
+        assert tag != "style"
+        assert tag != "script" or attributes["src"]
+        assert not [name for name in attributes if name == "style" or name.startswith("on")]
+
+
+def test_links_and_files_of_the_page_are_relative_and_exist(app: AppClient) -> None:
+    """See also `test_links_work_behind_a_path_prefix`."""
+    page = ParsedPage(app.page())
+    targets = {
+        str(attributes.get("href") or attributes.get("src"))
+        for tag, attributes in page.tags
+        if tag in ("a", "link", "script")
+    }
+    assert len(targets) > 8
+    for target in targets:
+        assert not target.startswith(("/", "http"))
+        assert app.get(f"/{target}").status_code in (200, 503)
+
+
+def test_assets_are_cached_for_ever_under_their_version_only(app: AppClient) -> None:
+    """Another version is not found: it must not be cached with this content."""
+    page = ParsedPage(app.page())
+    (script,) = (str(attributes["src"]) for tag, attributes in page.tags if tag == "script")
+    headers = app.get(f"/{script}").headers
+    assert headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert headers["content-type"] == "text/javascript; charset=utf-8"
+    assert headers["x-content-type-options"] == "nosniff"
+    for wrong in ("assets/000000000000/page.js", script.replace("page.js", "page.html")):
+        assert app.get(f"/{wrong}").status_code == 404
+
+
+def test_requests_at_the_same_time_share_one_page(app: AppClient) -> None:
+    """Uptime and timelines are computed once, and again when the status changes."""
+    entries_per_page, computations = 1, 4  # uptime and three timelines
+    app.page()
+    assert app.history.calls == computations + entries_per_page
+    first = app.history.calls
+    for _ in range(20):
+        app.page()
+    assert app.history.calls <= first + 20 * entries_per_page // 2, "a page lasts a second"
+    app.set_result(CheckFailure(Reason.TIMED_OUT))
+    before = app.history.calls
+    assert "No answer in time" in app.page()
+    assert app.history.calls == before + computations + entries_per_page

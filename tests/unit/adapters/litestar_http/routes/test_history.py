@@ -1,0 +1,144 @@
+"""`/history` and `/uptime`."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import pytest
+from litestar.testing import TestClient
+
+from dstack_backend.adapters.litestar_http import HealthApp
+from dstack_backend.domain import Reason, Status
+from dstack_backend.domain.history import GapCause
+from dstack_backend.testing.fakes import FakeHealth
+from tests.unit.adapters.litestar_http.harness import (
+    AppClient,
+    entry,
+    exposition,
+    history_of_day,
+    no_lifespan,
+)
+
+NOW_HOURS = 90 * 24
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[AppClient]:
+    """An application with a history of five entries, one an hour from 01:00 on."""
+    app = AppClient()
+    with app.client:
+        yield app
+
+
+def _numbers(page: Any) -> list[int]:
+    return [entry["number"] for entry in page["entries"]]
+
+
+def test_history_lists_the_newest_entries_first(app: AppClient) -> None:
+    """Each with all its fields."""
+    page = app.get("/history").json()
+    assert _numbers(page) == [5, 4, 3, 2, 1]
+    assert page["next"] is None
+    assert page["entries"][3] == {
+        "at": "2026-01-01T02:00:00Z",
+        "before": None,
+        "after": "unavailable",
+        "reason": "connection_refused",
+        "gap": None,
+        "message": "Connection error: connection refused",
+        "number": 2,
+    }
+
+
+def test_history_names_the_cause_of_a_gap(app: AppClient) -> None:
+    """A code for programs, beside the message."""
+    gap = app.get("/history").json()["entries"][2]
+    assert (gap["after"], gap["reason"], gap["gap"]) == (None, None, "stopped")
+
+
+def test_history_next_leads_through_all_pages(app: AppClient) -> None:
+    """Within the requested window, without a loss; the last page has no link."""
+    path = "/history?limit=2&since=2026-01-01T02:00Z&until=2026-01-01T09:00Z"
+    pages: list[list[int]] = []
+    while True:
+        page = app.get(path).json()
+        pages.append(_numbers(page))
+        if page["next"] is None:
+            break
+        path = urljoin(path, page["next"])
+    assert pages == [[5, 4], [3, 2]]
+
+
+def test_history_next_is_valid_for_an_early_year(app: AppClient) -> None:
+    """The link repeats a year before 1000 with its zeros."""
+    link = app.get("/history?since=0999-01-01&limit=1").json()["next"]
+    assert "since=0999-01-01T" in link
+    assert app.get(f"/{link}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        "2026-01-01T04:00:00Z",
+        "2026-01-01T04:00",
+        "2026-01-01T06:00:00+02:00",
+        "2026-01-01T04:00:00.000001-00:00",
+    ],
+)
+def test_history_accepts_iso_8601_with_and_without_a_zone(app: AppClient, since: str) -> None:
+    """Without one it is UTC. A plus sign may be encoded or not."""
+    expected = [5] if ".000001" in since else [5, 4]
+    for written in (since, quote(since)):
+        assert _numbers(app.get(f"/history?since={written}").json()) == expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("since=yesterday", "until=", "since=1767225600", "until=2026-13-01T00:00:00Z"),
+        *("since=0001-01-01T00:00:00%2B14:00", "until=9999-12-31T23:59:59-14:00"),
+        *("limit=0", "limit=1001", "limit=x", "before=0", "before=9223372036854775808"),
+    ],
+)
+def test_history_rejects_invalid_parameters(app: AppClient, query: str) -> None:
+    """400, and the body names the parameter."""
+    response = app.get(f"/history?{query}")
+    assert response.status_code == 400
+    assert query.partition("=")[0] in response.text
+
+
+def test_uptime_has_the_shares_of_each_window() -> None:
+    """Up of the known time, unknown of the whole time. It is computed once for 10 s."""
+    app = AppClient(
+        entries=[
+            entry(NOW_HOURS - 30 * 24, Status.AVAILABLE),
+            entry(NOW_HOURS - 6, Status.UNAVAILABLE, Reason.TIMED_OUT),
+            entry(NOW_HOURS - 3, None, gap=GapCause.STOPPED),
+        ]
+    )
+    with app.client:  # one event loop for all requests
+        windows = [app.get("/uptime").json()["windows"] for _ in range(9)][-1]
+    assert app.history.calls == 1
+    shares = {each["window"]: (each["up_percent"], each["unknown_percent"]) for each in windows}
+    assert shares == {
+        "24h": (round(100 * 18 / 21, 6), 12.5),
+        "7d": (round(100 * 162 / 165, 6), round(100 * 3 / 168, 6)),
+        "30d": (round(100 * 714 / 717, 6), round(100 * 3 / 720, 6)),
+        "90d": (round(100 * 714 / 717, 6), round(100 * 1443 / 2160, 6)),
+    }
+
+
+def test_uptime_is_null_where_nothing_is_known() -> None:
+    """Unknown time is never up."""
+    windows = AppClient(history=history_of_day(0.0, 0.0, 1.0)).get("/uptime").json()["windows"]
+    assert windows[-1] == {"window": "90d", "up_percent": None, "unknown_percent": 100.0}
+
+
+def test_history_and_notifier_are_optional() -> None:
+    """Without them the paths answer that nothing is known, and a stream ends after one event."""
+    with TestClient(HealthApp(FakeHealth(), exposition, no_lifespan)) as client:
+        assert client.get("/history").json() == {"entries": [], "next": None}
+        assert client.get("/uptime").json()["windows"][0]["unknown_percent"] == 100.0
+        assert client.get("/", headers={"Accept": "text/html"}).status_code == 200
+        events = client.get("/events").text
+    assert events == 'retry: 2000\nid: 0\ndata: {"status":"unavailable","reason":"starting"}\n\n'

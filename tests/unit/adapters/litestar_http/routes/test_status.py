@@ -1,0 +1,91 @@
+"""`/status`, `/metrics` and the JSON of `/`."""
+
+import pytest
+
+from dstack_backend import __version__
+from dstack_backend.domain import CheckResult
+from tests.unit.adapters.inventories import DiskInventory
+from tests.unit.adapters.litestar_http.harness import AVAILABLE, UNAVAILABLE, AppClient
+
+PATHS = {
+    *("/health", "/livez", "/readyz", "/status", "/metrics"),
+    *("/history", "/uptime", "/events", "/schema/openapi.json"),
+}
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "reason"),
+    [
+        (None, "unavailable", "starting"),
+        (UNAVAILABLE, "unavailable", "connection_refused"),
+        (AVAILABLE, "available", None),
+    ],
+)
+def test_index_names_the_service_and_links_to_every_path(
+    result: CheckResult | None, status: str, reason: str | None
+) -> None:
+    """Name, version, status with its reason, and links."""
+    app = AppClient(result)
+    response = app.get("/")
+    body = response.json()
+    links = [f"/{link}" for link in body.pop("links").values()]
+    assert response.status_code == 200
+    assert body == {
+        "name": "dstack-backend",
+        "version": __version__,
+        "status": status,
+        "reason": reason,
+    }
+    assert {app.get(link).status_code for link in links} <= {200, 503}
+    assert set(links) == PATHS
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
+def test_programs_get_json_at_the_index(headers: dict[str, str]) -> None:
+    """`Vary` tells caches that browsers get a page."""
+    response = AppClient().get("/", **headers)
+    assert response.json()["name"] == "dstack-backend"
+    assert {"Accept", "Accept-Language"} <= set(response.headers["vary"].split(", "))
+
+
+def test_status_has_every_field_of_the_report() -> None:
+    """Also while unavailable, and always with 200."""
+    response = AppClient(UNAVAILABLE).get("/status")
+    assert response.status_code == 200
+    assert response.json() == {
+        "status": "unavailable",
+        "reason": "connection_refused",
+        "message": "Connection error: connection refused",
+        "last_change": "2026-01-01T00:00:00Z",
+        "last_check": {
+            "age_seconds": 0.75,
+            "duration_seconds": 0.25,
+            "reason": "connection_refused",
+            "message": "Connection error: connection refused",
+        },
+        "last_success": None,
+        "consecutive_failures": 1,
+        "source_version": None,
+        "inventory": None,
+    }
+
+
+def test_status_has_the_inventory_as_json() -> None:
+    """The same fields as the metadata of `/health`, but not encoded in a string."""
+    body = AppClient(AVAILABLE).get("/status").json()
+    assert body["source_version"] == "v0.5.11"
+    assert body["inventory"]["gpus"][0]["model"] == "H200 SXM 141GB"
+    assert body["inventory"]["free_gpu_count"] == 1
+
+
+def test_status_has_the_metadata_of_any_inventory() -> None:
+    """The struct is encoded whatever its fields are."""
+    body = AppClient(DiskInventory()).get("/status").json()
+    assert (body["message"], body["inventory"]) == ("2 disks, <5> TB free", {"free_bytes": 5})
+
+
+def test_metrics_are_rendered_from_the_report() -> None:
+    """In Prometheus's text format."""
+    response = AppClient(AVAILABLE).get("/metrics")
+    assert response.text == "up available\n"
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
