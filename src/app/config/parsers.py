@@ -16,6 +16,8 @@ __all__ = [
     "listen_address",
     "one_of",
     "optional",
+    "parse_host_port",
+    "quote",
     "seconds",
     "switch",
     "threshold",
@@ -62,32 +64,38 @@ _HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]*)):(?P
 
 
 def listen_address(text: str) -> ListenAddress:
-    """Read `host:port` or `[::]:port`."""
+    """Parse `host:port` or `[IPv6]:port`."""
+    return parse_host_port(text)
+
+
+def parse_host_port(text: str, min_port: int = 1) -> ListenAddress:
+    """Parse `host:port` or `[IPv6]:port`. With `min_port` 0 the port may be 0: any free one."""
     match = _HOST_PORT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{_shown(text)} is not host:port")
+        raise ValueError(f"{quote(text)} is not host:port")
     host = match["v6"] or match["host"]
     if not host:
-        raise ValueError(f"{_shown(text)} names no host; 0.0.0.0 is all of them")
+        raise ValueError(f"{quote(text)} names no host; 0.0.0.0 is all of them")
     if match["v6"] and not _is_ipv6(host):
-        raise ValueError(f"{_shown(text)} has no IPv6 address in its brackets")
+        raise ValueError(f"{quote(text)} has no IPv6 address in its brackets")
     if not match["v6"] and not re.fullmatch(r"[A-Za-z0-9_.-]+", host):
-        raise ValueError(f"{_shown(text)} has a character that no host name has")
+        raise ValueError(f"{quote(text)} has a character that no host name has")
     if not match["v6"] and not _HOST.fullmatch(host):
-        raise ValueError(f"{_shown(text)} has a name with a part that is empty or too long")
+        raise ValueError(f"{quote(text)} has a name with a part that is empty or too long")
     port = int(match["port"])
-    if not 0 < port <= HIGHEST_PORT:
-        raise ValueError(f"{_shown(text)} has a port that is not between 1 and {HIGHEST_PORT}")
+    if not min_port <= port <= HIGHEST_PORT:
+        limits = f"between {min_port} and {HIGHEST_PORT}"
+        raise ValueError(f"{quote(text)} has a port that is not {limits}")
     return ListenAddress(host, port)
 
 
 def seconds(text: str) -> float:
     """Read a number of seconds, in a range that makes sense for checks."""
     if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text):
-        raise ValueError(f"{_shown(text)} is not a number of seconds")
+        raise ValueError(f"{quote(text)} is not a number of seconds")
     if not SHORTEST_INTERVAL <= float(text) <= LONGEST_INTERVAL:
         raise ValueError(
-            f"{_shown(text)} is not between {SHORTEST_INTERVAL:g} and {LONGEST_INTERVAL:g} seconds"
+            f"{quote(text)} is not between {SHORTEST_INTERVAL:g} and {LONGEST_INTERVAL:g} seconds"
         )
     return float(text)
 
@@ -105,7 +113,7 @@ def days(text: str) -> timedelta:
 def folder(text: str) -> Path:
     """Read a folder's path; whether it can be used is seen later."""
     if "\0" in text:
-        raise ValueError(f"{_shown(text)} is not a path")
+        raise ValueError(f"{quote(text)} is not a path")
     return Path(text)
 
 
@@ -119,7 +127,7 @@ def one_of(*values: str) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if text.lower() not in values:
-            raise ValueError(f"{_shown(text)} is not one of {', '.join(values)}")
+            raise ValueError(f"{quote(text)} is not one of {', '.join(values)}")
         return text.lower()
 
     return parse
@@ -132,7 +140,7 @@ def optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
 
 def _whole_number(text: str, highest: int, unit: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= highest:
-        raise ValueError(f"{_shown(text)} is not a whole number{unit} from 1 to {highest}")
+        raise ValueError(f"{quote(text)} is not a whole number{unit} from 1 to {highest}")
     return int(text)
 
 
@@ -143,8 +151,8 @@ def _is_ipv6(text: str) -> bool:
         return False
 
 
-def _shown(text: str) -> str:
-    """Give a value that is no secret as a person can read it: printable, on one line, not long."""
+def quote(text: str) -> str:
+    """Return a value that is no secret for a message: printable, on one line, at most 40 long."""
     longest = 40
     short = text if len(text) <= longest else text[:longest] + "..."
     return ascii(short)
