@@ -132,13 +132,9 @@ def _demo(options: dict[str, str]) -> int:
 
 def _simulate(options: dict[str, str]) -> int:
     _end_at_once_on_sigterm()
-    from dstack_backend.app.simulate import OptionError, run  # noqa: PLC0415
+    from dstack_backend.app.simulate.command import run  # noqa: PLC0415
 
-    try:
-        run(options)
-    except OptionError as exc:
-        print(f"dstack-backend: {exc}", file=sys.stderr)  # noqa: T201
-        return BAD_SETTING
+    run(options)
 
 
 def _healthcheck(options: dict[str, str]) -> int:
