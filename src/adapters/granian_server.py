@@ -24,8 +24,7 @@ SHUTDOWN_GRACE = 2.0
 """Seconds for requests that are under way at the end. A request takes milliseconds."""
 
 MAX_CONNECTIONS = 8192
-RESERVED_DESCRIPTORS = 128
-"""For everything but connections of clients: checks, files, the event loop."""
+RESERVED_DESCRIPTORS = 128  # for checks, files and the event loop
 
 _KEEP_LOGGING: dict[str, object] = {"incremental": True, "handlers": {}, "loggers": {}}
 """granian's default configuration of the log would replace the existing one."""

@@ -24,7 +24,7 @@ class LogObserver:
         fields = {"status": after.status, "reason": after.reason}
         if after.status is Status.UNAVAILABLE:
             _log.warning("unavailable (%s): %s", after.reason, after.message, extra=fields)
-        elif after.inventory and not after.inventory.is_empty:
-            _log.info("available: %s", after.message, extra=fields)
         else:
-            _log.warning("available: %s", after.message, extra=fields)
+            is_empty = after.inventory is None or after.inventory.is_empty
+            level = logging.WARNING if is_empty else logging.INFO
+            _log.log(level, "available: %s", after.message, extra=fields)

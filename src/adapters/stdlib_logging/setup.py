@@ -4,10 +4,9 @@ import logging
 
 from dstack_backend.adapters.stdlib_logging.formats import JsonFormatter, TextFormatter
 
-__all__ = ["FORMATS", "LEVELS", "set_up_logging"]
+__all__ = ["set_up_logging"]
 
-LEVELS = ("debug", "info", "warning", "error")
-FORMATS = {"text": TextFormatter, "json": JsonFormatter}
+_FORMATS = {"text": TextFormatter, "json": JsonFormatter}
 
 
 def set_up_logging(level: str, log_format: str) -> None:
@@ -17,6 +16,6 @@ def set_up_logging(level: str, log_format: str) -> None:
     log DStack's address and the token.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(FORMATS[log_format]())
+    handler.setFormatter(_FORMATS[log_format]())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("dstack_backend").setLevel(level.upper())

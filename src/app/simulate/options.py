@@ -16,16 +16,12 @@ from dstack_backend.app.simulate.script import parse_line
 
 __all__ = ["SimulateOptions", "error_text", "parse_options", "user_errors"]
 
-DEFAULT_LISTEN = "127.0.0.1:19060"
-"""The port of DStack's guides, for this machine alone."""
-
 SETUP = ("gpus", "free", "product-id", "token", "latency", "fault")
 """Options that are commands of the script. They run in this order before it listens."""
 
 OPTIONS = {"listen", "script", "list-faults", *SETUP}
-MAX_SOCKET_PATH = 107
-"""Bytes of the path of a unix socket (unix(7))."""
-
+DEFAULT_LISTEN = "127.0.0.1:19060"  # the port of DStack's guides, for this machine alone
+MAX_SOCKET_PATH = 107  # bytes, see unix(7)
 MAX_SCRIPT = 1024 * 1024
 
 
@@ -52,15 +48,14 @@ def parse_options(options: Mapping[str, str]) -> SimulateOptions:
     for name in options.keys() - OPTIONS:
         option = "--" + name.lower().replace("_", "-")
         raise UserError(option, "not an option of simulate; see dstack-backend simulate --help")
-    for name in SETUP:
-        if name in options:
-            with user_errors(f"--{name}"):
-                parse_line(f"{name} {options[name]}")
+    setup = tuple(f"{name} {options[name]}" for name in SETUP if name in options)
+    for line in setup:
+        with user_errors(f"--{line.partition(' ')[0]}"):
+            parse_line(line)
     with user_errors("--listen", f"{DEFAULT_LISTEN} or unix:/tmp/vmm.sock"):
         listen = _parse_listen(options.get("listen", DEFAULT_LISTEN))
     with user_errors("--script"):
         script = _read_script(options.get("script"))
-    setup = tuple(f"{name} {options[name]}" for name in SETUP if name in options)
     return SimulateOptions(setup, listen, script)
 
 

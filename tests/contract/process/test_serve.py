@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,8 @@ container = Container(
 )
 if sys.argv[1] == "run":
     run(container)
-asyncio.run(main(resolve_bind_address(container.settings())))
+address = "127.0.0.1" if sys.argv[1] == "late" else resolve_bind_address(container.settings())
+asyncio.run(main(address))
 """
 
 
@@ -81,3 +83,21 @@ def test_log_of_an_embedder_has_its_names_alone(log: tuple[str, str]) -> None:
     assert '"logger":"app.server.serve"' in log[1]
     assert "my-backend 1.0.0 answers on ADDRESS and checks sysfs every 10 s" in log[1]
     assert "dstack" not in log[1].lower()
+
+
+def test_address_that_was_taken_in_the_meantime_is_a_user_error() -> None:
+    """The error has the setting and an example; the lifespan does not wrap it in a group."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "late"],
+            env={"PATH": os.environ["PATH"], "LISTEN_ADDR": address, "HISTORY": "off"},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    error = done.stderr.splitlines()[-1]
+    assert done.returncode == 1
+    assert "UserError: LISTEN_ADDR (--listen-addr): cannot listen on " + address in error
+    assert "; for example LISTEN_ADDR=0.0.0.0:8081" in error
