@@ -35,6 +35,19 @@ takes 0 ms) are measured in turn, three times each; the row is the median by rat
 
 """
 
+NOTES = """
+## Where the time goes
+
+A profile of one second with 256 connections on two cores: a request costs about 20 µs of processor
+time in three threads. The event loop takes half of it, granian's network thread a third, and
+granian's thread that creates the ASGI scope the rest. The code of this repository takes about 2 µs.
+
+Garbage collection was the cause of a p99 of 25 to 43 ms at 256 connections: each full collection
+walked all modules and the application. `run` excludes them (`gc.freeze`), and p99 is 6 to 8 ms.
+What remains is not garbage collection: disabling it, higher thresholds, other switch intervals and
+a second network thread were tried in turn with this, and made no difference.
+"""
+
 
 def main() -> None:
     """Run the parts whose title contains the words of the command line; without words, all."""
@@ -49,7 +62,7 @@ def main() -> None:
             print(part, flush=True)
             page += part
     if not words:
-        PAGE.write_text(page)
+        PAGE.write_text(page + NOTES)
 
 
 def _markdown(rows: list[list[str]]) -> str:
