@@ -41,7 +41,7 @@ async def _serve(address: str, settings: Settings, stop: asyncio.Event) -> None:
     base = f"http://{settings.listen.connect_address}"
     write_line(
         f"A simulated DStack with eight H200s listens on {url}. Every {CHANGE_INTERVAL:g} s a GPU\n"
-        f"is allocated or released; after {CHANGES_BETWEEN_OUTAGES} changes it is gone for"
+        f"is allocated or released; after {CHANGES_BETWEEN_OUTAGES} changes the DStack is gone for"
         f" {OUTAGE:g} s.\n"
         f"  open  {base}/\n  curl  {base}/health\n  curl  {base}/status\n  curl  {base}/metrics\n"
         "Press Ctrl-C to stop."

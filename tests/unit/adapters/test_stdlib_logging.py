@@ -38,7 +38,9 @@ GPU = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=
 
 def record_of(message: str, *args: object, **fields: object) -> logging.LogRecord:
     """Return a record of the first second of 2026."""
-    record = logging.LogRecord("dstack_backend.app.x", logging.WARNING, "x.py", 1, message, args, None)
+    record = logging.LogRecord(
+        "dstack_backend.app.x", logging.WARNING, "x.py", 1, message, args, None
+    )
     record.created = EPOCH.timestamp()
     for name, value in fields.items():
         setattr(record, name, value)
