@@ -1,4 +1,4 @@
-"""One service under one fault after the other, watched the whole time."""
+"""One service under one fault after the other, with a poller at work all the time."""
 
 import os
 import time
@@ -13,26 +13,26 @@ from tests.faults.process import MEGABYTE, settled, sockets
 __all__ = ["LONGEST_ANSWER", "Arena"]
 
 LONGEST_ANSWER = 1.0
-"""Seconds that `/health` may take while DStack does its worst.
+"""Seconds that `/health` may take during a fault.
 
-On two processors the worst that was measured is 0.15 s, and 0.67 s while five other programs wanted
-them too. A part of it is our own: 64 KiB of 100 Continue keep the event loop busy for 80 ms.
+On two processors the worst measurement is 0.15 s, and 0.67 s while five other programs used them.
+A part of it is the service's own: 64 KiB of 100 Continue keep the event loop busy for 80 ms.
 """
 
 MOST_MEMORY = 200 * MEGABYTE
 
 
 class Arena:
-    """A service that is available when a fault begins, and must be again when it is over.
+    """A service that is available before a fault, and has to be available again after it.
 
     Attributes:
         service: The service.
-        worst: The longest that `/health` ever took, in seconds.
-        worst_of: The test in which it did.
+        worst: The longest response time of `/health`, in seconds.
+        worst_of: The test with it.
     """
 
     def __init__(self, service: Service, poller: Poller) -> None:
-        """Wait until the service is available, and count what it has open."""
+        """Wait until the service is available, and count its open descriptors."""
         self.service = service
         self.worst = 0.0
         self.worst_of = ""
@@ -41,7 +41,7 @@ class Arena:
         self._open = self._fewest_open()
 
     def _fewest_open(self) -> int:
-        """Give the descriptors between two checks and two polls."""
+        """Return the number of descriptors between checks and polls."""
         counts: list[int] = []
         for _ in range(100):
             counts.append(sockets(self.service.process.pid))
@@ -51,15 +51,15 @@ class Arena:
     def endure(
         self, begin: Callable[[], object], end: Callable[[], object], reason: Reason, message: str
     ) -> None:
-        """Let a fault begin, see what the service says of it, let it end, and see that all is well.
+        """Start a fault, assert reason and message, end it, and assert the recovery.
 
         Args:
-            begin: What brings the fault about.
-            end: What ends it.
-            reason: The code that the service must give.
-            sentence: What `/health` must say, but for a position in the answer at its end.
+            begin: Starts the fault.
+            end: Ends it.
+            reason: The expected reason.
+            message: The expected message of `/health`, without a position at its end.
         """
-        self.watch(begin, lambda: self._assert_told(reason, message), end)
+        self.watch(begin, lambda: self._assert_reported(reason, message), end)
 
     def watch(
         self,
@@ -67,7 +67,7 @@ class Arena:
         meanwhile: Callable[[], object],
         end: Callable[[], object],
     ) -> None:
-        """See that a service stays prompt and small, and is available with nothing left open."""
+        """Assert latency, memory, the recovery, and that no descriptor stays open."""
         self.service.wait_for(None)
         self._poller.seen()
         begin()
@@ -82,13 +82,15 @@ class Arena:
             self.worst, self.worst_of = seen.worst, os.environ["PYTEST_CURRENT_TEST"]
         seen.assert_prompt(within=LONGEST_ANSWER)
         assert self.service.memory() < MOST_MEMORY
-        assert settled(self.service.process.pid, self._open) <= self._open, "something is left open"
+        assert settled(self.service.process.pid, self._open) <= self._open, (
+            "a descriptor is still open"
+        )
 
-    def _assert_told(self, reason: Reason, message: str) -> None:
+    def _assert_reported(self, reason: Reason, message: str) -> None:
         wait_until(lambda: self.service.status()["reason"])
         status = self.service.status()
         assert status["reason"] == reason, status["message"]
         answer = self.service.ask("/health")
-        told = check_answer(answer.code, answer.body).metadata
-        assert told.partition(" (byte ")[0] == message
-        assert status["message"] == told
+        metadata = check_answer(answer.code, answer.body).metadata
+        assert metadata.partition(" (byte ")[0] == message
+        assert status["message"] == metadata

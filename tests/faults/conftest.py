@@ -1,4 +1,4 @@
-"""Fixtures of the fault suite: those of the contract tests, pollers, and staged services."""
+"""Fixtures of the fault suite: those of the contract tests, pollers and harness services."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,14 +10,14 @@ from tests.contract.conftest import authority, dstack, serve, serve_module
 from tests.contract.process.service import Service
 from tests.faults.namespaces import own_namespaces
 from tests.faults.polling import Poller
-from tests.faults.process import Staged
+from tests.faults.process import HarnessService
 
-__all__ = ["authority", "dstack", "poll", "serve", "serve_module", "stage"]
+__all__ = ["authority", "dstack", "poll", "serve", "serve_harness", "serve_module"]
 
 
 @pytest.fixture(scope="module")
 def poll() -> Iterator[Callable[[Service], Poller]]:
-    """Starts pollers; all of them are ended after the tests of the module."""
+    """Start pollers. All of them end after the tests of the module."""
     with ExitStack() as ends:
 
         def start(service: Service) -> Poller:
@@ -29,21 +29,21 @@ def poll() -> Iterator[Callable[[Service], Poller]]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Callable[..., Staged]]:
-    """Starts staged services; all of them are ended after the test."""
+def serve_harness(tmp_path: Path) -> Iterator[Callable[..., HarnessService]]:
+    """Start harness services. All of them end after the test."""
     with ExitStack() as ends:
 
-        def start(orders: str = "good", **env: str) -> Staged:
-            staged = Staged(tmp_path, orders, **env)
-            ends.callback(staged.kill)
-            return staged
+        def start(orders: str = "good", **env: str) -> HarnessService:
+            service = HarnessService(tmp_path, orders, **env)
+            ends.callback(service.kill)
+            return service
 
         yield start
 
 
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Keeps a line on what was measured for the end of the run."""
+    """Record a measurement that is printed at the end of the run."""
     name = request.node.name
 
     def keep(line: str) -> None:
@@ -56,15 +56,15 @@ _MEASURED = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin with nothing measured."""
+    """Start without measurements."""
     config.stash[_MEASURED] = []
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Show what was measured."""
-    terminalreporter.section("measured")
+    """Print the measurements."""
+    terminalreporter.section("measurements")
     for line in config.stash[_MEASURED]:
         terminalreporter.line(line)
 
@@ -73,10 +73,10 @@ collect_ignore: list[str] = [] if own_namespaces() else ["test_lookup.py"]
 
 
 def pytest_report_header() -> str:
-    """Say what this machine does not let us test."""
+    """Return a line on what this machine cannot test."""
     if collect_ignore:
         return (
             "NOT TESTED: a name look-up that hangs (test_lookup.py); it needs unshare, mount, ip "
-            "and leave to make namespaces: run as root, or allow user namespaces"
+            "and namespaces: run as root, or allow user namespaces"
         )
-    return "namespaces may be made: a name look-up that hangs is tested"
+    return "namespaces are available: a name look-up that hangs is tested"

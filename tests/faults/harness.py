@@ -1,9 +1,10 @@
-"""A program: the service with another DStack, another clock or intervals that no setting allows.
+"""A program: the service with another source, another clock or intervals below the minimum.
 
-`STAGE_ORDERS` names a file; what stands in it is what the DStack does at its next call:
-good, raise, cancel, cancel-task, hang, deaf, block SECONDS ORDER.
-`STAGE_DSTACK=real` keeps the real DStack, `STAGE_INTERVAL` is an interval without a lower limit,
-`STAGE_CLOCK=jumping` sets the wall clock back and forth, `STAGE_DESCRIPTORS` is the limit of them.
+`HARNESS_ORDERS` names a file. Its text is what the source does at the next call:
+good, raise, cancel, cancel-task, hang, uncancellable, block SECONDS ORDER.
+`HARNESS_SOURCE=dstack` keeps DStack as the source, `HARNESS_INTERVAL` is an interval without a
+lower limit, `HARNESS_CLOCK=jumping` changes the wall clock by decades, `HARNESS_DESCRIPTORS` is the
+limit of open files, `HARNESS_SETRLIMIT=denied` lets the system deny a higher one.
 """
 
 import asyncio
@@ -11,16 +12,16 @@ import contextlib
 import itertools
 import os
 import resource
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from dependency_injector import providers
 from msgspec.structs import replace
 
 from dstack_backend.adapters.system_clock import SystemClock
-from dstack_backend.app.config.settings import Settings, load
+from dstack_backend.app.config.settings import Settings, load, load_dstack
 from dstack_backend.app.container import Container
 from dstack_backend.app.monitoring.wakeup import NullWatcher
 from dstack_backend.app.server.serve import run
@@ -30,21 +31,20 @@ YEARS = (1970, 2026, 2100, 2001)
 FOREVER = 86400.0
 
 
-class OrderedDStack:
-    """Does what the file of orders says. Most of that breaks the port's promises."""
+class OrderedSource:
+    """A source that does what a file says. Most of it violates the port."""
 
     def __init__(self, orders: Path) -> None:
-        """Keep where the orders are."""
         self._orders = orders
 
     async def list_gpus(self) -> CheckResult:
-        """Read the order and follow it."""
+        """Read the order and do it."""
         return await self._follow(self._orders.read_text().split())
 
     async def _follow(self, words: list[str]) -> CheckResult:
         match words:
             case ["raise"]:
-                raise RuntimeError("a broken promise")
+                raise RuntimeError("a violation of the port")
             case ["cancel"]:
                 raise asyncio.CancelledError
             case ["cancel-task"]:
@@ -53,7 +53,7 @@ class OrderedDStack:
                 task.cancel()
             case ["hang"]:
                 await asyncio.sleep(FOREVER)
-            case ["deaf"]:
+            case ["uncancellable"]:
                 while True:
                     with contextlib.suppress(asyncio.CancelledError):
                         await asyncio.sleep(FOREVER)
@@ -67,43 +67,51 @@ class OrderedDStack:
 
 
 class JumpingClock(SystemClock):
-    """A machine's clocks whose wall clock is set anew at each look at it."""
+    """A clock whose wall clock changes at each call."""
 
     def __init__(self) -> None:
-        """Begin in the past."""
         self._years = itertools.cycle(YEARS)
 
     def utc(self) -> datetime:
-        """Give the first of January of some year."""
+        """Return the first of January of the next of `YEARS`."""
         return datetime(next(self._years), 1, 1, tzinfo=UTC)
 
 
 def build(settings: Settings) -> Container:
-    """Build the service, with what the environment asks for in other places."""
-    container = Container(settings=settings)
-    if os.environ.get("STAGE_DSTACK") != "real":
-        dstack = OrderedDStack(Path(os.environ["STAGE_ORDERS"]))
-        container.dstack.override(providers.Object(dstack))  # pyright: ignore[reportUnknownMemberType] - the library's
-        container.watcher.override(providers.Factory(NullWatcher))  # pyright: ignore[reportUnknownMemberType] - the library's
-    if os.environ.get("STAGE_CLOCK") == "jumping":
-        container.clock.override(providers.Singleton(JumpingClock))  # pyright: ignore[reportUnknownMemberType] - the library's
-    return container
+    """Return the service with the replacements that the environment asks for."""
+    providers: dict[str, object] = {}
+    if os.environ.get("HARNESS_SOURCE") != "dstack":
+        providers["source"] = OrderedSource(Path(os.environ["HARNESS_ORDERS"]))
+        providers["watcher"] = NullWatcher()
+    if os.environ.get("HARNESS_CLOCK") == "jumping":
+        providers["clock"] = JumpingClock()
+    dstack_settings = load_dstack(os.environ, {})
+    return Container(settings=settings, dstack_settings=dstack_settings, **providers)
 
 
 def read_settings() -> Settings:
-    """Read the settings, and the interval that they would not allow."""
+    """Return the settings, with an interval that may be below the minimum."""
     settings = load(os.environ, {})
-    if interval := os.environ.get("STAGE_INTERVAL"):
+    if interval := os.environ.get("HARNESS_INTERVAL"):
         return replace(settings, policy=replace(settings.policy, interval=float(interval)))
     return settings
 
 
+def deny_setrlimit(event: str, _: tuple[object, ...]) -> None:
+    """Fail at an audit event as a system call that is denied."""
+    if event == "resource.setrlimit":
+        raise PermissionError("denied")
+
+
 def main() -> NoReturn:
-    """Serve until a signal comes."""
-    if count := os.environ.get("STAGE_DESCRIPTORS"):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (int(count), int(count)))
-    settings = read_settings()
-    run(settings, build(settings))
+    """Serve until a signal."""
+    if count := os.environ.get("HARNESS_DESCRIPTORS"):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        is_denied = os.environ.get("HARNESS_SETRLIMIT") == "denied"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(count), hard if is_denied else int(count)))
+        if is_denied:
+            sys.addaudithook(deny_setrlimit)
+    run(build(read_settings()))
 
 
 if __name__ == "__main__":

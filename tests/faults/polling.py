@@ -1,7 +1,7 @@
-"""Asks `/health` every 20 ms, in a process of its own, and tells how long the answers took.
+"""Requests `/health` every 20 ms, in a process of its own, and measures the response times.
 
-A process of its own, so that what is measured is the service and not the tests' own threads. Run as
-a program it polls until its input ends, and prints what it saw for each line that it reads.
+In the tests' own process their threads would delay it. As a program it polls until its input ends,
+and prints the measurements since the last line for each line that it reads.
 """
 
 import http.client
@@ -15,35 +15,36 @@ from typing import IO, Any, cast
 __all__ = ["Poller", "Seen"]
 
 PAUSE = 0.02
-LONGEST_ANSWER = 30.0
+TIMEOUT = 30.0
 
 
 class Seen:
-    """What a poller saw in a stretch of time.
+    """The measurements of a poller.
 
     Attributes:
-        asked: How many requests were sent.
-        worst: The longest that an answer took, in seconds.
-        codes: How often each status came, as text; an exception's name where no answer came.
+        asked: The number of requests.
+        worst: The longest response time, in seconds.
+        codes: The number of responses by status, as text; by an exception's name where there is
+            no response.
     """
 
     def __init__(self, asked: int = 0, worst: float = 0.0, **codes: int) -> None:
-        """Begin with nothing, or with what another process has seen."""
+        """Start empty, or with the measurements of another process."""
         self.asked = asked
         self.worst = worst
         self.codes = codes
 
     def note(self, outcome: str, seconds: float) -> None:
-        """Add one request."""
+        """Add a request."""
         self.asked += 1
         self.worst = max(self.worst, seconds)
         self.codes[outcome] = self.codes.get(outcome, 0) + 1
 
     def assert_prompt(self, within: float) -> None:
-        """Fail where a request got no answer, or got it later than so many seconds."""
-        assert self.asked, "nobody asked"
+        """Assert that each request had a response within so many seconds."""
+        assert self.asked, "no requests"
         assert self.codes.keys() <= {"200", "503"}, self.codes
-        assert self.worst < within, f"an answer took {self.worst * 1000:.0f} ms"
+        assert self.worst < within, f"a response took {self.worst * 1000:.0f} ms"
 
 
 class Poller:
@@ -61,19 +62,19 @@ class Poller:
         self.seen()
 
     def seen(self) -> Seen:
-        """Give what it saw since it was last asked."""
+        """Return the measurements since the last call."""
         print(file=cast("IO[str]", self._process.stdin), flush=True)
-        told: dict[str, Any] = json.loads(cast("IO[str]", self._process.stdout).readline())
-        return Seen(told.pop("asked"), told.pop("worst"), **told)
+        values: dict[str, Any] = json.loads(cast("IO[str]", self._process.stdout).readline())
+        return Seen(values.pop("asked"), values.pop("worst"), **values)
 
     def close(self) -> None:
-        """End it."""
+        """Kill it."""
         with self._process:
             self._process.kill()
 
 
-def _ask(host: str, port: int) -> str:
-    connection = http.client.HTTPConnection(host, port, timeout=LONGEST_ANSWER)
+def _request(host: str, port: int) -> str:
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/health")
         response = connection.getresponse()
@@ -92,12 +93,12 @@ def _poll(host: str, port: int) -> None:
         if select.select([sys.stdin], [], [], PAUSE)[0]:
             if not sys.stdin.readline():
                 return
-            told = {"asked": seen.asked, "worst": seen.worst, **seen.codes}
-            sys.stdout.write(json.dumps(told) + "\n")
+            values = {"asked": seen.asked, "worst": seen.worst, **seen.codes}
+            sys.stdout.write(json.dumps(values) + "\n")
             sys.stdout.flush()
             seen = Seen()
         started = time.monotonic()
-        outcome = _ask(host, port)
+        outcome = _request(host, port)
         seen.note(outcome, time.monotonic() - started)
 
 
