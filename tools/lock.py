@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 LOCKS = {
-    Path("requirements/service.txt"): ["pyproject.toml", "--extra", "nostr"],
+    Path("requirements/service.txt"): ["pyproject.toml", "--extra", "server", "--extra", "nostr"],
     Path("requirements/build.txt"): ["--group", "build"],
     Path("requirements/dev.txt"): [
-        *("pyproject.toml", "--extra", "nostr", "--extra", "testing", "--group", "dev"),
+        *("pyproject.toml", "--all-extras", "--group", "dev"),
     ],
 }
 
