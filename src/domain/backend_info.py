@@ -14,6 +14,7 @@ from dstack_backend.domain.status import BackendStatus, Status
 __all__ = [
     "DSTACK",
     "DSTACK_TOPIC",
+    "SERVICE",
     "BackendInfo",
     "HealthResponse",
     "NodeIdentity",
@@ -27,6 +28,9 @@ DSTACK = "DStack"
 
 DSTACK_TOPIC = "dstack-gpu-monitor"
 """Topic of a backend beside DStack."""
+
+SERVICE = "dstack-backend"
+"""Name of our own service."""
 
 
 class NodeIdentity(Struct, frozen=True, kw_only=True):
@@ -42,7 +46,7 @@ class NodeIdentity(Struct, frozen=True, kw_only=True):
 
     topic: str = DSTACK_TOPIC
     source: str = DSTACK
-    service: str = "dstack-backend"
+    service: str = SERVICE
     pubkeys: tuple[str, ...] = ()
     ip_address: str | UnsetType = UNSET
 
