@@ -3,6 +3,8 @@
 import inspect
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from dstack_backend.app.config.settings import Settings
 from dstack_backend.app.container import Container
 from dstack_backend.app.identity import node_identity
@@ -44,12 +46,13 @@ def embed(  # noqa: PLR0913 - all but two have a default or are named by the cal
     for parameter, text in {"topic": topic, "name": name, "service": service}.items():
         if not text.strip():
             raise ValueError(f"{parameter} must not be empty")
+    identity = node_identity(settings, topic=topic, source=name)
     return Container(
         settings=settings,
         source=source,
         source_name=name,
         watcher=watcher or NullWatcher(),
-        identity=node_identity(settings, topic=topic, source=name, service=service),
+        identity=replace(identity, service=service),
         more_observers=tuple(observers),
     )
 

@@ -9,7 +9,7 @@ from msgspec.json import encode
 from dstack_backend.adapters.ip_address import AUTO, outgoing_address
 from dstack_backend.adapters.nostr_keys import MissingLibraryError, create_key, npub, read_key
 from dstack_backend.app.config.settings import Settings, setting_error
-from dstack_backend.domain.backend_info import DSTACK, DSTACK_TOPIC, SERVICE, NodeIdentity
+from dstack_backend.domain.backend_info import DSTACK, DSTACK_TOPIC, NodeIdentity
 from dstack_backend.domain.check import CheckFailure, CheckResult
 from dstack_backend.domain.gpu import GpuInventory, NoNodeType, node_type
 
@@ -42,11 +42,7 @@ class IdentityReport(Struct, frozen=True, kw_only=True):
 
 
 def node_identity(
-    settings: Settings,
-    *,
-    topic: str = DSTACK_TOPIC,
-    source: str = DSTACK,
-    service: str = SERVICE,
+    settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = DSTACK
 ) -> NodeIdentity:
     """Build the identity; of a secret key nothing but its public key is kept.
 
@@ -54,7 +50,6 @@ def node_identity(
         settings: What the operator says of the node.
         topic: What the backend reports on.
         source: What people call the source of GPUs.
-        service: Name of the service.
 
     Raises:
         UserError: There is no usable key in the file, or it cannot be made.
@@ -63,7 +58,6 @@ def node_identity(
     return NodeIdentity(
         topic=topic,
         source=source,
-        service=service,
         pubkeys=tuple(dict.fromkeys((*settings.pubkeys, *derived))),
         ip_address=_ip_address(settings.advertised_ip),
     )

@@ -14,7 +14,6 @@ from dstack_backend.domain.status import BackendStatus, Status
 __all__ = [
     "DSTACK",
     "DSTACK_TOPIC",
-    "SERVICE",
     "BackendInfo",
     "HealthResponse",
     "NodeIdentity",
@@ -28,9 +27,6 @@ DSTACK = "DStack"
 
 DSTACK_TOPIC = "dstack-gpu-monitor"
 """Topic of a backend beside DStack."""
-
-SERVICE = "dstack-backend"
-"""Name of our own service."""
 
 
 class NodeIdentity(Struct, frozen=True, kw_only=True):
@@ -46,7 +42,7 @@ class NodeIdentity(Struct, frozen=True, kw_only=True):
 
     topic: str = DSTACK_TOPIC
     source: str = DSTACK
-    service: str = SERVICE
+    service: str = "dstack-backend"
     pubkeys: tuple[str, ...] = ()
     ip_address: str | UnsetType = UNSET
 

@@ -52,24 +52,23 @@ def check_result(result: object) -> None:
     The metadata of a `GpuInventory` must be exactly those of `GpuInventoryMetadata`; other
     metadata may have any fields.
     """
-    assert isinstance(result, (Inventory, CheckFailure)), (
+    if isinstance(result, (CheckFailure, GpuInventory)):
+        _check_types(result)  # first: properties of an inventory may fail with wrong types
+    assert isinstance(result, (CheckFailure, Inventory)), (
         f"list_gpus() must return an Inventory or a CheckFailure, not {result!r}"
     )
+    is_other = False
     if isinstance(result, CheckFailure):
-        _check_types(result)
         assert result.reason.is_conclusive, f"reason {result.reason} is reserved for the monitor"
-        is_gpus = False
     else:
-        is_gpus = _check_inventory(result)
+        _check_inventory(result)
+        is_other = type(result.metadata()) is not GpuInventoryMetadata
     response = encode_health(assess(result))
-    check = check_answer if is_gpus else check_backend_info
+    check = check_backend_info if is_other else check_answer
     check(OK if response.is_available else UNAVAILABLE, response.body)
 
 
-def _check_inventory(inventory: Inventory) -> bool:
-    """Assert that the types are right, and return whether the metadata are those of GPUs."""
-    if isinstance(inventory, GpuInventory):
-        _check_types(inventory)
+def _check_inventory(inventory: Inventory) -> None:
     metadata: object = inventory.metadata()
     assert isinstance(metadata, msgspec.Struct), f"metadata() must return a Struct: {metadata!r}"
     _check_types(metadata)
@@ -79,8 +78,7 @@ def _check_inventory(inventory: Inventory) -> bool:
     assert summary.isprintable(), f"summary must be one printable line: {summary!r}"
     assert isinstance(inventory.is_empty, bool), f"is_empty must be a bool: {inventory.is_empty!r}"
     version: object = inventory.source_version
-    assert version is None or isinstance(version, str), f"source_version: {version!r} is no str"
-    return type(metadata) is GpuInventoryMetadata
+    assert isinstance(version, str | None), f"source_version must be a str or None: {version!r}"
 
 
 def _check_types(value: msgspec.Struct) -> None:
