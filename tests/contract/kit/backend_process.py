@@ -20,18 +20,21 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @contextmanager
-def running(port: int, *command: str, log: Path | None = None, **env: str) -> Generator[str]:
+def running(
+    port: int, *command: str, python: str = sys.executable, log: Path | None = None, **env: str
+) -> Generator[str]:
     """Run a server and yield the address of its `/health`.
 
     Args:
         port: The port on which it listens.
-        command: Arguments of Python.
+        command: Arguments of the interpreter.
+        python: The interpreter.
         log: File for its output.
         env: Environment variables.
     """
     with (log or Path(os.devnull)).open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, *command],
+            [python, *command],
             env={"PATH": os.environ["PATH"], "HISTORY": "off", **env},
             stdout=output,
             stderr=output,
