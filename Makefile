@@ -1,4 +1,4 @@
-# Every target installs what it needs into .venv; python3 (3.11 or newer, with venv and pip) must exist.
+# Every target does its own set-up: all it needs is python3 (3.11 or newer, with venv and pip).
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -61,8 +61,7 @@ build: $(STAMP) ## wheel and sdist, into dist/
 clean: ## remove all that make made
 	@rm -rf .venv dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-# The lock has all extras and the development tools. --no-deps: it is complete, and without it pip would
-# also look at later releases.
+# --no-deps: the lock is complete, and pip would look at what was released after it all the same.
 $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -m tools.python_version
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -24,7 +24,7 @@ from dstack_backend.domain import (
     report,
 )
 from dstack_backend.testing.fakes import EPOCH
-from dstack_backend.testing.strategies import MonitorRun, monitor_runs
+from dstack_backend.testing.strategies import HistoryStore, histories
 
 START = Timestamp(100.0, EPOCH)
 GPU = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True)
@@ -124,12 +124,12 @@ def test_a_failure_below_the_threshold_shows_in_the_last_check_only() -> None:
     assert told.last_check.reason is Reason.TIMED_OUT
 
 
-@given(monitor_runs())
-def test_any_report_is_json_without_negative_ages(run: MonitorRun) -> None:
+@given(histories())
+def test_any_report_is_json_without_negative_ages(history: HistoryStore) -> None:
     """After any history the report can be encoded, and no age or duration is below zero."""
-    told = json.loads(msgspec.json.encode(report(run.state, run.now, run.policy)))
+    told = json.loads(msgspec.json.encode(report(history.state, history.now, history.policy)))
     last = told["last_check"]
-    assert (last is None) == (not run.checks)
+    assert (last is None) == (not history.checks)
     if last:
         assert last["age_seconds"] >= 0
         assert last["duration_seconds"] >= 0
