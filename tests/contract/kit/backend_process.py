@@ -67,7 +67,8 @@ def fetch(url: str, accept: str = "*/*") -> tuple[int, str]:
     """Return the code and the body of an answer."""
     parts = urlsplit(url)
     with closing(http.client.HTTPConnection(parts.netloc, timeout=5)) as connection:
-        connection.request("GET", parts.path, headers={"Accept": accept})
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        connection.request("GET", target, headers={"Accept": accept})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 
