@@ -78,6 +78,7 @@ def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedde
         "EXAMPLES": str(EXAMPLES),
         "LISTEN_ADDR": f"127.0.0.1:{port}",
         "CHECK_INTERVAL": "0.2",
+        "LOG_FORMAT": {"gpus": "text", "volumes": "json"}[request.param],
         "DSTACK_URL": "garbage",
         "DSTACK_TOKEN_FILE": "/nowhere",
     }
