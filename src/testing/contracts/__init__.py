@@ -4,16 +4,6 @@
         def source(self) -> GpuSource:
             return MyGpus()
 
-| suite                  | for                                                                |
-|------------------------|--------------------------------------------------------------------|
-| `GpuSourceContract`    | any source, with any inventory                                     |
-| `InventoryContract`    | a source whose inventory a test can set                            |
-| `GpuInventoryContract` | the same for GPUs                                                  |
-| `TimeoutContract`      | a source that a test can make hang                                 |
-| `HealthContract`       | any running `/health`                                              |
-| `GpuHealthContract`    | a `/health` with the GPU metadata of this package                  |
-| `HistoryContract`      | a history store                                                    |
-
 All methods are plain functions: no plugin is needed.
 """
 
