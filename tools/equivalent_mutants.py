@@ -29,6 +29,10 @@ EQUIVALENT = {
         ),
     ): "there are two statuses, and `available` sorts before `unavailable`",
     (
+        "status.py",
+        "has_resources = status.inventory is not None and  status.inventory.is_empty",
+    ): "it is only compared for equality, and between available statuses",
+    (
         "gpu/inventory.py",
         """return f"{count} {'GPU' if count <= 1 else 'GPUs'}, {self.free_count} free\"""",
     ): "a count of 0 has returned before",
