@@ -12,12 +12,13 @@ from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
 from dstack_backend.domain.gpu import Gpu, GpuInventory
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
 from dstack_backend.domain.timestamp import Timestamp
-from dstack_backend.testing.history_strategies import history_entries, pasts
+from dstack_backend.testing.history_strategies import entry_lists, history_entries
 
 __all__ = [
     "CHECK_REASONS",
     "HistoryStore",
     "check_results",
+    "entry_lists",
     "failures",
     "gpus",
     "histories",
@@ -28,7 +29,6 @@ __all__ = [
     "listing_bodies",
     "moments",
     "nasty_texts",
-    "pasts",
     "policies",
     "setting_texts",
 ]
