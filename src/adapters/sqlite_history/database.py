@@ -15,6 +15,7 @@ __all__ = [
     "FileIds",
     "acquire_lock",
     "file_ids",
+    "file_sizes",
     "open_for_reading",
     "open_for_writing",
     "quarantine",
@@ -122,6 +123,11 @@ def quarantine(folder: Path, exc: sqlite3.Error) -> None:
 def file_ids(folder: Path) -> FileIds:
     """Return which files these are, to notice when others take their places."""
     return tuple(_file_id(folder / name) for name in (LOCK, FILE, f"{FILE}-wal", f"{FILE}-shm"))
+
+
+def file_sizes(folder: Path) -> list[int]:
+    """Return the sizes of the file and its write-ahead log. Only a transaction may shrink them."""
+    return [(folder / name).stat().st_size for name in (FILE, f"{FILE}-wal")]
 
 
 def _file_id(path: Path) -> tuple[int, int] | None:

@@ -54,6 +54,7 @@ class SqliteHistory:
         self._folder = folder
         self._connection: sqlite3.Connection | None = None
         self._opened: database.FileIds | None = None
+        self._sizes = [0, 0]
         self._lock: int | None = None
         self._is_suspect = False
         self._is_closed = False
@@ -100,6 +101,9 @@ class SqliteHistory:
             if isinstance(exc, sqlite3.Error) and not is_transient(exc):
                 self._is_suspect = True
             raise HistoryError(error_text(exc)) from exc
+        finally:
+            with suppress(OSError):
+                self._sizes = database.file_sizes(self._folder)
 
     def _connected(self) -> sqlite3.Connection:
         """Return the connection to the file that is in the folder now. Opening it checks it."""
@@ -115,7 +119,10 @@ class SqliteHistory:
 
     def _is_replaced(self) -> bool:
         with suppress(OSError):  # where the folder cannot be read any more, the open file is good
-            return self._opened != database.file_ids(self._folder)
+            if self._opened != database.file_ids(self._folder):
+                return True
+            sizes = zip(database.file_sizes(self._folder), self._sizes, strict=True)
+            return any(found < known for found, known in sizes)
         return False
 
     def _open(self) -> sqlite3.Connection:
