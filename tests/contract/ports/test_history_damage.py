@@ -68,11 +68,13 @@ def test_corrupt_file_is_quarantined_and_a_new_one_created(
 
 @pytest.mark.parametrize("call", ["append", "load"])
 def test_file_that_becomes_corrupt_is_quarantined_while_open(call: str, tmp_path: Path) -> None:
-    """The call that notices it fails, and the next one has a new file with all that belongs to it."""
+    """The call that notices it fails, and the next one has a new file."""
     store = SqliteHistory(tmp_path)
     written = entries(500, "x" * 400)
     store.append(written, NOW, None)
     with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("UPDATE alive SET at = at")  # so that the store reads from the disk again
+        other.commit()
         other.execute("PRAGMA wal_checkpoint(RESTART)")
     torn_pages(tmp_path / FILE)
     calls: dict[str, Callable[[], object]] = {
