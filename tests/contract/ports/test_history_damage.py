@@ -73,7 +73,7 @@ def test_file_that_becomes_corrupt_is_quarantined_while_open(call: str, tmp_path
     written = entries(500, "x" * 400)
     store.append(written, NOW, None)
     with closing(sqlite3.connect(tmp_path / FILE)) as other:
-        other.execute("UPDATE alive SET at = at")  # so that the store reads from the disk again
+        other.execute("UPDATE alive SET at = at + 1")  # so that the store reads from the disk again
         other.commit()
         other.execute("PRAGMA wal_checkpoint(RESTART)")
     torn_pages(tmp_path / FILE)
