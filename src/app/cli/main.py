@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = BAD_SETTING
     except UserError as exc:
         print(f"dstack-backend: {exc}", file=sys.stderr)  # noqa: T201
-        code = BAD_SETTING
+        code = exc.exit_code
     except KeyboardInterrupt:
         code = 0 if command in UNTIL_SIGNAL else INTERRUPTED
     except Exception as exc:  # noqa: BLE001 - a person gets a line, not a traceback
@@ -114,13 +114,9 @@ def _doctor(options: dict[str, str]) -> int:
 
 
 def _history(options: dict[str, str]) -> int:
-    from dstack_backend.app.cli.history import HistoryOptionError, run  # noqa: PLC0415
+    from dstack_backend.app.cli.history import run  # noqa: PLC0415
 
-    try:
-        return run(os.environ, options)
-    except HistoryOptionError as exc:
-        print(f"dstack-backend: {exc}", file=sys.stderr)  # noqa: T201
-        return BAD_SETTING
+    return run(os.environ, options)
 
 
 def _demo(options: dict[str, str]) -> int:
