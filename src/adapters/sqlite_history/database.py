@@ -1,4 +1,4 @@
-"""The file `history.sqlite` of a folder: locked for one writer, opened, quarantined when unusable."""
+"""The file `history.sqlite`: locked for one writer, opened, quarantined when unusable."""
 
 import fcntl
 import logging
@@ -74,9 +74,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL_SIZE}")
-        (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        if verdict != "ok":
-            raise CorruptError("the file is corrupt")
+        _check_integrity(connection)
         migrate(connection)
         _check_tables(connection)
     except BaseException:
@@ -107,9 +105,7 @@ def quarantine(folder: Path, exc: sqlite3.Error) -> None:
         OSError: It cannot be renamed, or too many files are in quarantine.
     """
     if len(list(folder.glob(f"{FILE}.*-*Z"))) >= MAX_QUARANTINED:
-        raise OSError(
-            None, f"{MAX_QUARANTINED} unusable files are set aside there; check the disk"
-        )
+        raise OSError(None, f"{MAX_QUARANTINED} unusable files are set aside there; check the disk")
     is_old = isinstance(exc, OtherSchemaError)
     name = f"{FILE}.{'old' if is_old else 'corrupt'}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
     for end in ("-wal", "-shm", ""):
@@ -138,6 +134,12 @@ def _file_id(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _check_integrity(connection: sqlite3.Connection) -> None:
+    (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        raise CorruptError("the file is corrupt")
+
+
 def _check_tables(connection: sqlite3.Connection) -> None:
     try:
         for query in TABLES:
@@ -156,5 +158,9 @@ def _connect(folder: Path, parameters: str) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.text_factory = lambda found: found.decode(errors="replace")  # one damaged letter
+    connection.text_factory = _decode
     return connection
+
+
+def _decode(text: bytes) -> str:
+    return text.decode(errors="replace")  # a damaged byte costs only its own letter

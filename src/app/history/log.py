@@ -171,7 +171,9 @@ class HistoryLog:
         self._trouble = trouble
 
     async def _save_new(self) -> None:
-        store = self._store = self._store or await self._in_store(self._open_store)
+        if self._store is None:
+            self._store = await self._in_store(self._open_store)
+        store = self._store
         if not self._is_loaded:
             self._merge(await self._in_store(store.load))
         try:

@@ -18,7 +18,15 @@ from dstack_backend.domain import CheckFailure, GpuInventory, Reason, Status, as
 from dstack_backend.domain.history import HistoryConflict, HistoryError
 from dstack_backend.domain.status import Change
 from dstack_backend.testing.fakes import FakeClock
-from tests.contract.ports.history_folder import NOW, add, entries, entry, messages, quarantined, write
+from tests.contract.ports.history_folder import (
+    NOW,
+    add,
+    entries,
+    entry,
+    messages,
+    quarantined,
+    write,
+)
 
 UP, DOWN = assess(GpuInventory()), assess(CheckFailure(Reason.TIMED_OUT))
 

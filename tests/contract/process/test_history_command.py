@@ -19,11 +19,14 @@ from tests.contract.process.service import Service, run_command, wait_until
 BEGIN = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
 DAY = 86_400.0
 
+Codes = tuple[Status | None, Reason | None, GapCause | None]
+
 
 def entries() -> list[HistoryEntry]:
     """A night: up, down for ten minutes, up, not running, up, suspended, up."""
-    up, down = (Status.AVAILABLE, None, None), (Status.UNAVAILABLE, Reason.TIMED_OUT, None)
-    steps: list[tuple[float, tuple[Status | None, Reason | None, GapCause | None]]] = [
+    up: Codes = (Status.AVAILABLE, None, None)
+    down: Codes = (Status.UNAVAILABLE, Reason.TIMED_OUT, None)
+    steps: list[tuple[float, Codes]] = [
         (0, up),
         (100, down),
         (110, up),
@@ -32,7 +35,7 @@ def entries() -> list[HistoryEntry]:
         (230, (None, None, GapCause.SUSPENDED)),
         (235, up),
     ]
-    texts = {up: "8 GPUs, 5 free", down: "Connection error: no answer within 5 s"}
+    texts: dict[Codes, str] = {up: "8 GPUs, 5 free", down: "Connection error: no answer within 5 s"}
     return [
         HistoryEntry(
             at=BEGIN + timedelta(minutes=minutes),

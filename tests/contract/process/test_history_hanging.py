@@ -8,7 +8,7 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +26,7 @@ LOCK = "history.lock"
 
 
 @contextmanager
-def hanging(path: Path) -> Iterator[Callable[[], bool]]:
+def hanging(path: Path) -> Generator[Callable[[], bool]]:
     """Put a file whose opening hangs at a path; yield a check whether a process waits for it."""
     new = path.with_suffix(".new")
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel's request to release it
@@ -35,7 +35,7 @@ def hanging(path: Path) -> Iterator[Callable[[], bool]]:
         try:
             fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
         except OSError as exc:
-            pytest.skip(f"NOT TESTED: a disk that hangs; leases do not work in {path.parent}: {exc}")
+            pytest.skip(f"NOT TESTED: a disk that hangs; no leases in {path.parent}: {exc}")
         new.rename(path)
         yield lambda: fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_WRLCK
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)

@@ -33,7 +33,9 @@ class FaultyStore(MemoryHistory):
         closed: Whether it was closed.
     """
 
-    def __init__(self, entries: Sequence[HistoryEntry] = (), alive_at: datetime | None = None):
+    def __init__(
+        self, entries: Sequence[HistoryEntry] = (), alive_at: datetime | None = None
+    ) -> None:
         super().__init__()
         self.error: Exception | None = None
         self.running = threading.Event()
@@ -107,6 +109,7 @@ class HistoryHarness:
 
     Attributes:
         open_error: What opening the store raises.
+        can_open: While it is cleared, opening the store hangs.
         opened: How many times opening it was tried.
     """
 
@@ -114,12 +117,15 @@ class HistoryHarness:
         self.clock = SuspendableClock()
         self.store = store or FaultyStore()
         self.open_error: HistoryError | None = None
+        self.can_open = threading.Event()
+        self.can_open.set()
         self.opened = 0
         self.log = HistoryLog(self._open, keep or timedelta(days=400), self.clock)
         self._last = _STARTING
 
     def _open(self) -> FaultyStore:
         self.opened += 1
+        assert self.can_open.wait(10)
         if self.open_error:
             raise self.open_error
         return self.store
@@ -151,9 +157,7 @@ class HistoryHarness:
         await eventually(lambda: self.clock.waiting)
         tried = self.store.appends + self.opened
         await self.clock.advance(seconds)
-        await eventually(
-            lambda: self.store.appends + self.opened > tried and self.clock.waiting
-        )
+        await eventually(lambda: self.store.appends + self.opened > tried and self.clock.waiting)
 
     @property
     def stored(self) -> list[Status | GapCause | None]:

@@ -186,15 +186,13 @@ def test_end_during_a_save_saves_nothing_twice(caplog: pytest.LogCaptureFixture)
 
 def test_end_while_the_store_opens_opens_it_once() -> None:
     """A second attempt would meet the lock of the first one."""
-    opening = asyncio.Event()
     harness = HistoryHarness()
-    harness.store.running.clear()
+    harness.can_open.clear()
 
     async def scenario() -> None:
         async with harness.running():
             await eventually(lambda: harness.opened == 1)
-            opening.set()
-            asyncio.get_running_loop().call_later(0.02, harness.store.running.set)
+            asyncio.get_running_loop().call_later(0.02, harness.can_open.set)
         assert harness.opened == 1
         assert harness.store.closed
 

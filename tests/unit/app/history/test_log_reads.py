@@ -88,6 +88,7 @@ def test_restart_on_a_full_disk_is_a_gap() -> None:
 def test_reads_do_not_wait_for_a_store_that_hangs() -> None:
     """Not while it opens, loads or saves; changes of that time are readable and saved once."""
     harness = HistoryHarness(FaultyStore([up(-50, 1)], at(-10)))
+    harness.can_open.clear()
     harness.store.running.clear()
 
     async def read() -> None:
@@ -97,10 +98,12 @@ def test_reads_do_not_wait_for_a_store_that_hangs() -> None:
             await harness.log.uptime()
 
     async def scenario() -> None:
-        async with harness.running():  # loading hangs
+        async with harness.running():  # opening hangs
             harness.change(up=True)
             await read()
             assert await harness.seen() == [UP]
+            harness.can_open.set()  # loading hangs
+            await read()
             harness.store.running.set()
             await eventually(lambda: harness.stored == [UP, GapCause.STOPPED, UP])
             harness.store.running.clear()

@@ -47,9 +47,7 @@ def test_time_between_stop_and_restart_is_unknown(
 
 def test_history_without_sign_of_life_ends_with_its_last_entry() -> None:
     """Nothing shows that the service ran for longer."""
-    assert restart_gap(StoredHistory([up(5)])) == replace(
-        gap(5, STOPPED), before=Status.AVAILABLE
-    )
+    assert restart_gap(StoredHistory([up(5)])) == replace(gap(5, STOPPED), before=Status.AVAILABLE)
 
 
 def interrupt(current: HistoryEntry | None, seen: float, now: float) -> list[HistoryEntry]:
