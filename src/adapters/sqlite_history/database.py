@@ -12,10 +12,9 @@ from dstack_backend.adapters.sqlite_history.migrations import migrate, version_o
 
 __all__ = [
     "FILE",
-    "FileIds",
+    "FileState",
     "acquire_lock",
-    "file_ids",
-    "file_sizes",
+    "file_states",
     "open_for_reading",
     "open_for_writing",
     "quarantine",
@@ -43,8 +42,8 @@ TABLES = (
     "SELECT only_row, at FROM alive LIMIT 0",
 )
 
-FileIds = tuple[tuple[int, int] | None, ...]
-"""Device and number of each file; `None` where there is none."""
+FileState = tuple[int, int, int]
+"""Device, number and size of a file; zeros where there is none."""
 
 
 def acquire_lock(folder: Path) -> int:
@@ -116,22 +115,17 @@ def quarantine(folder: Path, exc: sqlite3.Error) -> None:
     _log.warning("the history file %s: it was renamed to %s, a new one is created", fault, name)
 
 
-def file_ids(folder: Path) -> FileIds:
-    """Return which files these are, to notice when others take their places."""
-    return tuple(_file_id(folder / name) for name in (LOCK, FILE, f"{FILE}-wal", f"{FILE}-shm"))
+def file_states(folder: Path) -> list[FileState]:
+    """Return which file each is, and its size: the lock, the file, and what belongs to it."""
+    return [_state(folder / name) for name in (LOCK, FILE, f"{FILE}-wal", f"{FILE}-shm")]
 
 
-def file_sizes(folder: Path) -> list[int]:
-    """Return the sizes of the file and its write-ahead log. Only a transaction may shrink them."""
-    return [(folder / name).stat().st_size for name in (FILE, f"{FILE}-wal")]
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
+def _state(path: Path) -> FileState:
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_dev, found.st_ino
+        return 0, 0, 0
+    return found.st_dev, found.st_ino, found.st_size
 
 
 def _check_integrity(connection: sqlite3.Connection) -> None:

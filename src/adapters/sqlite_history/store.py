@@ -53,8 +53,7 @@ class SqliteHistory:
         """
         self._folder = folder
         self._connection: sqlite3.Connection | None = None
-        self._opened: database.FileIds | None = None
-        self._sizes = [0, 0]
+        self._states: list[database.FileState] = []
         self._lock: int | None = None
         self._is_suspect = False
         self._is_closed = False
@@ -103,7 +102,10 @@ class SqliteHistory:
             raise HistoryError(error_text(exc)) from exc
         finally:
             with suppress(OSError):
-                self._sizes = database.file_sizes(self._folder)
+                found = database.file_states(self._folder)
+                # The sizes of now, but the files of when they were opened.
+                states = zip(self._states, found, strict=False)
+                self._states = [(*known[:2], now[2]) for known, now in states]
 
     def _connected(self) -> sqlite3.Connection:
         """Return the connection to the file that is in the folder now. Opening it checks it."""
@@ -113,16 +115,15 @@ class SqliteHistory:
             self._release()
             self._lock = database.acquire_lock(self._folder)
             self._connection = self._open()
-            self._opened = database.file_ids(self._folder)
+            self._states = database.file_states(self._folder)
             self._is_suspect = False
         return self._connection
 
     def _is_replaced(self) -> bool:
+        """Return whether a file is another one, or became smaller without a transaction."""
         with suppress(OSError):  # where the folder cannot be read any more, the open file is good
-            if self._opened != database.file_ids(self._folder):
-                return True
-            sizes = zip(database.file_sizes(self._folder), self._sizes, strict=True)
-            return any(found < known for found, known in sizes)
+            states = zip(database.file_states(self._folder), self._states, strict=True)
+            return any(found[:2] != known[:2] or found[2] < known[2] for found, known in states)
         return False
 
     def _open(self) -> sqlite3.Connection:

@@ -30,13 +30,7 @@ class WindowReport(Struct, frozen=True):
 
 
 class HistoryReport(Struct, frozen=True):
-    """All that the command prints.
-
-    Attributes:
-        alive_at: When the service was last known to run.
-        windows: The uptime, the shortest window first.
-        entries: The changes, the last written first.
-    """
+    """All that the command prints. `alive_at` is when the service was last known to run."""
 
     alive_at: datetime
     windows: list[WindowReport]
@@ -58,9 +52,7 @@ def window_report(name: str, total: Uptime) -> WindowReport:
 def as_text(report: HistoryReport, *, is_end_known: bool = True) -> str:
     """Return the report as lines for people.
 
-    Args:
-        report: The report.
-        is_end_known: Whether the first entry held until `alive_at`, and no later one is left out.
+    With `is_end_known`, the first entry held until `alive_at`: no later one is left out.
     """
     windows = [("last", "up", "down for", "unknown"), *map(_window_row, report.windows)]
     ends = [report.alive_at if is_end_known else None, *(entry.at for entry in report.entries)]

@@ -1,9 +1,8 @@
 """The history in memory. Reads never touch the disk; a thread saves what is new.
 
-All state belongs to the event loop. The thread only gets values: entries to save, or nothing, to
-load what is saved. While it cannot save, be it that the disk is full, hangs or the file cannot be
-opened, everything stays in memory and is tried again every 10 s. Memory and store have the same
-bound, so nothing is lost that the store would have kept.
+All state belongs to the event loop; the thread only gets values. While it cannot save, because the
+disk is full or hangs or the file cannot be opened, entries stay in memory and saving is tried again
+every 10 s. Memory and store have the same bound: nothing is lost that the store would have kept.
 """
 
 import asyncio
@@ -172,14 +171,14 @@ class HistoryLog:
 
     async def _save_new(self) -> None:
         if self._store is None:
-            self._store = await self._in_store(self._open_store)
+            self._store = await _in(self._store_thread, self._open_store)
         store = self._store
         if not self._is_loaded:
-            self._merge(await self._in_store(store.load))
+            self._merge(await _in(self._store_thread, store.load))
         try:
             await self._append(store)
         except HistoryConflict:
-            self._merge(await self._in_store(store.load))
+            self._merge(await _in(self._store_thread, store.load))
             await self._append(store)
 
     async def _append(self, store: HistoryStore) -> None:
@@ -187,7 +186,7 @@ class HistoryLog:
         number = saved.number if saved else 0
         new = self._entries[bisect_right(self._entries, number, key=lambda each: each.number) :]
         oldest = self._entries[0].number if self._entries else 0
-        await self._in_store(lambda: store.append(new, now, saved, oldest))
+        await _in(self._store_thread, lambda: store.append(new, now, saved, oldest))
         self._saved = new[-1] if new else saved
 
     def _merge(self, stored: StoredHistory) -> None:
@@ -211,10 +210,7 @@ class HistoryLog:
         self._add([gap] if gap else [])
         self._current = None
         if store:
-            await self._in_store(store.close)
-
-    async def _in_store(self, work: Callable[[], T]) -> T:
-        return await _in(self._store_thread, work)
+            await _in(self._store_thread, store.close)
 
 
 async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

@@ -1,10 +1,9 @@
 """Decides which entries are too many, and every hour which are too old. Robust to a wrong clock.
 
-A clock that is ahead makes every entry look too old. So the time that has passed is taken from the
-monotonic clock, counted from the last sign of life before the start; a wall clock that shows more
-is not believed. At the start that sign of life may itself be from a clock that was ahead. So age
-counts then only where 100 entries agree on it, as they do where a service restarts so often that it
-never runs for an hour.
+A clock that is ahead makes every entry look too old. So the present is at most the last sign of
+life before the start plus the time on the monotonic clock since then. At the start that sign of
+life may itself be from a clock that was ahead: age counts only where 100 entries agree on it, as
+they do where a service restarts so often that it never runs for an hour.
 """
 
 from collections.abc import Sequence

@@ -31,8 +31,8 @@ class LosesAnEntry(MemoryHistory):
     def append(
         self, entries: Entries, alive_at: datetime, after: HistoryEntry | None, oldest: int = 0
     ) -> None:
-        """Leave out the fourth entry."""
-        super().append([*entries[:3], *entries[4:]], alive_at, after, oldest)
+        """Leave out the first of several entries."""
+        super().append(entries[1:] or entries, alive_at, after, oldest)
 
 
 class LosesTheCause(MemoryHistory):
