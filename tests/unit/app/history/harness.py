@@ -135,6 +135,13 @@ class HistoryHarness:
         before, self._last = self._last, _UP if up else _DOWN
         self.log.on_change(Change(read(self.clock), before, self._last))
 
+    async def save_change(self, *, up: bool) -> None:
+        """Pass a change to the log, and wait until it was saved and the log is idle."""
+        await eventually(lambda: self.clock.waiting)
+        tried = self.store.appends
+        self.change(up=up)
+        await eventually(lambda: self.store.appends > tried and self.clock.waiting)
+
     def check(self) -> None:
         """Pass a finished check to the log."""
         now = read(self.clock)

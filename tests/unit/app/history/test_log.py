@@ -148,6 +148,21 @@ def test_opening_the_store_is_tried_again(caplog: pytest.LogCaptureFixture) -> N
     assert caplog.text.count("permission denied") == 1
 
 
+def test_end_without_a_store_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """It could never be opened; entries are still readable."""
+    harness = HistoryHarness()
+    harness.open_error = HistoryError("permission denied")
+
+    async def scenario() -> None:
+        async with harness.running():
+            harness.change(up=True)
+        assert not harness.store.closed
+        assert await harness.seen() == [UP, GapCause.STOPPED]
+
+    play(scenario)
+    assert caplog.text.count("permission denied") == 1
+
+
 def test_unexpected_error_does_not_end_saving(caplog: pytest.LogCaptureFixture) -> None:
     """Its class is logged; its text, which may hold anything, is not."""
     harness = HistoryHarness()

@@ -17,8 +17,7 @@ def test_suspension_of_the_machine_is_a_gap() -> None:
 
     async def scenario() -> None:
         async with harness.running():
-            harness.change(up=True)
-            await eventually(lambda: harness.stored == [UP])
+            await harness.save_change(up=True)
             harness.clock.suspend(3600)
             await harness.beat()
             await eventually(lambda: harness.stored == [UP, SUSPENDED, UP])
@@ -35,8 +34,7 @@ def test_suspension_comes_before_a_change_right_after_it() -> None:
 
     async def scenario() -> None:
         async with harness.running():
-            harness.change(up=True)
-            await eventually(lambda: harness.stored == [UP])
+            await harness.save_change(up=True)
             harness.clock.suspend(3600)
             await harness.clock.advance(2)
             harness.change(up=False)
@@ -54,8 +52,7 @@ def test_suspension_starts_at_the_last_check_while_the_store_hangs() -> None:
 
     async def scenario() -> None:
         async with harness.running():
-            harness.change(up=True)
-            await eventually(lambda: harness.stored == [UP])
+            await harness.save_change(up=True)
             harness.store.running.clear()
             await harness.clock.advance(10)
             for _ in range(6):
@@ -76,8 +73,7 @@ def test_clock_a_month_ahead_hides_nothing_afterwards() -> None:
 
     async def scenario() -> None:
         async with harness.running():
-            harness.change(up=True)
-            await eventually(lambda: harness.stored == [UP])
+            await harness.save_change(up=True)
             harness.clock.suspend(30 * 86_400)
             await harness.beat()
             harness.clock.suspend(-30 * 86_400)
@@ -97,7 +93,7 @@ def test_small_correction_of_the_clock_is_no_gap() -> None:
 
     async def scenario() -> None:
         async with harness.running():
-            harness.change(up=True)
+            await harness.save_change(up=True)
             for seconds in (30, -30):
                 harness.clock.suspend(seconds)
                 await harness.beat()
