@@ -8,11 +8,12 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
 from dstack_backend.domain.gpu import Gpu, GpuInventory
-from dstack_backend.testing.history_strategies import history_entries, pasts
+from dstack_backend.testing.history_strategies import entry_lists, history_entries
 
 __all__ = [
     "CHECK_REASONS",
     "check_results",
+    "entry_lists",
     "failures",
     "gpus",
     "history_entries",
@@ -21,7 +22,6 @@ __all__ = [
     "json_values",
     "listing_bodies",
     "nasty_texts",
-    "pasts",
     "setting_texts",
 ]
 
