@@ -87,7 +87,8 @@ class Arena:
         )
 
     def _assert_reported(self, reason: Reason, message: str) -> None:
-        wait_until(lambda: self.service.status()["reason"])
+        # The kernel may refuse before a file is gone: the first reason may be another one.
+        wait_until(lambda: self.service.status()["reason"] == reason)
         status = self.service.status()
         assert status["reason"] == reason, status["message"]
         answer = self.service.ask("/health")

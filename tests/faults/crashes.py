@@ -1,4 +1,4 @@
-"""How long it takes until a crash and a return are seen."""
+"""Measures how long it takes until a crash and a return are seen."""
 
 import os
 import subprocess
@@ -12,18 +12,24 @@ from tests.contract.process.service import Service, free_port
 
 __all__ = [
     "CRASH_SEEN",
+    "INTERVAL",
     "RETURN_SEEN",
     "DStackProcess",
     "crash_and_return",
     "seconds_until",
 ]
 
-CRASH_SEEN = 0.25
-RETURN_SEEN = 2.0
-"""Seconds that the issue of this service's users allows."""
+CRASH_SEEN = 0.1
+"""Seconds, at any phase of a second after a check."""
 
-QUIET = 1.2
-"""Seconds between a check and the next crash: hints are followed at most once a second."""
+RETURN_SEEN = 0.5
+"""Seconds from the return of the listener."""
+
+INTERVAL = 2.0
+"""The setting CHECK_INTERVAL: crashes come after a regular check, and soon."""
+
+ABSENCE = 1.2
+"""Seconds between crash and return: hinted checks start at least 1 s apart."""
 
 
 class DStackProcess:
@@ -34,7 +40,7 @@ class DStackProcess:
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Start it, on a unix socket where a path is given, else on TCP."""
+        """Start it: on a unix socket where a path is given, else on TCP."""
         self.url = f"unix:{path}" if path else f"http://127.0.0.1:{free_port()}"
         self._listen = self.url.removeprefix("http://")
         self._process = self._begin()
@@ -63,7 +69,7 @@ class DStackProcess:
 
 
 def seconds_until(service: Service, code: int, within: float = 5.0) -> float:
-    """Ask `/health` until it answers with this status; give the seconds."""
+    """Request `/health` until it has this status, and return the seconds."""
     started = time.monotonic()
     while service.ask("/health").code != code:
         assert time.monotonic() - started < within, f"no {code} within {within:g} s"
@@ -72,12 +78,26 @@ def seconds_until(service: Service, code: int, within: float = 5.0) -> float:
 
 
 def crash_and_return(
-    service: Service, crash: Callable[[], object], revive: Callable[[], object]
+    service: Service, crash: Callable[[], object], revive: Callable[[], object], phase: float
 ) -> tuple[float, float]:
-    """Let DStack crash and return; give after how many seconds each was seen."""
-    time.sleep(QUIET)
-    assert service.ask("/health").code == 200
+    """Let DStack crash and return, and return after how many seconds each was seen.
+
+    The crash comes `phase` seconds after a regular check.
+    """
+    _wait_for_regular_check(service)
+    time.sleep(phase)
     crash()
     gone = seconds_until(service, 503)
+    time.sleep(ABSENCE)
     revive()
     return gone, seconds_until(service, 200)
+
+
+def _wait_for_regular_check(service: Service) -> None:
+    # The last check may have been hinted: the next one is not, and starts an interval later.
+    deadline = time.monotonic() + INTERVAL + 5
+    age = 0.0
+    while (latest := float(service.status()["last_check"]["age_seconds"])) >= age:
+        assert time.monotonic() < deadline, "no check started"
+        age = latest
+        time.sleep(0.005)

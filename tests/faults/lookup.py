@@ -1,7 +1,7 @@
-"""A program, run in namespaces of its own: the service while no name server answers.
+"""A program for namespaces of its own: the service while name resolution or IPv6 does not work.
 
-It has a network of its own, so that port 53 is free to take without anybody's rights, and mounts of
-its own, so that resolv.conf can name a server that never answers. It prints what it saw as JSON.
+It has a network of its own, so that it can listen on port 53 without privileges, and mounts of its
+own, so that resolv.conf and hosts can be replaced. It prints what it saw as JSON.
 """
 
 import json
@@ -11,33 +11,42 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
+from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 from tests.contract.process.service import Service, wait_until
+from tests.faults.crashes import INTERVAL, crash_and_return
+from tests.faults.namespaces import prepare_namespaces
 from tests.faults.polling import Poller
 
 SERVER = "127.0.0.53"
-FILES = {
+NAME = "dstack.example"
+LOOKUP = {"/etc/nsswitch.conf": "hosts: files dns\n"}
+SILENT_SERVER = {
+    **LOOKUP,
     "/etc/resolv.conf": f"nameserver {SERVER}\noptions timeout:20 attempts:2\n",
-    "/etc/nsswitch.conf": "hosts: files dns\n",
+}
+UNUSABLE_IPV6 = {
+    **LOOKUP,
+    "/etc/hosts": f"127.0.0.1 localhost\n2001:db8::1 {NAME}\n127.0.0.1 {NAME}\n",
 }
 WATCHED = 6.0
 
 
-def _prepare(folder: Path) -> socket.socket:
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # noqa: S607 - as installed
-    for number, (path, content) in enumerate(FILES.items()):
-        file = folder / str(number)
-        file.write_text(content)
-        subprocess.run(["mount", "--bind", str(file), path], check=True)  # noqa: S607 - as installed
-    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    silent.bind((SERVER, 53))
-    return silent
+def _silent_name_server(folder: Path) -> dict[str, object]:
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as silent:
+        silent.bind((SERVER, 53))
+        start = _stop_at_the_start(silent)
+        seen = _watch(folder)
+        silent.settimeout(0)
+        return seen | {"asked": len(silent.recv(512)) > 0, "start": start}
 
 
 def _watch(folder: Path) -> dict[str, object]:
     service = Service(
-        folder / "log", DSTACK_URL="http://dstack.example:1", CHECK_INTERVAL="1", CHECK_TIMEOUT="1"
+        folder / "log", DSTACK_URL=f"http://{NAME}:1", CHECK_INTERVAL="1", CHECK_TIMEOUT="1"
     )
     poller = Poller(service.host, service.port)
     wait_until(lambda: service.status()["reason"] not in (None, "starting"))
@@ -47,7 +56,7 @@ def _watch(folder: Path) -> dict[str, object]:
     poller.close()
     return {
         "reason": status["reason"],
-        "detail": status["detail"],
+        "message": status["message"],
         "codes": seen.codes,
         "worst": seen.worst,
         "exit": code,
@@ -57,7 +66,7 @@ def _watch(folder: Path) -> dict[str, object]:
 
 
 def _stop_at_the_start(silent: socket.socket) -> dict[str, object]:
-    """Start it with a name to listen on, and end it while that is looked up."""
+    """Start the service with a name to listen on, and end it while the name is resolved."""
     command = [sys.executable, "-m", "dstack_backend", "serve", "--listen-addr", "node.example:80"]
     silent.settimeout(20)
     with subprocess.Popen(command) as process:
@@ -71,10 +80,26 @@ def _stop_at_the_start(silent: socket.socket) -> dict[str, object]:
     return {"asked": asked, "exit": code, "seconds": time.monotonic() - started}
 
 
+def _unusable_ipv6(folder: Path) -> dict[str, object]:
+    """Let a DStack crash and return whose name has an IPv6 address without a route."""
+    found = {str(each[4][0]) for each in socket.getaddrinfo(NAME, 1)}
+    with in_thread(SimulatedDStack()) as dstack:
+        url = dstack.url.replace("127.0.0.1", NAME)
+        service = Service(folder / "log", DSTACK_URL=url, CHECK_INTERVAL=str(INTERVAL))
+        service.wait_for(None)
+        gone, back = crash_and_return(service, dstack.crash, dstack.revive, phase=0.3)
+        service.end()
+    return {"addresses": sorted(found), "gone": gone, "back": back}
+
+
+SCENARIOS: dict[str, tuple[Mapping[str, str], Callable[[Path], dict[str, object]]]] = {
+    "silent-name-server": (SILENT_SERVER, _silent_name_server),
+    "unusable-ipv6": (UNUSABLE_IPV6, _unusable_ipv6),
+}
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as name, _prepare(Path(name)) as silent:
-        start = _stop_at_the_start(silent)
-        seen = _watch(Path(name))
-        silent.settimeout(0)
-        seen |= {"asked": len(silent.recv(512)) > 0, "start": start}
-    sys.stdout.write(json.dumps(seen))
+    files, scenario = SCENARIOS[sys.argv[1]]
+    prepare_namespaces(files)
+    with tempfile.TemporaryDirectory() as name:
+        sys.stdout.write(json.dumps(scenario(Path(name))))

@@ -1,25 +1,28 @@
-"""A name look-up that hangs. Collected only where namespaces may be had: see conftest.py."""
+"""Name resolution that hangs or returns unusable addresses.
+
+Collected only where namespaces are allowed: see conftest.py.
+"""
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.faults.arena import LONGEST_ANSWER
+from tests.faults.crashes import CRASH_SEEN, RETURN_SEEN
 from tests.faults.namespaces import own_namespaces
 
 LONGEST_STOP = 3.0
 
 
-@pytest.fixture(scope="module")
-def seen() -> Any:
-    """What the program saw."""
+def _run(scenario: str) -> Any:
     way = own_namespaces()
     assert way, "conftest.py should not have collected this"
     ran = subprocess.run(
-        [*way, sys.executable, "-m", "tests.faults.lookup"],
+        [*way, sys.executable, "-m", "tests.faults.lookup", scenario],
         capture_output=True,
         text=True,
         timeout=60,
@@ -29,10 +32,16 @@ def seen() -> Any:
     return json.loads(ran.stdout)
 
 
-def test_a_name_server_that_never_answers_is_a_timeout_and_holds_up_nothing(seen: Any) -> None:
-    """`timed_out`, prompt answers meanwhile, and SIGTERM does not wait for the look-up's thread."""
-    assert seen["asked"], "the name server was asked"
-    assert (seen["reason"], seen["detail"]) == (
+@pytest.fixture(scope="module")
+def seen() -> Any:
+    """What the program saw of a silent name server."""
+    return _run("silent-name-server")
+
+
+def test_silent_name_server_is_a_timeout(seen: Any) -> None:
+    """`timed_out` and prompt answers; SIGTERM does not wait for the resolver's thread."""
+    assert seen["asked"], "the name server received a query"
+    assert (seen["reason"], seen["message"]) == (
         "timed_out",
         "Connection error: no answer within 1 s",
     )
@@ -42,8 +51,19 @@ def test_a_name_server_that_never_answers_is_a_timeout_and_holds_up_nothing(seen
     assert "Traceback" not in seen["log"]
 
 
-def test_sigterm_at_the_start_does_not_wait_for_the_look_up_of_our_own_name(seen: Any) -> None:
-    """LISTEN_ADDR may hold a name; it is looked up before anything else runs."""
+def test_sigterm_does_not_wait_for_the_resolution_of_the_listen_address(seen: Any) -> None:
+    """LISTEN_ADDR may hold a name; it is resolved before anything else runs."""
     start = seen["start"]
-    assert start["asked"], "the name server was asked"
+    assert start["asked"], "the name server received a query"
     assert (start["exit"], start["seconds"] < LONGEST_STOP) == (0, True)
+
+
+def test_crash_is_seen_at_once_though_the_name_has_an_unusable_address(
+    note: Callable[[str], None],
+) -> None:
+    """An IPv6 address without a route does not count: the other address was refused."""
+    seen = _run("unusable-ipv6")
+    note(f"crash: {seen['gone'] * 1000:.0f} ms; return: {seen['back'] * 1000:.0f} ms")
+    assert seen["addresses"] == ["127.0.0.1", "2001:db8::1"]
+    assert seen["gone"] < CRASH_SEEN
+    assert seen["back"] < RETURN_SEEN

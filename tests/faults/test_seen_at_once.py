@@ -1,4 +1,4 @@
-"""With default settings a crash is seen in milliseconds, a return in seconds, a hang in time."""
+"""A crash is seen within 0.1 s, a return within 0.5 s, and a hang by the timeout."""
 
 import statistics
 from collections.abc import Callable, Iterator
@@ -11,11 +11,14 @@ from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_
 from tests.contract.process.service import Service
 from tests.faults.crashes import (
     CRASH_SEEN,
+    INTERVAL,
     RETURN_SEEN,
     DStackProcess,
     crash_and_return,
     seconds_until,
 )
+
+PHASES = [0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95]
 
 Note = Callable[[str], None]
 Serve = Callable[..., Service]
@@ -31,46 +34,44 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Remote]:
 
 @pytest.fixture(params=["tcp", "unix"])
 def process(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DStackProcess]:
-    """A simulated DStack on each transport, as a process of its own."""
+    """A process of a simulated DStack on each transport."""
     process = DStackProcess(tmp_path / "vmm.sock" if request.param == "unix" else None)
     yield process
     process.kill()
 
 
-def test_ten_crashes_are_seen_within_250_ms_and_ten_returns_within_2_s(
-    remote: Remote, serve: Serve, note: Note
-) -> None:
-    """The median of the crashes, and each return; no crash waits for the clock."""
-    service = serve(DSTACK_URL=remote.url)
-    service.wait_for(None)
-    seen = [crash_and_return(service, remote.crash, remote.revive) for _ in range(10)]
-    crashes, returns = zip(*seen, strict=True)
-    note(
-        f"crashes: median {statistics.median(crashes) * 1000:.0f} ms, "
-        f"worst {max(crashes) * 1000:.0f} ms; returns: worst {max(returns):.2f} s"
+def _line(seen: list[tuple[float, float]]) -> str:
+    gone, back = zip(*seen, strict=True)
+    return (
+        f"crash: median {statistics.median(gone) * 1000:.0f} ms, worst {max(gone) * 1000:.0f} ms; "
+        f"return: median {statistics.median(back) * 1000:.0f} ms, worst {max(back) * 1000:.0f} ms"
     )
-    assert statistics.median(crashes) < CRASH_SEEN
-    assert max(returns) < RETURN_SEEN
 
 
-def test_a_process_that_is_killed_is_seen_within_250_ms(
+def test_crash_and_return_are_seen_at_any_phase(remote: Remote, serve: Serve, note: Note) -> None:
+    """Whatever part of a second has passed since the last check."""
+    service = serve(DSTACK_URL=remote.url, CHECK_INTERVAL=str(INTERVAL))
+    service.wait_for(None)
+    seen = [crash_and_return(service, remote.crash, remote.revive, phase) for phase in PHASES]
+    note(_line(seen))
+    assert max(gone for gone, _ in seen) < CRASH_SEEN
+    assert max(back for _, back in seen) < RETURN_SEEN
+
+
+def test_killed_process_is_seen_at_any_phase(
     process: DStackProcess, serve: Serve, note: Note
 ) -> None:
-    """SIGKILL: nobody says good-bye, the kernel closes the sockets."""
-    service = serve(DSTACK_URL=process.url)
+    """SIGKILL: the kernel closes the sockets one after the other."""
+    service = serve(DSTACK_URL=process.url, CHECK_INTERVAL=str(INTERVAL))
     service.wait_for(None)
-    seen = [crash_and_return(service, process.kill, process.start) for _ in range(5)]
-    crashes, returns = zip(*seen, strict=True)
-    note(
-        f"killed: median {statistics.median(crashes) * 1000:.0f} ms, "
-        f"worst {max(crashes) * 1000:.0f} ms; returns: worst {max(returns):.2f} s"
-    )
-    assert statistics.median(crashes) < CRASH_SEEN
-    assert max(returns) < RETURN_SEEN
+    seen = [crash_and_return(service, process.kill, process.start, each) for each in PHASES[::2]]
+    note(_line(seen))
+    assert max(gone for gone, _ in seen) < CRASH_SEEN
+    assert max(back for _, back in seen) < RETURN_SEEN
 
 
-def test_a_hang_is_seen_within_an_interval_and_the_timeout(dstack: Remote, serve: Serve) -> None:
-    """Nothing closes when DStack hangs: the next check finds out, by the clock."""
+def test_hang_is_seen_within_an_interval_and_the_timeout(dstack: Remote, serve: Serve) -> None:
+    """No connection closes when DStack hangs: the next regular check fails."""
     service = serve(DSTACK_URL=dstack.url)
     service.wait_for(None)
     dstack.dstack.behaviour = FAULTS["hang-before-headers"].behaviour

@@ -13,7 +13,7 @@ from dstack_backend.domain import (
     BackendInfo,
     CheckFailure,
     GpuInventory,
-    Metadata,
+    GpuInventoryMetadata,
     Reason,
     Status,
     assess,
@@ -66,7 +66,7 @@ def assert_well_formed(result: GpuInventory | CheckFailure) -> None:
         answer.is_available == (info.status is Status.AVAILABLE) == isinstance(result, GpuInventory)
     )
     if isinstance(result, GpuInventory):
-        metadata = msgspec.json.decode(info.metadata, type=Metadata)
+        metadata = msgspec.json.decode(info.metadata, type=GpuInventoryMetadata)
         assert metadata.gpu_count == len(metadata.gpus) == len(result.gpus)
         assert 0 <= metadata.free_gpu_count <= metadata.gpu_count
 
