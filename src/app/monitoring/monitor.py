@@ -125,14 +125,14 @@ class Monitor:
     def _encoded(self, result: object) -> tuple[CheckResult, HealthResponse]:
         """Encode what the source returned, or a failure where that cannot be published."""
         fault = f"returned {type(result).__name__}, not an Inventory or a CheckFailure"
-        if isinstance(result, (Inventory, CheckFailure)):
-            try:
+        try:
+            # Before Python 3.12 this reads the properties of the inventory: the source's own code.
+            if isinstance(result, (CheckFailure, Inventory)):
                 response = encode_health(assess(result), self._identity)
-            except Exception as exc:  # noqa: BLE001 - the source's own code runs in there
-                fault = f"returned an inventory that cannot be encoded: {type(exc).__name__}"
-            else:
                 self._fault = ""
                 return result, response
+        except Exception as exc:  # noqa: BLE001 - the source's own code runs in there
+            fault = f"returned an inventory that cannot be encoded: {type(exc).__name__}"
         if fault != self._fault:
             _log.error("%s.list_gpus() %s", type(self._source).__name__, fault)
         self._fault = fault
