@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dstack_backend.domain import Status
@@ -66,9 +67,7 @@ class TestStorageNode(Running, HealthContract):
     def check_metadata(self, metadata: Mapping[str, object]) -> None:
         """Assert that the metadata are the struct of the example."""
         assert list(metadata) == ["free_bytes"]
-        free = metadata["free_bytes"]
-        assert isinstance(free, dict)
-        assert list(free) == ["a", "b"]
+        assert list(msgspec.convert(metadata["free_bytes"], dict[str, int])) == ["a", "b"]
 
 
 class TestWerkzeugBackend(Running, GpuHealthContract):

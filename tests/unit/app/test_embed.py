@@ -1,5 +1,6 @@
 """`embed`: a service around another source, and the arguments that it refuses."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 from dstack_backend.app.config.settings import load
 from dstack_backend.app.embed import embed
 from dstack_backend.app.monitoring.wakeup import NullWatcher
-from dstack_backend.domain import CheckResult, GpuInventory, GpuInventoryMetadata
+from dstack_backend.domain import CheckResult, Gpu, GpuInventory, GpuInventoryMetadata, Reason
 from dstack_backend.testing.fakes import FakeGpuSource, FakeWatcher, RecordingObserver
 
 KEY = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
@@ -132,6 +133,22 @@ def test_additional_metadata_reach_health() -> None:
 def test_own_metadata_reach_health() -> None:
     """The metadata may be any struct."""
     assert json.loads(health_of(FakeGpuSource([Disks()]))["metadata"]) == {"disks": 3}
+
+
+def test_inventory_with_wrong_types_is_a_failure_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its properties raise; the checks go on."""
+    gpu = Gpu(slot="3b:00.0", product_id="", description="", is_free="yes")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - that is the fault
+    source = FakeGpuSource([GpuInventory(gpus=(gpu,))])
+    monitor = embed(source, SETTINGS, topic="mine", name="sysfs").monitor()
+    for _ in range(2):
+        asyncio.run(monitor.check())
+    assert monitor.report().reason is Reason.INVALID_RESPONSE
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert errors == [
+        "FakeGpuSource.list_gpus() returned an inventory that cannot be encoded: TypeError"
+    ]
 
 
 class NoSource:
