@@ -100,39 +100,6 @@ class Monitor:
         self._call_observers(lambda observer: observer.on_check(check))
         self.announce()
 
-<<<<<<< HEAD
-=======
-    async def _call(self) -> object:
-        # The port keeps its own deadline. A source that breaks this promise is given up when its
-        # silence has made the status stale anyway, so that checking goes on.
-        limit = self._policy.stale_after
-        deadline = asyncio.timeout(limit)
-        try:
-            async with deadline:
-                return await self._source.list_gpus()
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            return CheckFailure(Reason.TIMED_OUT, f"no answer within {limit:g} s")
-
-    def _encoded(self, result: object) -> tuple[CheckResult, HealthResponse]:
-        """Encode what the source returned, or a failure where that cannot be published."""
-        fault = f"returned {type(result).__name__}, not an Inventory or a CheckFailure"
-        try:
-            # Before Python 3.12 this reads the properties of the inventory: the source's own code.
-            if isinstance(result, (CheckFailure, Inventory)):
-                response = encode_health(assess(result), self._identity)
-                self._fault = ""
-                return result, response
-        except Exception as exc:  # noqa: BLE001 - the source's own code runs in there
-            fault = f"returned an inventory that cannot be encoded: {type(exc).__name__}"
-        if fault != self._fault:
-            _log.error("%s.list_gpus() %s", type(self._source).__name__, fault)
-        self._fault = fault
-        failure = CheckFailure(Reason.INVALID_RESPONSE, "the source returned no inventory")
-        return failure, encode_health(assess(failure), self._identity)
-
->>>>>>> kit
     def announce(self) -> None:
         """Call the observers if the status differs from the one announced last.
 
