@@ -1,5 +1,5 @@
-# The service in a slim image. Its own needs are all locked, with hashes; so is what builds its wheel.
-ARG PYTHON=3.13
+# The service in a slim image. All dependencies and the builder of the wheel are locked with hashes.
+ARG PYTHON=3.14
 
 FROM python:${PYTHON}-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -7,9 +7,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 WORKDIR /build
 RUN python -m venv --without-pip /opt/dstack-backend
 
-# The dependencies come first: they change seldom, and their layer stays in the builder's cache. They
-# hold the extra `nostr` (12 MB): who runs the image cannot add it, and needs it for NOSTR_KEY_FILE.
-# --no-deps: the lock is complete, and pip would look at what was released after it all the same.
+# The dependencies come first: they change seldom, so their layer stays in the builder's cache. The
+# extras are `server` and `nostr` (12 MB, for NOSTR_KEY_FILE): nothing can be added to an image.
+# --no-deps: the lock is complete, and without it pip would also look at later releases.
 COPY requirements/service.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/dstack-backend/bin/python install --no-compile \
@@ -24,9 +24,9 @@ COPY src src
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && pip --python /opt/dstack-backend/bin/python install --no-compile --no-deps dist/*.whl
 
-# Without bytecode each start would compile anew, as nothing can be written where the service runs.
-# `unchecked-hash`: it holds whatever times the files get on their way into an image. faker is 8 MB
-# of it and is never imported: Litestar has it for invented examples, and ours are real ones.
+# Without bytecode each start would compile again, as the service cannot write there.
+# `unchecked-hash`: it stays valid when the times of the files change on their way into an image.
+# faker would add 8 MB and is never imported: Litestar has it for generated examples.
 RUN python -m compileall -q -j 0 -x /faker/ --invalidation-mode unchecked-hash /opt/dstack-backend
 
 
@@ -41,20 +41,21 @@ ENV PATH=/opt/dstack-backend/bin:${PATH} \
     DATA_DIR=/data \
     LOG_FORMAT=json
 
-# The standard library comes without bytecode; importing what the service imports writes it, for
-# that part only. pip has done its work.
-RUN python -c "from dstack_backend.app import cli, demo, healthcheck; \
-from dstack_backend.adapters.litestar_http.page.render import template; template()" \
+# The standard library comes without bytecode. Importing all modules of the service writes it for the
+# part that they use. pip is not needed any more.
+RUN python -c "import importlib, jinja2, pkgutil, dstack_backend as package; \
+[importlib.import_module(each.name) for each in pkgutil.walk_packages(package.__path__, 'dstack_backend.') \
+if not each.name.startswith('dstack_backend.testing') and not each.name.endswith('__main__')]" \
     && pip uninstall --yes --quiet --root-user-action=ignore pip
 ENV PYTHONDONTWRITEBYTECODE=1
 
-# The history. A new volume takes over owner and mode; 1777 lets any user of `--user` write there.
+# The history. A new volume takes its owner and mode from here; 1777 is for `--user`.
 RUN install -d -o 10001 -g 10001 -m 1777 /data
-# A number, so that Kubernetes' runAsNonRoot can see that it is not root.
+# A number, which Kubernetes needs for runAsNonRoot.
 USER 10001:10001
 VOLUME /data
 EXPOSE 8080
-# /livez: an outage of DStack is no reason to restart this container.
+# /livez: an outage of DStack is no reason to restart the container.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
     CMD ["dstack-backend", "healthcheck"]
 ENTRYPOINT ["dstack-backend"]

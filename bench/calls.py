@@ -1,4 +1,4 @@
-"""How many calls DStack gets in a minute from so many pollers, each of which asks every 10 s."""
+"""How many calls DStack receives in a minute from pollers that each request every 10 s."""
 
 import asyncio
 import contextlib
@@ -15,24 +15,24 @@ SECONDS = 60.0
 
 def table() -> list[list[str]]:
     """Measure both designs with each number of pollers, all at the same time."""
+    cases = [(design, count) for design in DESIGNS for count in POLLERS]
+    dstacks = [SimulatedDStack() for _ in cases]
     with contextlib.ExitStack() as stack:
-        stages: dict[tuple[str, int], tuple[SimulatedDStack, int]] = {}
-        for design in DESIGNS:
-            for pollers in POLLERS:
-                dstack = SimulatedDStack()
-                remote = stack.enter_context(in_thread(dstack))
-                running = stack.enter_context(service(design, remote.url))
-                stages[design, pollers] = dstack, running.port
-        before = {key: dstack.calls for key, (dstack, _) in stages.items()}
-        asyncio.run(_poll_all([(port, pollers) for (_, pollers), (_, port) in stages.items()]))
-        calls = {key: dstack.calls - before[key] for key, (dstack, _) in stages.items()}
-    heading = ["calls of DStack in a minute", *(f"{n} pollers" for n in POLLERS)]
-    return [heading, *([d, *(str(calls[d, n]) for n in POLLERS)] for d in DESIGNS)]
+        ports: list[int] = []
+        for (design, _), dstack in zip(cases, dstacks, strict=True):
+            remote = stack.enter_context(in_thread(dstack))
+            ports.append(stack.enter_context(service(design, remote.url)).port)
+        before = [dstack.calls for dstack in dstacks]
+        asyncio.run(_poll_all(list(zip(ports, (count for _, count in cases), strict=True))))
+        calls = [dstack.calls - first for dstack, first in zip(dstacks, before, strict=True)]
+    by_case = dict(zip(cases, calls, strict=True))
+    heading = ["calls of DStack in a minute", *(f"{count} pollers" for count in POLLERS)]
+    return [heading, *([d, *(str(by_case[d, count]) for count in POLLERS)] for d in DESIGNS)]
 
 
-async def _poll_all(stages: list[tuple[int, int]]) -> None:
+async def _poll_all(servers: list[tuple[int, int]]) -> None:
     pollers = [
-        _poll(port, number * INTERVAL / count) for port, count in stages for number in range(count)
+        _poll(port, number * INTERVAL / count) for port, count in servers for number in range(count)
     ]
     await asyncio.gather(*pollers, asyncio.sleep(SECONDS))
 

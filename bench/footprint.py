@@ -1,9 +1,9 @@
-"""Memory (PSS of all processes) and seconds from the start to the first answer."""
+"""Memory (PSS of all processes), and seconds from the start to the first response."""
 
 import statistics
 import time
 
-from bench.harness import DESIGNS, nginx, pss, service
+from bench.harness import DESIGNS, Running, nginx, pss, service
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 
 __all__ = ["table"]
@@ -23,12 +23,12 @@ def table() -> list[list[str]]:
                     starts.append(running.started_in)
             with service(design, remote.url) as running:
                 time.sleep(SETTLE)
-                memory = pss(running.pid)
-            rows.append([design, f"{memory:.1f} MB", _both(starts)])
+                rows.append(_row(design, running, starts))
     with nginx(b"{}") as running:
-        rows.append(["nginx", f"{pss(running.pid):.1f} MB", _both([running.started_in])])
+        rows.append(_row("nginx", running, [running.started_in]))
     return rows
 
 
-def _both(seconds: list[float]) -> str:
-    return f"{statistics.median(seconds):.2f} s, {max(seconds):.2f} s"
+def _row(name: str, running: Running, starts: list[float]) -> list[str]:
+    start = f"{statistics.median(starts):.2f} s, {max(starts):.2f} s"
+    return [name, f"{pss(running.pid):.1f} MB", start]

@@ -1,4 +1,4 @@
-"""How costs grow: with the number of GPUs, and with the number of open connections."""
+"""How costs grow with the number of GPUs, and with the number of open connections."""
 
 import asyncio
 import contextlib
@@ -16,15 +16,15 @@ __all__ = ["connections_table", "gpus_table"]
 
 GPUS = (1, 8, 100, 1000, 10_000)
 CONNECTIONS = (1, 10, 100, 1000, 2000)
-ASKED = 200
+REQUESTS = 200
 
 
 def gpus_table() -> list[list[str]]:
-    """Measure a check's own work (decode, assess, encode), the answer's bytes, and memory."""
-    rows = [["GPUs", "a check's own work", "per GPU", "bytes of /health", "memory"]]
+    """Measure a check's CPU time (decode, assess, encode), the size of `/health`, and memory."""
+    rows = [["GPUs", "CPU time of a check", "per GPU", "bytes of /health", "memory"]]
     for count in GPUS:
         dstack = SimulatedDStack([_gpu(number) for number in range(count)])
-        with in_thread(dstack) as remote, service("ours", remote.url) as running:
+        with in_thread(dstack) as remote, service("dstack-backend", remote.url) as running:
             while get(running.url)[0] != 200:
                 time.sleep(0.05)
             _, body = get(running.url)
@@ -45,9 +45,9 @@ def gpus_table() -> list[list[str]]:
 
 
 def connections_table() -> list[list[str]]:
-    """Measure memory and the latency of one poller beside so many idle connections."""
+    """Measure memory and the latency of one poller beside idle connections."""
     rows = [["open connections", "memory", "p50", "p99"]]
-    with in_thread(SimulatedDStack()) as remote, service("ours", remote.url) as running:
+    with in_thread(SimulatedDStack()) as remote, service("dstack-backend", remote.url) as running:
         rows += [
             [f"{count:,}", *asyncio.run(_beside(count, running.port, running.pid))]
             for count in CONNECTIONS
@@ -60,15 +60,15 @@ async def _beside(count: int, port: int, pid: int) -> list[str]:
         for _ in range(count):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             stack.callback(writer.close)
-            writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")  # then it stays open
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")  # stays open
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         stack.callback(writer.close)
         seconds: list[float] = []
-        for _ in range(ASKED):
-            begin = time.perf_counter()
+        for _ in range(REQUESTS):
+            start = time.perf_counter()
             writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
             await reader.readuntil(b"}")
-            seconds.append(time.perf_counter() - begin)
+            seconds.append(time.perf_counter() - start)
         cuts = statistics.quantiles(seconds, n=100)
         return [f"{pss(pid):.1f} MB", f"{cuts[49] * 1000:.2f} ms", f"{cuts[98] * 1000:.2f} ms"]
 

@@ -1,4 +1,4 @@
-"""Starts what is measured: our service, the on-demand design, nginx, a simulated DStack."""
+"""Starts what is measured: dstack-backend, the on-demand design, and nginx."""
 
 import contextlib
 import os
@@ -13,10 +13,10 @@ import urllib.request
 from collections.abc import Generator
 from pathlib import Path
 
-__all__ = ["DESIGNS", "get", "nginx", "pss", "service"]
+__all__ = ["DESIGNS", "Running", "get", "nginx", "pss", "service"]
 
-DESIGNS = {"ours": "dstack_backend", "on demand": "bench.on_demand"}
-"""The modules of the two designs, by the name that the tables give them."""
+DESIGNS = {"dstack-backend": "dstack_backend", "on demand": "bench.on_demand"}
+"""The modules of the two designs, by their name in the tables."""
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error;
@@ -31,30 +31,31 @@ http {{
 
 
 class Running:
-    """A process that answers.
+    """A process that responds.
 
     Attributes:
-        pid: Its number.
-        url: Its `/health`.
-        started_in: Seconds from its start to its first answer.
+        pid: The process.
+        port: Where it listens.
+        url: The URL of its `/health`.
+        started_in: Seconds from its start to its first response.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        """Wait until it answers."""
-        begin = time.monotonic()
+        """Wait for the first response."""
+        start = time.monotonic()
         self.pid = process.pid
         self.port = port
         self.url = f"http://127.0.0.1:{port}/health"
         while get(self.url)[0] == 0:
-            if process.poll() is not None or time.monotonic() - begin > 30:
-                raise RuntimeError(f"it does not answer: {process.args!r}")
+            if process.poll() is not None or time.monotonic() - start > 30:
+                raise RuntimeError(f"no response from {process.args!r}")
             time.sleep(0.01)
-        self.started_in = time.monotonic() - begin
+        self.started_in = time.monotonic() - start
 
 
 @contextlib.contextmanager
 def service(design: str, dstack_url: str, **settings: str) -> Generator[Running, None, None]:
-    """Run one of the two designs against a DStack, and end it."""
+    """Run one of the two designs with a DStack."""
     port = _free_port()
     listen = f"127.0.0.1:{port}"
     environ = {"DSTACK_URL": dstack_url, "LISTEN_ADDR": listen, "HISTORY": "off", **settings}
@@ -64,7 +65,7 @@ def service(design: str, dstack_url: str, **settings: str) -> Generator[Running,
 
 @contextlib.contextmanager
 def nginx(body: bytes) -> Generator[Running, None, None]:
-    """Serve `body` as the file `/health`, with one worker, as ours has one."""
+    """Serve `body` as the file `/health`, with one worker."""
     port = _free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -78,10 +79,10 @@ def nginx(body: bytes) -> Generator[Running, None, None]:
 
 
 def get(url: str, timeout: float = 10.0) -> tuple[int, bytes]:
-    """Ask once: the code and the body; code 0 where nobody answers."""
+    """Send a request, and return code and body; code 0 where there is no response."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as answer:
-            return answer.status, answer.read()
+        with urllib.request.urlopen(url, timeout=timeout) as response:
+            return response.status, response.read()
     except urllib.error.HTTPError as exc:
         return exc.code, exc.read()
     except OSError:
@@ -89,7 +90,7 @@ def get(url: str, timeout: float = 10.0) -> tuple[int, bytes]:
 
 
 def pss(pid: int) -> float:
-    """Give the proportional share of memory of a process and its children, in MB."""
+    """Return the proportional share of memory (PSS) of a process and its children, in MB."""
     pids = [pid, *_children(pid)]
     texts = [Path(f"/proc/{each}/smaps_rollup").read_text() for each in pids]
     lines = [line for text in texts for line in text.splitlines() if line.startswith("Pss:")]

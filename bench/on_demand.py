@@ -1,7 +1,6 @@
-"""The baseline: the design that asks DStack for each request, in the same stack as ours.
+"""The baseline: a service that calls DStack for each request, as the Rust service does.
 
-It is what the Rust service does. Litestar, granian, httpx and the encoding are the same; only the
-monitor between them is not there.
+Litestar, granian, httpx and the encoding are those of dstack-backend. There is no monitor.
 """
 
 import asyncio
@@ -11,7 +10,7 @@ import signal
 from litestar import Litestar, MediaType, Response, get
 
 from dstack_backend.adapters.granian_server import event_loop, free_address, serve
-from dstack_backend.app.config.settings import load
+from dstack_backend.app.config.settings import load, load_dstack
 from dstack_backend.app.container import Container
 from dstack_backend.domain import assess, encode_health
 
@@ -19,13 +18,13 @@ from dstack_backend.domain import assess, encode_health
 async def main() -> None:
     """Serve until SIGTERM."""
     settings = load(os.environ, {})
-    dstack = Container(settings=settings).dstack()
+    source = Container(settings=settings, dstack_settings=load_dstack(os.environ, {})).source()
 
     @get("/health")
     async def health() -> Response[bytes]:
-        answer = encode_health(assess(await dstack.list_gpus()))
-        code = 200 if answer.is_available else 503
-        return Response(answer.body, media_type=MediaType.JSON, status_code=code)
+        response = encode_health(assess(await source.list_gpus()))
+        code = 200 if response.is_available else 503
+        return Response(response.body, media_type=MediaType.JSON, status_code=code)
 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

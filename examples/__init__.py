@@ -1,1 +1,1 @@
-"""Two backends of others, each in one file: docs/embedding.md says more."""
+"""Three backends, each in one file. docs/embedding.md explains them."""

@@ -1,4 +1,4 @@
-"""The domain alone, in werkzeug: a thread checks; no event loop, no Litestar, no httpx.
+"""The domain alone, in another HTTP framework: it needs the base package and werkzeug.
 
 Run `python examples/domain_in_werkzeug.py gpus.json 8080`, and write the file every few seconds.
 """
@@ -21,19 +21,19 @@ HEADERS = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
 
 
 class Backend:
-    """Checks the file for ever. Requests read one frozen value, so there is no lock."""
+    """Checks the file in a thread. Requests read one frozen value, so there is no lock."""
 
     def __init__(self, file: Path) -> None:
         self._state = domain.MonitorState(since=Timestamp(time.monotonic(), datetime.now(UTC)))
-        threading.Thread(target=self._keep_checking, args=(file,), daemon=True).start()
+        threading.Thread(target=self._run, args=(file,), daemon=True).start()
 
     def health(self) -> Response:
-        """Answer `GET /health`."""
+        """Return the answer of `GET /health`."""
         status = domain.status_at(self._state, time.monotonic(), POLICY)
-        answer, kind = domain.encode_health(status, IDENTITY), "application/json"
-        return Response(answer.body, 200 if answer.is_available else 503, HEADERS, mimetype=kind)
+        health, kind = domain.encode_health(status, IDENTITY), "application/json"
+        return Response(health.body, 200 if health.is_available else 503, HEADERS, mimetype=kind)
 
-    def _keep_checking(self, file: Path) -> None:
+    def _run(self, file: Path) -> None:
         while True:
             started, result = time.monotonic(), _read(file)
             finished = Timestamp(time.monotonic(), datetime.now(UTC))
@@ -45,7 +45,7 @@ class Backend:
 def _read(file: Path) -> CheckResult:
     try:
         if time.time() - file.stat().st_mtime > POLICY.stale_after:
-            return CheckFailure(Reason.TIMED_OUT, "nobody writes the file any more")
+            return CheckFailure(Reason.TIMED_OUT, "the file is not written any more")
         return msgspec.json.decode(file.read_bytes(), type=GpuInventory)
     except OSError:
         return CheckFailure(Reason.CONNECTION_FAILED, "the file cannot be read")

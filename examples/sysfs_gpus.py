@@ -1,9 +1,9 @@
-"""A backend of a host without DStack: it reads the host's NVIDIA cards from sysfs.
+"""A backend without DStack: it reads the host's NVIDIA cards from sysfs.
 
     granian --interface asgi --factory --port 8080 --working-dir examples sysfs_gpus:create_app
 
-A card is free while no driver has enabled it (file `enable`): vfio-pci does when a virtual machine
-opens it, NVIDIA's when it binds. Unlike lspci, reading these files wakes no card that sleeps.
+A card is free while no driver has enabled it (file `enable`): vfio-pci does so when a virtual
+machine opens it, NVIDIA's driver when it binds. Unlike lspci, this does not wake sleeping cards.
 """
 
 import asyncio
@@ -25,18 +25,20 @@ class SysfsGpus:
         self._devices = devices
 
     async def list_gpus(self) -> CheckResult:
-        """Read all of them anew."""
+        """Read the folder."""
         try:
             return await asyncio.to_thread(self._read)
-        except OSError:  # there is no such folder, or a card went away meanwhile
+        except OSError:  # there is no such folder, or a card was removed during the read
             return CheckFailure(Reason.CONNECTION_FAILED, "the PCI devices cannot be read")
 
     def _read(self) -> GpuInventory:
-        found = sorted(self._devices.iterdir())
-        return GpuInventory(gpus=tuple(_gpu(each) for each in found if _is_gpu(each)))
+        devices = sorted(self._devices.iterdir())
+        return GpuInventory(gpus=tuple(_gpu(device) for device in devices if _is_gpu(device)))
 
 
 def _is_gpu(device: Path) -> bool:
+    if (device / "physfn").is_symlink():  # an SR-IOV virtual function of a card, not a card
+        return False
     return _text(device / "vendor") == NVIDIA and _text(device / "class").startswith(DISPLAY)
 
 
@@ -51,7 +53,7 @@ def _text(file: Path) -> str:
 
 
 def create_app() -> HealthApp:
-    """Make the service; the folder can be set for a trial."""
+    """Return the service."""
     gpus = SysfsGpus(Path(os.environ.get("PCI_DEVICES", "/sys/bus/pci/devices")))
     settings = load({"DATA_DIR": "./sysfs-data", **os.environ}, {})
     return embed(gpus, settings, topic="sysfs-gpu-monitor", name="sysfs").http_app()

@@ -1,1 +1,1 @@
-"""What the Makefile runs beside the tools that are installed."""
+"""Scripts of the Makefile."""

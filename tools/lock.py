@@ -1,54 +1,83 @@
-"""Writes the lock files, or with `--check` says whether they are up to date.
+"""Write the lock files, or with `--check` report whether they are up to date.
 
-`requirements/service.txt` holds what the service needs, with the extra `nostr`;
-`requirements/build.txt` what builds its wheel; both are for the container. `requirements/dev.txt`
-holds the service's and what development needs. All have hashes and hold for each supported Python.
-What stands in them already stays, as long as pyproject.toml allows it.
+| file                       | for       | contents                                    |
+|----------------------------|-----------|---------------------------------------------|
+| `requirements/service.txt` | the image | the package with extras `server` and `nostr` |
+| `requirements/build.txt`   | the image | the builder of the wheel                    |
+| `requirements/dev.txt`     | `.venv`   | all extras and the development tools        |
+
+All have hashes and hold for each supported Python. Locked versions stay while pyproject.toml
+allows them. What the image needs must have wheels for each supported Python: it has no compiler.
 """
 
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
+PROJECT = Path("pyproject.toml")
+SERVICE = Path("requirements/service.txt")
+BUILD = Path("requirements/build.txt")
+
 LOCKS = {
-    Path("requirements/service.txt"): ["pyproject.toml", "--extra", "nostr"],
-    Path("requirements/build.txt"): ["--group", "build"],
-    Path("requirements/dev.txt"): [
-        *("pyproject.toml", "--extra", "nostr", "--extra", "testing", "--group", "dev"),
-    ],
+    SERVICE: [str(PROJECT), "--extra", "server", "--extra", "nostr"],
+    BUILD: ["--group", "build"],
+    Path("requirements/dev.txt"): [str(PROJECT), "--all-extras", "--group", "dev"],
 }
 
+PLATFORM = "x86_64-manylinux_2_28"
 
-def compile_lock(lock: Path, what: list[str], output: Path) -> None:
-    """Resolve into `output`, beginning with what `lock` holds."""
+
+def supported_pythons() -> list[str]:
+    """Return the versions in the classifiers of the project, the oldest first."""
+    project = tomllib.loads(PROJECT.read_text())["project"]
+    versions = (
+        each.rpartition(" :: ")[2] for each in project["classifiers"] if "Python ::" in each
+    )
+    return sorted(versions, key=lambda version: [int(part) for part in version.split(".")])
+
+
+def resolve(lock: Path, requirements: Sequence[str], output: Path) -> None:
+    """Resolve the requirements into `output`, starting with the versions in `lock`."""
     if lock.exists():
         shutil.copy(lock, output)
-    command = [
-        *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal"),
-        *("--python-version", "3.11", "--generate-hashes", "--no-annotate"),
-        *("--custom-compile-command", "make lock"),
-        *what,
-        *("--output-file", str(output)),
-    ]
-    subprocess.run(command, check=True)  # noqa: S603 - the command is above
+    options = ("--quiet", "--universal", "--python-version", supported_pythons()[0])
+    form = ("--generate-hashes", "--no-annotate", "--custom-compile-command", "make lock")
+    _uv("compile", *options, *form, *requirements, "--output-file", str(output))
+
+
+def check_wheels(lock: Path) -> None:
+    """Fail where a package of the lock has no wheel for a supported Python."""
+    for version in supported_pythons():
+        platform = ("--python-version", version, "--python-platform", PLATFORM)
+        options = ("--quiet", "--dry-run", "--only-binary", ":all:", "--no-deps")
+        with tempfile.TemporaryDirectory() as target:
+            _uv("install", *options, *platform, "--target", target, "-r", str(lock))
+
+
+def _uv(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "uv", "pip", *arguments], check=True)  # noqa: S603 - uv
 
 
 def main() -> None:
     """Write or check each lock file."""
-    check = "--check" in sys.argv[1:]
+    is_check = "--check" in sys.argv[1:]
     stale: list[Path] = []
     with tempfile.TemporaryDirectory() as folder:
-        for lock, what in LOCKS.items():
+        for lock, requirements in LOCKS.items():
             output = Path(folder) / lock.name
-            compile_lock(lock, what, output)
+            resolve(lock, requirements, output)
             if not lock.exists() or lock.read_text() != output.read_text():
                 stale.append(lock)
-                if not check:
+                if not is_check:
                     shutil.copy(output, lock)
-    if check and stale:
+    if is_check and stale:
         sys.exit(f"not up to date: {', '.join(map(str, stale))}; run: make lock")
+    for lock in (SERVICE, BUILD):
+        check_wheels(lock)
 
 
 if __name__ == "__main__":

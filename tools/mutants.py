@@ -1,4 +1,4 @@
-"""The mutants of some files, as cosmic-ray makes them."""
+"""The mutants of cosmic-ray for some files."""
 
 import importlib
 import json
@@ -27,11 +27,11 @@ class Mutant(Struct, frozen=True, kw_only=True):
     """A file with one change.
 
     Attributes:
-        path: The file, from the root of the tree.
-        operator: What cosmic-ray calls the change.
-        line: The line that is changed, as it was.
-        number: The number of that line.
-        code: The whole file, changed.
+        path: The file, relative to the root of the tree.
+        operator: Name of the change.
+        line: The original line.
+        number: Number of the line.
+        code: The whole changed file.
     """
 
     path: str
@@ -42,7 +42,7 @@ class Mutant(Struct, frozen=True, kw_only=True):
 
     @property
     def changed(self) -> str:
-        """The line as the mutant has it."""
+        """The changed line."""
         return self.code.splitlines()[self.number - 1].strip()
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Mutant(Struct, frozen=True, kw_only=True):
 
 
 class _Change(Struct, frozen=True):
-    """What cosmic-ray's dump says of a mutation, as far as it is used here."""
+    """A mutation in the dump of cosmic-ray: the fields that are used here."""
 
     module_path: str
     operator_name: str
@@ -59,7 +59,7 @@ class _Change(Struct, frozen=True):
 
 
 def mutants_of(folder: Path, paths: Sequence[str]) -> Iterator[Mutant]:
-    """Give the mutants of these files of a tree."""
+    """Yield the mutants of these files of a tree."""
     configuration = folder / "mutation.toml"
     configuration.write_text(CONFIGURATION.format(paths=json.dumps(list(paths))))
     _cosmic_ray(folder, "init", configuration.name, "mutation.sqlite")
@@ -75,7 +75,7 @@ def _cosmic_ray(folder: Path, *arguments: str) -> str:
 
 
 def _mutant(folder: Path, change: _Change) -> Iterator[Mutant]:
-    # cosmic-ray has no types: by these two lines it enters, as `Any`.
+    # cosmic-ray has no types: imported this way it is `Any`.
     operators = importlib.import_module("cosmic_ray.plugins")
     mutating = importlib.import_module("cosmic_ray.mutating")
     source = (folder / change.module_path).read_text()

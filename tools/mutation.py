@@ -1,11 +1,10 @@
-"""Changes the domain in many small ways and sees that the unit tests notice each of them.
+"""Mutation test of the domain: the unit tests must fail for each small change of the code.
 
-    python -m tools.mutation [FILE ...]
+    python -m tools.mutation [src/domain/FILE.py ...]
 
-It works in a copy of the tree. cosmic-ray makes the mutants. For each of them a process is forked
-that has the libraries loaded already but nothing of ours: a start of pytest would take longer than
-most mutants live. What survives is shown; it is expected of those in `tools/equivalent_mutants.py`
-only, and any other ends the run with 1.
+It works in a copy of the tree. For each mutant of cosmic-ray a process is forked that has loaded
+the libraries, but not the domain: a new process would need longer than most mutants survive.
+Survivors are printed. Any that is not in `tools/equivalent_mutants.py` makes the exit code 1.
 """
 
 import re
@@ -21,38 +20,38 @@ from tools.trial import copy_tree, pass_unchanged, survives
 
 __all__ = ["main"]
 
-DOMAIN = Path("dstack_backend/domain")
+DOMAIN = Path("src/domain")
 
 NOISE = re.compile(
-    r"ReplaceBinaryOperator_BitOr_.*"  # `str | None`: nothing but types is joined with it
-    r"|ReplaceBinaryOperator_.*_(BitAnd|BitOr|BitXor|LShift|RShift)"  # no number here has bits
+    r"ReplaceBinaryOperator_BitOr_.*"  # `str | None`: only types are joined with it
+    r"|ReplaceBinaryOperator_.*_(BitAnd|BitOr|BitXor|LShift|RShift)"  # no bitwise arithmetic
     r"|ReplaceComparisonOperator_(Is_Eq|Eq_Is|IsNot_NotEq|NotEq_IsNot)"  # members of enums, None
 )
-"""Operators of cosmic-ray whose mutants cannot run, or are always the same as the original."""
+"""Operators of cosmic-ray whose mutants cannot run, or always equal the original."""
 
 NO_CODE = {"__init__.py", "ports.py"}
-"""Files with nothing to run: names and signatures."""
+"""Files without code: names and signatures."""
 
 
 def main(names: Sequence[str]) -> None:
-    """Try all mutants of these files of the domain, by default of all."""
+    """Test all mutants of these files, by default of the whole domain."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutation-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         copy_tree(folder)
         if not pass_unchanged(folder):
             sys.exit("the unit tests do not pass without any mutant")
-        modules = names or sorted(each.name for each in DOMAIN.glob("*.py"))
-        paths = [str(DOMAIN / each) for each in modules if each not in NO_CODE]
+        files = [Path(each) for each in names] or sorted(DOMAIN.rglob("*.py"))
+        paths = [str(each) for each in files if each.name not in NO_CODE]
         tried = [each for each in mutants_of(folder, paths) if not NOISE.fullmatch(each.operator)]
         print(f"{len(tried)} mutants, about a second for each ...", flush=True)
-        survivors = [each for each in tried if lives(folder, each)]
+        survivors = [each for each in tried if is_alive(folder, each)]
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
-    tell(len(tried), survivors)
+    report(len(tried), survivors)
 
 
-def lives(folder: Path, mutant: Mutant) -> bool:
-    """Try a mutant, and show it at once where it survives."""
+def is_alive(folder: Path, mutant: Mutant) -> bool:
+    """Test a mutant, and print it where it survives."""
     file = folder / mutant.path
     original = file.read_text()
     file.write_text(mutant.code)
@@ -65,8 +64,8 @@ def lives(folder: Path, mutant: Mutant) -> bool:
     return alive
 
 
-def tell(tried: int, survivors: Sequence[Mutant]) -> None:
-    """Print the figure; end with 1 where something survived that should not."""
+def report(tried: int, survivors: Sequence[Mutant]) -> None:
+    """Print the result; exit with 1 where a mutant survived unexpectedly."""
     unexpected = [mutant for mutant in survivors if not reason_of(mutant)]
     print(
         f"{tried} mutants: {tried - len(survivors)} killed, {len(survivors)} survived, "

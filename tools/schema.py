@@ -1,4 +1,4 @@
-"""Writes the JSON Schema of BackendInfo, as the code has it."""
+"""Write the JSON Schema of BackendInfo."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ SCHEMA = Path("docs/backend-info.schema.json")
 
 
 def schema() -> bytes:
-    """Give the file's bytes."""
+    """Return the bytes of the file."""
     return msgspec.json.format(msgspec.json.encode(backend_info_schema())) + b"\n"
 
 

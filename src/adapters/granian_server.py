@@ -1,9 +1,10 @@
-"""Serves an ASGI application with granian, in this process and on this event loop.
+"""Serves an ASGI application with granian, in this process and on the running event loop.
 
-granian calls its embedded form experimental; it saves the second process, and with it 40 MB.
+granian calls its embedded server experimental. It saves a second process, and with it 40 MB.
 """
 
 import asyncio
+import contextlib
 import resource
 import socket
 from collections.abc import Awaitable, Callable
@@ -16,47 +17,44 @@ from granian.server.embed import Server
 
 __all__ = ["ListenError", "event_loop", "free_address", "serve"]
 
-HEADER_TIMEOUT = 10_000
-"""Milliseconds that a client has for the head of a request; granian's default is 30 s."""
+READ_TIMEOUT = 10_000
+"""Milliseconds that a client has for the head of a request. granian's default is 30 s."""
 
-GRACE = 2.0
-"""Seconds for requests under way when we are told to stop; ours take milliseconds."""
+SHUTDOWN_GRACE = 2.0
+"""Seconds for requests that are under way at the end. A request takes milliseconds."""
 
-MOST_CONNECTIONS = 8192
-SPARE_DESCRIPTORS = 128
-"""For everything but connections of clients: the check's own, files, the event loop's."""
+MAX_CONNECTIONS = 8192
+RESERVED_DESCRIPTORS = 128  # for checks, files and the event loop
 
-
-_OUR_LOG: dict[str, object] = {"incremental": True, "handlers": {}, "loggers": {}}
-"""granian's own configuration of the log would take ours away."""
-
+_KEEP_LOGGING: dict[str, object] = {"incremental": True, "handlers": {}, "loggers": {}}
+"""granian's default configuration of the log would replace the existing one."""
 
 Application = Callable[..., Awaitable[None]]
 """An ASGI application."""
 
 
 class ListenError(Exception):
-    """The address cannot be listened on. The text says why, without the address."""
+    """The server cannot listen on the address. The text says why, without the address."""
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    """Make the loop on which granian is at its best: libuv's, twice as fast as asyncio's own."""
+    """Return a new event loop of libuv. With it granian is twice as fast as with asyncio's own."""
     return uvloop.new_event_loop()
 
 
 async def serve(app: Application, address: str, port: int, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; then answer what is under way, and end within the grace.
+    """Serve until `stop` is set; then finish the requests under way, within the grace period.
 
-    Lifespan events are not sent: whoever calls this holds the application's lifespan.
+    No lifespan events are sent: the caller runs the application's lifespan.
 
     Args:
         app: The ASGI application.
         address: A numeric address, see `free_address`.
         port: The TCP port.
-        stop: Ends the service.
+        stop: Ends the server.
 
     Raises:
-        ListenError: The address was taken in the meantime, or the server gave up.
+        ListenError: The address was taken in the meantime, or the server ended by itself.
     """
     server = Server(
         app,
@@ -64,37 +62,33 @@ async def serve(app: Application, address: str, port: int, stop: asyncio.Event) 
         port=port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
+        http1_settings=HTTP1Settings(header_read_timeout=READ_TIMEOUT),
         websockets=False,
         backlog=1024,
-        backpressure=_connections(),
+        backpressure=_max_connections(),
         log_level=LogLevels.error,
-        log_dictconfig=_OUR_LOG,
+        log_dictconfig=_KEEP_LOGGING,
     )
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     server.stop()  # type: ignore[no-untyped-call]  # granian's own
-    # A client that dawdles over its request holds granian up; it had its time.
-    done, _ = await asyncio.wait({serving}, timeout=GRACE)
+    # granian waits for clients that are slow to send their request.
+    done, _ = await asyncio.wait({serving}, timeout=SHUTDOWN_GRACE)
     serving.cancel()
     if done and not stop.is_set():
         raise ListenError("the server ended by itself") from serving.exception()
 
 
 def free_address(host: str, port: int) -> str:
-    """Give the numeric address to listen on, after it has been seen free.
+    """Return the numeric address of a host, after a test that the port is free.
 
-    granian shares its port with whoever asks (SO_REUSEPORT), so that a second instance would take
-    half of the first one's requests without a word.
-
-    Args:
-        host: An address, or a name that resolves to one.
-        port: The TCP port.
+    granian sets SO_REUSEPORT: without the test a second instance would silently receive half of
+    the requests of the first one.
 
     Raises:
-        ListenError: It is taken, or not of this machine, or not for us.
+        ListenError: The port is taken, or the address is not of this machine, or not permitted.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -108,15 +102,14 @@ def free_address(host: str, port: int) -> str:
     return str(address[0])
 
 
-def _connections() -> int:
-    """Raise the limit of open files as far as we may, and give what it leaves for clients."""
+def _max_connections() -> int:
+    """Raise the limit of open files as far as permitted, and return how many clients it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + SPARE_DESCRIPTORS
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return (
-        MOST_CONNECTIONS
-        if soft == resource.RLIM_INFINITY
-        else max(1, min(MOST_CONNECTIONS, soft - SPARE_DESCRIPTORS))
-    )
+    wanted = MAX_CONNECTIONS + RESERVED_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return MAX_CONNECTIONS
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with contextlib.suppress(OSError, ValueError):  # the system may deny it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        soft = limit
+    return max(1, soft - RESERVED_DESCRIPTORS)

@@ -1,5 +1,6 @@
 """A history store in memory, lost with the process: for `HISTORY=off`, and for tests."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -27,14 +28,11 @@ class MemoryHistory:
         after: HistoryEntry | None,
         oldest: int = 0,
     ) -> None:
-        """Save entries and that the service is running.
-
-        Raises:
-            HistoryConflict: The last saved entry is not `after`.
-        """
+        """Save entries and that the service is running."""
         if after != (self._entries[-1] if self._entries else None):
-            raise HistoryConflict("other entries were saved")
-        self._entries = [each for each in (*self._entries, *entries) if each.number >= oldest]
+            raise HistoryConflict("the store does not end with the entry that was saved last")
+        self._entries += entries
+        del self._entries[: bisect_left(self._entries, oldest, key=lambda each: each.number)]
         self._alive_at = alive_at
 
     def close(self) -> None:

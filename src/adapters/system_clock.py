@@ -8,16 +8,16 @@ __all__ = ["SystemClock"]
 
 
 class SystemClock:
-    """Monotonic time, wall time and sleep, as the operating system and asyncio give them."""
+    """Monotonic time, wall time and sleep from the operating system and asyncio."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that nobody sets."""
+        """Return seconds on a clock that is never set."""
         return time.monotonic()
 
     def utc(self) -> datetime:
-        """The wall clock's time in UTC."""
+        """Return the wall clock's time in UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Let others work for so many seconds."""
+        """Wait, and let other tasks run."""
         await asyncio.sleep(seconds)

@@ -1,6 +1,6 @@
 """The composition root: the only place where adapters are created and connected to the app.
 
-A test passes its own replacement for any provider; another backend uses `embed`:
+A keyword argument replaces a provider; another backend uses `embed`:
 
     Container(settings=settings, source=FakeGpuSource(), watcher=FakeWatcher(), clock=FakeClock())
 """
@@ -26,12 +26,12 @@ from dstack_backend.domain.ports import Observer
 __all__ = ["Container"]
 
 
-def _all(*ours: Observer, more: Sequence[Observer]) -> list[Observer]:
-    return [*ours, *more]
+def _all_observers(*built_in: Observer, more: Sequence[Observer]) -> list[Observer]:
+    return [*built_in, *more]
 
 
 class Container(containers.DeclarativeContainer):
-    """One instance of each, created on first use. Lifetimes belong to Litestar's lifespan."""
+    """One instance of each object, created on first use. Nothing runs before the lifespan does."""
 
     settings = providers.Dependency(instance_of=Settings)
     dstack_settings = providers.Dependency(instance_of=DStackSettings)
@@ -59,7 +59,7 @@ class Container(containers.DeclarativeContainer):
     notifier = providers.Singleton(Notifier)
     more_observers = providers.Object[Sequence[Observer]](())
     observers = providers.Callable(
-        _all, log_observer, metrics, history, notifier, more=more_observers
+        _all_observers, log_observer, metrics, history, notifier, more=more_observers
     )
     monitor = providers.Singleton(
         Monitor,

@@ -1,6 +1,9 @@
-"""The whole service around another source of GPUs, for backends that embed it."""
+"""The whole service around a source of the embedder's own."""
 
+import inspect
 from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from dstack_backend.app.config.settings import Settings
 from dstack_backend.app.container import Container
@@ -11,7 +14,7 @@ from dstack_backend.domain.ports import ConnectivityWatcher, GpuSource, Observer
 __all__ = ["embed"]
 
 
-def embed(
+def embed(  # noqa: PLR0913 - all but two have a default or are named by the caller
     source: GpuSource,
     settings: Settings,
     *,
@@ -19,25 +22,47 @@ def embed(
     name: str,
     watcher: ConnectivityWatcher | None = None,
     observers: Sequence[Observer] = (),
+    service: str | None = None,
 ) -> Container:
-    """Put a source of GPUs in DStack's place; nothing is opened and nobody is asked yet.
+    """Return the container of a service that checks `source`. Nothing is opened or called yet.
 
     Args:
-        source: What is asked for the GPUs.
-        settings: What `load` gives. Those for DStack are without effect.
-        topic: What the backend reports on, in `/health`.
-        name: What people call the source, on the page.
-        presence: What gives hints to check; by default nothing does.
-        observers: Who is told of checks and changes, besides log, metrics and history.
+        source: Returns the inventory.
+        settings: The settings that `load` returns.
+        topic: Topic of the backend, in `/health`.
+        name: Name of the source for people, on the page and in the log.
+        watcher: Gives hints to check; by default there are none.
+        observers: Are called for each check and each change, beside log, metrics and history.
+        service: Name of the service, in the log, at `GET /` and in the names of the metrics; by
+            default the topic.
 
     Raises:
+        TypeError: `source` is not an instance with `async def list_gpus(self)`.
+        ValueError: `topic`, `name` or `service` is empty.
         UserError: The operator's key file cannot be used.
     """
+    _validate_source(source)
+    service = topic if service is None else service
+    for parameter, text in {"topic": topic, "name": name, "service": service}.items():
+        if not text.strip():
+            raise ValueError(f"{parameter} must not be empty")
+    identity = node_identity(settings, topic=topic, source=name)
     return Container(
         settings=settings,
         source=source,
         source_name=name,
         watcher=watcher or NullWatcher(),
-        identity=node_identity(settings, topic=topic, source=name),
+        identity=replace(identity, service=service),
         more_observers=tuple(observers),
     )
+
+
+def _validate_source(source: object) -> None:
+    if isinstance(source, type):
+        raise TypeError(f"source must be an instance, not the class {source.__name__}")
+    name = type(source).__name__
+    method = getattr(source, "list_gpus", None)
+    if not callable(method):
+        raise TypeError(f"{name} is not a source: it has no method list_gpus")
+    if not inspect.iscoroutinefunction(inspect.unwrap(method)):
+        raise TypeError(f"{name}.list_gpus must be async def")

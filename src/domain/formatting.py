@@ -21,7 +21,7 @@ def format_duration(seconds: float, units: Mapping[str, str] = ENGLISH_UNITS) ->
         units: How a number of each unit is written; see `ENGLISH_UNITS`.
     """
     if 0 < seconds < 1:
-        return units["ms"].format(max(1, round(seconds * 1000)))
+        return units["ms"].format(max(1, int(seconds * 1000)))
     rest = max(0, int(seconds))
     parts: list[str] = []
     for unit, size in _SECONDS.items():

@@ -1,5 +1,5 @@
-"""What others test with: a simulated DStack, fakes of the ports, strategies, contract suites.
+"""The test kit: fakes of the ports, a simulated DStack, strategies and contract suites.
 
-Nothing of it is imported by the service itself, but for its commands `demo` and
-`simulate`. `strategies` and `contracts` need the extra `dstack-backend[testing]`.
+The service imports nothing of it but the simulated DStack of its commands `demo` and `simulate`.
+`strategies` and `contracts` need the extra `dstack-backend[testing]`.
 """

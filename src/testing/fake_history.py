@@ -1,4 +1,4 @@
-"""Fakes of the ports `Past` and `News`: a past that a test wrote, and news that it makes."""
+"""Fakes of the ports `HistoryReader` and `UpdateNotifier`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class FakeHistory:
     """A `HistoryReader` over entries that a test provides.
 
     Attributes:
-        now: The present time of its answers.
+        now: The present time.
         calls: How many calls there were.
     """
 
@@ -65,40 +65,40 @@ class FakeHistory:
 
 
 class FakeNotifier:
-    """News that are made when a test says so, or by a monitor that it observes.
+    """An `UpdateNotifier` that a test controls, or a monitor that it observes.
 
     Attributes:
-        edition: The number of the last edition.
-        listeners: How many calls wait for the next.
+        version: The number of the last update.
+        listeners: How many calls wait for the next update.
     """
 
     def __init__(self) -> None:
-        """Begin with edition 0."""
+        """Start with version 0."""
         self.version = 0
         self.listeners = 0
         self._closed = False
         self._next = asyncio.Event()
 
     def publish(self) -> None:
-        """Make an edition."""
+        """Count one more update."""
         self.version += 1
         self._wake()
 
     def on_check(self, check: Check) -> None:  # noqa: ARG002 - the port's
-        """Make an edition of a finished check, as an observer."""
+        """Count a finished check as an update."""
         self.publish()
 
     def on_change(self, change: Change) -> None:  # noqa: ARG002 - the port's
-        """Make an edition of a change, as an observer."""
+        """Count a change as an update."""
         self.publish()
 
     def close(self) -> None:
-        """Let all listeners go; there will be no news any more."""
+        """End all calls that wait: there will be no more updates."""
         self._closed = True
         self._wake()
 
     async def wait_newer(self, version: int) -> int | None:
-        """Wait for an edition after the one that was seen; `None`: there will be none any more."""
+        """Wait for an update after `version`; `None` means that there will be no more."""
         self.listeners += 1
         try:
             while self.version <= version and not self._closed:

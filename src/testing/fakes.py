@@ -1,4 +1,4 @@
-"""Fakes of the ports: scripted DStack and presence, virtual time, settable health and past."""
+"""Fakes of the ports. They need nothing but msgspec."""
 
 import asyncio
 import heapq
@@ -30,34 +30,33 @@ __all__ = [
 ]
 
 ORIGIN = 1000.0
-"""What a fake clock's monotonic reading begins with: nobody may rely on 0."""
+"""First reading of a fake monotonic clock. It is not 0: no code may rely on that."""
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-"""What a fake clock's wall clock begins with."""
+"""First reading of a fake wall clock."""
 
-TURNS = 40
-"""Rounds of the event loop in which all that can run has run: no chain of tasks here is longer."""
+_ROUNDS = 40
+"""Rounds of the event loop after which every task that can run has run."""
 
 
 class FakeClock:
-    """Virtual time: it passes only when `advance` is called."""
+    """Virtual time: it passes only in `advance`."""
 
     def __init__(self) -> None:
-        """Begin at second 1000 of the monotonic clock, on the first of January 2026."""
         self._now = ORIGIN
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
     def monotonic(self) -> float:
-        """Seconds of virtual time."""
+        """Return the seconds of virtual time."""
         return self._now
 
     def utc(self) -> datetime:
-        """The virtual wall clock, which runs with the monotonic one."""
+        """Return the virtual wall clock, which runs with the monotonic one."""
         return EPOCH + timedelta(seconds=self._now - ORIGIN)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until so many seconds were advanced; let others run at once where it is none."""
+        """Wait until so many seconds were advanced."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -66,31 +65,31 @@ class FakeClock:
         await woken
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass: sleepers wake in the order of their time, each when it has come."""
+        """Let time pass. Sleepers wake in order, each at its own time."""
         target = self._now + seconds
-        await _let_run()
+        await _run_ready_tasks()
         while self._sleepers and self._sleepers[0][0] <= target:
             self._now, _, woken = heapq.heappop(self._sleepers)
-            if not woken.done():  # a sleeper that was cancelled is still in the list
+            if not woken.done():  # a cancelled sleeper is still in the list
                 woken.set_result(None)
-                await _let_run()
+                await _run_ready_tasks()
         self._now = target
 
 
-async def _let_run() -> None:
-    for _ in range(TURNS):
+async def _run_ready_tasks() -> None:
+    for _ in range(_ROUNDS):
         await asyncio.sleep(0)
 
 
 class FakeGpuSource:
-    """A DStack whose results are scripted.
+    """A source with scripted results.
 
     Attributes:
-        calls: How many calls began.
-        asked_at: When each call began, in seconds since the clock's origin; needs a clock.
-        under_way: How many calls have not ended yet.
-        most_at_once: The largest number of calls that were under way together.
-        cancelled: How many calls were cancelled.
+        calls: Number of calls that started.
+        asked_at: When each call started, in seconds since `ORIGIN`; needs a clock.
+        under_way: Number of calls that have not ended.
+        most_at_once: Largest number of calls that were under way together.
+        cancelled: Number of calls that were cancelled.
         latency: Seconds of the clock that a call takes.
     """
 
@@ -101,13 +100,12 @@ class FakeGpuSource:
         clock: FakeClock | None = None,
         latency: float = 0.0,
     ) -> None:
-        """Take the script.
+        """Store the script.
 
         Args:
-            results: One result for each call, the last one for all further calls too, by default
-                an empty inventory; or what is called each time. It may raise, as a DStack that
-                breaks its promise.
-            clock: What the latency is waited for on.
+            results: One result for each call, the last one also for all further calls; by default
+                an empty inventory. Or a function that is called each time, which may raise.
+            clock: The clock of the latency.
             latency: Seconds that a call takes.
         """
         self.calls = 0
@@ -117,20 +115,20 @@ class FakeGpuSource:
         self.cancelled = 0
         self.latency = latency
         self._clock = clock
-        self._script = results if callable(results) else _one_by_one(results)
-        self._open = asyncio.Event()
-        self._open.set()
+        self._next_result = results if callable(results) else _one_by_one(results)
+        self._released = asyncio.Event()
+        self._released.set()
 
     def hang(self) -> None:
-        """From now on let calls wait, until `release` or until they are cancelled."""
-        self._open.clear()
+        """Let all calls from now on wait until `release`."""
+        self._released.clear()
 
     def release(self) -> None:
-        """End the waiting."""
-        self._open.set()
+        """Let waiting calls return."""
+        self._released.set()
 
     async def list_gpus(self) -> CheckResult:
-        """Give the next result of the script."""
+        """Return the next result of the script."""
         self.calls += 1
         self.under_way += 1
         self.most_at_once = max(self.most_at_once, self.under_way)
@@ -139,8 +137,8 @@ class FakeGpuSource:
         try:
             if self._clock and self.latency:
                 await self._clock.sleep(self.latency)
-            await self._open.wait()
-            return self._script()
+            await self._released.wait()
+            return self._next_result()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -154,14 +152,13 @@ def _one_by_one(results: Sequence[CheckResult]) -> Callable[[], CheckResult]:
 
 
 class FakeWatcher:
-    """Gives a hint when it is told to.
+    """A watcher whose hints a test gives.
 
     Attributes:
-        listeners: How many calls wait for a hint.
+        listeners: Number of calls that wait for a hint.
     """
 
     def __init__(self) -> None:
-        """Begin in silence."""
         self.listeners = 0
         self._hint = asyncio.Event()
 
@@ -221,22 +218,21 @@ class FakeHealth:
 
 
 class RecordingObserver:
-    """Keeps what it is told.
+    """Stores what it is called with.
 
     Attributes:
         checks: The finished checks, in order.
-        changes: The changes of status, in order.
+        changes: The changes of the status, in order.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.checks: list[Check] = []
         self.changes: list[Change] = []
 
     def on_check(self, check: Check) -> None:
-        """Keep a check."""
+        """Store a check."""
         self.checks.append(check)
 
     def on_change(self, change: Change) -> None:
-        """Keep a change."""
+        """Store a change."""
         self.changes.append(change)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the past: entries, in order and not."""
+"""Hypothesis strategies for histories: entries whose clock may have been wrong."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,55 +6,58 @@ import hypothesis.strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from dstack_backend.domain.check import Reason
-from dstack_backend.domain.history import HistoryEntry
+from dstack_backend.domain.history import GapCause, HistoryEntry
 from dstack_backend.domain.status import Status
 
-__all__ = ["PAST_BEGINS", "history_entries", "pasts"]
+__all__ = ["HISTORY_START", "entry_lists", "history_entries"]
 
-PAST_BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
+HISTORY_START = datetime(2026, 1, 1, tzinfo=UTC)
 
-_TEXTS = ("8 GPUs, 5 free", "Connection error: connection refused")
+_MESSAGES = ("8 GPUs, 5 free", "Connection error: connection refused")
 
-_WRONG = (-1_700_000_000, 30 * 86_400)
+_WRONG_SECONDS = (-1_700_000_000, 30 * 86_400)
 
 _AFTER = (
-    (Status.AVAILABLE, None),
-    (None, None),
-    *((Status.UNAVAILABLE, reason) for reason in Reason),
+    (Status.AVAILABLE, None, None),
+    *((None, None, cause) for cause in GapCause),
+    *((Status.UNAVAILABLE, reason, None) for reason in Reason),
 )
 
 
 def history_entries(
     seconds: SearchStrategy[int] | None = None, texts: SearchStrategy[str] | None = None
 ) -> SearchStrategy[HistoryEntry]:
-    """Entries as they are before they are written, within two minutes of `PAST_BEGINS`.
+    """Entries without a number, within two minutes of `HISTORY_START`.
 
-    Some are of a clock that was wrong: not set, or a month ahead.
+    Some have the time of a wrong clock: one that was not set, or one that was a month ahead.
     """
     return st.builds(
         _entry,
-        st.one_of(st.integers(0, 120), st.sampled_from(_WRONG)) if seconds is None else seconds,
+        st.one_of(st.integers(0, 120), st.sampled_from(_WRONG_SECONDS))
+        if seconds is None
+        else seconds,
         st.sampled_from((None, *Status)),
         st.sampled_from(_AFTER),
-        st.sampled_from(_TEXTS) if texts is None else texts,
+        st.sampled_from(_MESSAGES) if texts is None else texts,
     )
 
 
-def pasts(texts: SearchStrategy[str] | None = None) -> SearchStrategy[list[HistoryEntry]]:
-    """Entries in the order of writing; the clock may have been wrong at any of them."""
+def entry_lists(texts: SearchStrategy[str] | None = None) -> SearchStrategy[list[HistoryEntry]]:
+    """Up to twelve entries in the order of writing."""
     return st.lists(history_entries(texts=texts), max_size=12)
 
 
 def _entry(
     second: int,
     before: Status | None,
-    after: tuple[Status | None, Reason | None],
+    after: tuple[Status | None, Reason | None, GapCause | None],
     message: str,
 ) -> HistoryEntry:
     return HistoryEntry(
-        at=PAST_BEGINS + timedelta(seconds=second),
+        at=HISTORY_START + timedelta(seconds=second),
         before=before,
         after=after[0],
         reason=after[1],
+        gap=after[2],
         message=message,
     )

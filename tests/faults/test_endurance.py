@@ -16,17 +16,17 @@ from dstack_backend.testing.simulated_dstack import (
     in_thread,
 )
 from tests.contract.process.service import wait_until
-from tests.faults.process import MEGABYTE, Staged, settled, sockets
+from tests.faults.process import MEGABYTE, HarnessService, settled, sockets
 
 Note = Callable[[str], None]
-SimulatedNode = Callable[..., Staged]
+ServeHarness = Callable[..., HarnessService]
 
-WARM = 2_000
+WARM_UP = 2_000
 CHECKS = 10_000
-MOST_GROWTH = 6 * MEGABYTE
-"""The allocator's own steps are of 3 MB; 8,000 times what a check left behind would be more."""
+MAX_GROWTH = 6 * MEGABYTE
+"""The allocator grows in steps of 3 MB. A leak of each of 8,000 checks would be more."""
 
-_MET = (
+_FAULTS = (
     "closed-in-body",
     "status-500",
     "json-null",
@@ -37,8 +37,8 @@ _MET = (
 )
 
 
-def _all_sorts() -> Behaviour:
-    faults = itertools.cycle(FAULTS[name].behaviour for name in _MET)
+def _various_faults() -> Behaviour:
+    faults = itertools.cycle(FAULTS[name].behaviour for name in _FAULTS)
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> None:
         await next(faults)(request, writer)
@@ -46,19 +46,21 @@ def _all_sorts() -> Behaviour:
     return behave
 
 
-def _endure(stage: SimulatedNode, dstack: Remote, note: Note, checks: int = CHECKS) -> None:
-    service = stage(STAGE_DSTACK="real", STAGE_INTERVAL="0.0001", DSTACK_URL=dstack.url)
-    _checks(service, WARM)
+def _endure(serve_harness: ServeHarness, dstack: Remote, note: Note, checks: int = CHECKS) -> None:
+    service = serve_harness(
+        HARNESS_SOURCE="dstack", HARNESS_INTERVAL="0.0001", DSTACK_URL=dstack.url
+    )
+    _wait_for_checks(service, WARM_UP)
     memory, descriptors = service.memory(), min(sockets(service.process.pid) for _ in range(100))
-    _checks(service, checks)
+    _wait_for_checks(service, checks)
     grown = service.memory() - memory
-    note(f"{grown / 1024:.0f} KB more after {checks - WARM} checks")
-    assert grown < MOST_GROWTH
+    note(f"{grown / 1024:.0f} KB more after {checks - WARM_UP} checks")
+    assert grown < MAX_GROWTH
     assert settled(service.process.pid, descriptors) <= descriptors
     assert service.end()[0] == 0
 
 
-def _checks(service: Staged, count: int) -> None:
+def _wait_for_checks(service: HarnessService, count: int) -> None:
     def done() -> bool:
         metrics = service.ask("/metrics").body.decode()
         lines = metrics.split("\ndstack_backend_checks_total{")[1:]
@@ -68,18 +70,16 @@ def _checks(service: Staged, count: int) -> None:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "unix"])
-def test_ten_thousand_good_checks_cost_nothing(
-    stage: SimulatedNode, note: Note, tmp_path: Path, transport: str
+def test_good_checks_do_not_leak(
+    serve_harness: ServeHarness, note: Note, tmp_path: Path, transport: str
 ) -> None:
-    """What one check takes it gives back."""
+    """Neither memory nor descriptors grow in 8,000 checks."""
     path = tmp_path / "vmm.sock" if transport == "unix" else None
     with in_thread(SimulatedDStack(), path) as dstack:
-        _endure(stage, dstack, note)
+        _endure(serve_harness, dstack, note)
 
 
-def test_five_thousand_failed_checks_cost_nothing(
-    dstack: Remote, stage: SimulatedNode, note: Note
-) -> None:
-    """Nor do failures of all sorts, one after the other."""
-    dstack.dstack.behaviour = _all_sorts()
-    _endure(stage, dstack, note, CHECKS // 2)
+def test_failed_checks_do_not_leak(dstack: Remote, serve_harness: ServeHarness, note: Note) -> None:
+    """Nor in 3,000 checks with various faults."""
+    dstack.dstack.behaviour = _various_faults()
+    _endure(serve_harness, dstack, note, CHECKS // 2)

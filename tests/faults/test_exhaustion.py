@@ -1,4 +1,4 @@
-"""Descriptors run out and come back; hundreds of clients that trickle or do not read."""
+"""Descriptors run out, and hundreds of clients send slowly or do not read."""
 
 import resource
 import socket
@@ -14,12 +14,12 @@ from dstack_backend.testing.simulated_dstack import Remote
 from tests.contract.process.service import Service, wait_until
 from tests.faults.arena import LONGEST_ANSWER, MOST_MEMORY
 from tests.faults.polling import Poller
-from tests.faults.process import Staged, processor_seconds, settled, sockets
+from tests.faults.process import HarnessService, processor_seconds, settled, sockets
 
 Note = Callable[[str], None]
 Serve = Callable[..., Service]
 Poll = Callable[[Service], Poller]
-SimulatedNode = Callable[..., Staged]
+ServeHarness = Callable[..., HarnessService]
 
 CLIENTS = 400
 HEAD = b"GET /health HTTP/1.1\r\nHost: me\r\n"
@@ -31,24 +31,24 @@ def _limit(service: Service, count: int) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_descriptors_that_run_out_are_told_and_come_back(
+def test_service_recovers_after_descriptors_ran_out(
     dstack: Remote, serve: Serve, host: str
 ) -> None:
-    """No check can open its connection: `connection_failed`; no client is let in, none is lost."""
+    """Meanwhile checks fail with `connection_failed`, and a known client still has responses."""
     url = dstack.url.replace("127.0.0.1", host)
     service = serve(DSTACK_URL=url, CHECK_INTERVAL="0.5", CHECK_TIMEOUT="1")
     service.wait_for(None)
     time.sleep(0.5)
-    known = service.connect()  # it goes on being answered
+    known = service.connect()  # stays open
     with known, ExitStack() as clients:
-        assert _ask_on(known).startswith(b"HTTP/1.1 200")
+        assert _request_on(known).startswith(b"HTTP/1.1 200")
         before = sockets(service.process.pid)
         _limit(service, before)
         for _ in range(50):
             clients.enter_context(service.connect())
-        wait_until(lambda: _ask_on(known).startswith(b"HTTP/1.1 503"), seconds=5)
+        wait_until(lambda: _request_on(known).startswith(b"HTTP/1.1 503"), seconds=5)
         for _ in range(20):
-            assert b"Connection error: too many open files" in _ask_on(known)
+            assert b"Connection error: too many open files" in _request_on(known)
             time.sleep(0.05)
         _limit(service, 1024)
         clients.close()
@@ -59,7 +59,7 @@ def test_descriptors_that_run_out_are_told_and_come_back(
     assert service.end()[0] == 0
 
 
-def _ask_on(client: socket.socket) -> bytes:
+def _request_on(client: socket.socket) -> bytes:
     client.settimeout(5)
     client.sendall(HEAD + b"\r\n")
     received = b""
@@ -68,22 +68,25 @@ def _ask_on(client: socket.socket) -> bytes:
     return received
 
 
-def test_under_a_low_limit_clients_cannot_take_what_the_checks_need(
-    dstack: Remote, stage: SimulatedNode
+def test_clients_leave_descriptors_for_the_checks(
+    dstack: Remote, serve_harness: ServeHarness
 ) -> None:
-    """With 200 descriptors and 300 clients: no error, no busy loop, and the checks go on."""
-    service = stage(
-        STAGE_DSTACK="real", STAGE_DESCRIPTORS="200", DSTACK_URL=dstack.url, CHECK_INTERVAL="0.5"
+    """With 200 descriptors and 300 clients there is no error and no busy loop."""
+    service = serve_harness(
+        HARNESS_SOURCE="dstack",
+        HARNESS_DESCRIPTORS="200",
+        DSTACK_URL=dstack.url,
+        CHECK_INTERVAL="0.5",
     )
     service.wait_for(None)
     known = service.connect()
     with known, ExitStack() as clients:
-        assert _ask_on(known).startswith(b"HTTP/1.1 200")
+        assert _request_on(known).startswith(b"HTTP/1.1 200")
         for _ in range(300):
             clients.enter_context(service.connect())
         used, calls = processor_seconds(service.process.pid), dstack.dstack.calls
         for _ in range(30):
-            assert _ask_on(known).startswith(b"HTTP/1.1 200")
+            assert _request_on(known).startswith(b"HTTP/1.1 200")
             time.sleep(0.1)
         assert processor_seconds(service.process.pid) - used < 1.0
         assert dstack.dstack.calls >= calls + 4
@@ -92,10 +95,25 @@ def test_under_a_low_limit_clients_cannot_take_what_the_checks_need(
     assert service.end()[0] == 0
 
 
-def test_hundreds_of_clients_that_trickle_hold_up_nobody(
+def test_denied_limit_of_open_files_is_not_fatal(
+    dstack: Remote, serve_harness: ServeHarness
+) -> None:
+    """Where the system denies a higher limit, the service keeps the one that it has."""
+    service = serve_harness(
+        HARNESS_SOURCE="dstack",
+        HARNESS_DESCRIPTORS="200",
+        HARNESS_SETRLIMIT="denied",
+        DSTACK_URL=dstack.url,
+    )
+    service.wait_for(None)
+    assert resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE)[0] == 200
+    assert service.end()[0] == 0
+
+
+def test_slow_clients_do_not_delay_others(
     dstack: Remote, serve: Serve, note: Note, poll: Poll
 ) -> None:
-    """Each sends a byte of its request at a time; the others are answered as ever."""
+    """Each sends its request byte by byte."""
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.5")
     service.wait_for(None)
     before = sockets(service.process.pid)
@@ -119,10 +137,8 @@ def test_hundreds_of_clients_that_trickle_hold_up_nobody(
     assert service.memory() < MOST_MEMORY
 
 
-def test_clients_that_never_finish_their_request_are_sent_away(
-    dstack: Remote, serve: Serve
-) -> None:
-    """A request's head may take 10 s: then its descriptor is free again."""
+def test_incomplete_requests_time_out(dstack: Remote, serve: Serve) -> None:
+    """A client has 10 s for the head of its request; then its descriptor is free again."""
     service = serve(DSTACK_URL=dstack.url)
     service.wait_for(None)
     before = sockets(service.process.pid)
@@ -134,17 +150,17 @@ def test_clients_that_never_finish_their_request_are_sent_away(
     assert service.ask("/health").code == 200
 
 
-def test_hundreds_of_clients_that_never_read_hold_up_nobody(
+def test_clients_that_do_not_read_do_not_delay_others(
     dstack: Remote, serve: Serve, note: Note, poll: Poll
 ) -> None:
-    """Each asks a thousand times in one go and takes no answer: they are not piled up."""
+    """Each sends a thousand requests at once; their responses do not fill the memory."""
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.5")
     service.wait_for(None)
     before = sockets(service.process.pid)
     poller = poll(service)
     with ExitStack() as clients:
         for _ in range(CLIENTS):
-            client = clients.enter_context(_that_does_not_read(service))
+            client = clients.enter_context(_client_that_does_not_read(service))
             client.settimeout(0)
             with suppress(BlockingIOError):
                 client.send((HEAD + b"\r\n") * 1000)
@@ -164,10 +180,8 @@ def test_hundreds_of_clients_that_never_read_hold_up_nobody(
     assert service.end()[0] == 0
 
 
-def test_an_answer_of_megabytes_that_is_not_read_costs_its_size_and_no_more(
-    dstack: Remote, serve: Serve
-) -> None:
-    """Each of those who do not read it costs one copy, until he leaves."""
+def test_large_response_that_is_not_read_costs_one_copy(dstack: Remote, serve: Serve) -> None:
+    """The copy of each client is released when it leaves."""
     dstack.dstack.behaviour = HOSTILE_ANSWERS["very-long-text"]
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="60")
     service.wait_for(None)
@@ -176,14 +190,14 @@ def test_an_answer_of_megabytes_that_is_not_read_costs_its_size_and_no_more(
     for _ in range(4):
         with ExitStack() as clients:
             for _ in range(20):
-                clients.enter_context(_that_does_not_read(service)).sendall(HEAD + b"\r\n")
+                clients.enter_context(_client_that_does_not_read(service)).sendall(HEAD + b"\r\n")
             time.sleep(1)
             memory.append(service.memory())
     assert memory[1] - memory[0] < 20 * size * 1.25
-    assert memory[-1] - memory[1] < 5 * size, "what they gave back is used again"
+    assert memory[-1] - memory[1] < 5 * size, "released memory is used again"
 
 
-def _that_does_not_read(service: Service) -> socket.socket:
+def _client_that_does_not_read(service: Service) -> socket.socket:
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect((service.host, service.port))

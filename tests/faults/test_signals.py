@@ -1,4 +1,4 @@
-"""SIGTERM in the middle of anything, and SIGSTOP for longer than a status holds."""
+"""SIGTERM at any time, and SIGSTOP for longer than a status holds."""
 
 import signal
 import socket
@@ -15,7 +15,7 @@ from tests.contract.process.service import Service, wait_until
 
 Serve = Callable[..., Service]
 
-LONGEST_STOP = 3.0
+MAX_STOP = 3.0
 HANGING = [name for name, fault in FAULTS.items() if fault.reason is Reason.TIMED_OUT]
 
 
@@ -23,10 +23,10 @@ HANGING = [name for name, fault in FAULTS.items() if fault.reason is Reason.TIME
     ("transport", "name"),
     [*(("tcp", name) for name in HANGING), ("unix", "hang-before-headers")],
 )
-def test_sigterm_in_the_middle_of_a_check_and_of_a_request_ends_it_with_0(
+def test_sigterm_during_a_check_and_a_request_ends_it_with_0(
     serve: Serve, tmp_path: Path, name: str, transport: str
 ) -> None:
-    """Whatever DStack keeps it waiting with, and while a client is half through its request."""
+    """With each fault that hangs, while a client has sent half of its request."""
     dstack = SimulatedDStack()
     dstack.behaviour = FAULTS[name].behaviour
     path = tmp_path / "vmm.sock" if transport == "unix" else None
@@ -37,24 +37,24 @@ def test_sigterm_in_the_middle_of_a_check_and_of_a_request_ends_it_with_0(
             wait_until(lambda: dstack.calls)
             time.sleep(0.1)
             code, seconds = service.end()
-    assert (code, seconds < LONGEST_STOP) == (0, True), service.log
+    assert (code, seconds < MAX_STOP) == (0, True), service.log
     assert "Traceback" not in service.log
     assert service.log.splitlines()[-1].endswith("stopped")
 
 
-def _freeze(service: Service, seconds: float) -> None:
+def _suspend(service: Service, seconds: float) -> None:
     service.process.send_signal(signal.SIGSTOP)
     time.sleep(seconds)
 
 
-def _asked_while_frozen(service: Service) -> socket.socket:
-    """Ask while nobody can answer: the kernel keeps the request."""
+def _request_while_suspended(service: Service) -> socket.socket:
+    """Send a request to the suspended process: the kernel keeps it."""
     client = service.connect()
     client.sendall(b"GET /health HTTP/1.1\r\nHost: me\r\nConnection: close\r\n\r\n")
     return client
 
 
-def _answer(client: socket.socket) -> bytes:
+def _read_response(client: socket.socket) -> bytes:
     client.settimeout(10)
     received = b""
     while part := client.recv(65536):
@@ -63,29 +63,29 @@ def _answer(client: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("dstack_then", ["hangs", "crashed", "well"])
-def test_the_first_answer_after_a_long_stop_is_no_old_available(
+def test_first_response_after_a_suspension_is_not_an_old_available(
     dstack: Remote, serve: Serve, dstack_then: str
 ) -> None:
-    """Stopped for longer than a status holds, it says nothing that it does not know any more."""
+    """The process was suspended for longer than a status holds."""
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.5", CHECK_TIMEOUT="0.5")
     service.wait_for(None)
-    _freeze(service, 0.1)
+    _suspend(service, 0.1)
     if dstack_then == "hangs":
         dstack.dstack.behaviour = FAULTS["hang-before-headers"].behaviour
     if dstack_then == "crashed":
         dstack.crash()
     calls = dstack.dstack.calls
-    with _asked_while_frozen(service) as client:
+    with _request_while_suspended(service) as client:
         time.sleep(2.5)  # 3 intervals and the timeout are 2 s
         service.process.send_signal(signal.SIGCONT)
-        answer = _answer(client)
+        answer = _read_response(client)
     if answer.startswith(b"HTTP/1.1 200"):
         assert dstack_then == "well"
-        assert dstack.dstack.calls > calls, "it has asked anew before it said so"
+        assert dstack.dstack.calls > calls, "it has checked again before"
     else:
         assert answer.startswith(b"HTTP/1.1 503")
-        told = (b"Stale: ",) if dstack_then == "well" else (b"Stale: ", b"Connection error: ")
-        assert any(each in answer for each in told), answer
+        expected = (b"Stale: ",) if dstack_then == "well" else (b"Stale: ", b"Connection error: ")
+        assert any(each in answer for each in expected), answer
     dstack.dstack.behaviour = None
     if dstack_then == "crashed":
         dstack.revive()
@@ -93,13 +93,11 @@ def test_the_first_answer_after_a_long_stop_is_no_old_available(
     assert service.end()[0] == 0
 
 
-def test_a_service_that_is_stopped_and_told_to_end_ends_when_it_goes_on(
-    dstack: Remote, serve: Serve
-) -> None:
-    """SIGTERM waits for SIGCONT, then counts as ever."""
+def test_sigterm_during_a_suspension_ends_it_after_sigcont(dstack: Remote, serve: Serve) -> None:
+    """The exit code and the time limit are the usual ones."""
     service = serve(DSTACK_URL=dstack.url)
     service.wait_for(None)
-    _freeze(service, 0.5)
+    _suspend(service, 0.5)
     service.process.send_signal(signal.SIGTERM)
     code, seconds = service.end(signal.SIGCONT)
-    assert (code, seconds < LONGEST_STOP) == (0, True)
+    assert (code, seconds < MAX_STOP) == (0, True)

@@ -1,4 +1,4 @@
-"""How many examples each fuzz test tries."""
+"""The number of examples of the fuzz tests."""
 
 import os
 
@@ -7,15 +7,15 @@ from hypothesis import HealthCheck, settings
 __all__ = ["effort"]
 
 FACTOR = float(os.environ.get("FUZZ_FACTOR", "1"))
-"""Multiplies the examples of each test, and so the time: `make fuzz FACTOR=20` for a night."""
+"""Multiplies the examples of each test, and so its time: `make fuzz FACTOR=20` takes a night."""
 
 
 def effort(examples: int, *, steps: int = 50) -> settings:
-    """Give Hypothesis's settings: other examples each time, and what reproduces a failure.
+    """Return settings with other examples in each run. A failure prints how to reproduce it.
 
     Args:
-        examples: How many examples.
-        steps: How many steps a state machine takes in each.
+        examples: The number of examples.
+        steps: The number of steps of a state machine in each.
     """
     return settings(
         max_examples=max(1, round(examples * FACTOR)),

@@ -1,4 +1,4 @@
-"""Whatever a client sends, to the real server process."""
+"""Arbitrary bytes from clients, against the process of the service."""
 
 import contextlib
 import re
@@ -15,17 +15,17 @@ from tests.fuzz.effort import effort
 from tests.fuzz.requests import Request, requests
 
 READ_TIMEOUT = 0.3
-"""Seconds after which a server that says nothing is given up: it may wait for more of a request."""
+"""Seconds to wait for a response: the server may wait for the rest of the request."""
 
-ENOUGH = 200_000
-"""Bytes of an answer that are read."""
+MAX_RESPONSE = 200_000
+"""Bytes of a response that are read."""
 
 STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """An available service with a history on disk, and all its clients."""
+    """Return an available service with a history on disk."""
     folder = tmp_path_factory.mktemp("service")
     with in_thread(SimulatedDStack()) as dstack:
         service = Service(folder / "log", DSTACK_URL=dstack.url, DATA_DIR=str(folder / "data"))
@@ -35,22 +35,22 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def exchange(service: Service, data: bytes) -> bytes:
-    """Send bytes and read what comes; a broken connection is the server's right."""
-    answer = b""
+    """Send bytes and return the response. The server may close the connection."""
+    response = b""
     with service.connect() as client, contextlib.suppress(OSError):
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.settimeout(READ_TIMEOUT)
         client.sendall(data)
-        while len(answer) < ENOUGH and (part := client.recv(65536)):
-            answer += part
-    return answer
+        while len(response) < MAX_RESPONSE and (part := client.recv(65536)):
+            response += part
+    return response
 
 
-def assert_unhurt(service: Service, answer: bytes) -> None:
-    """No server error, no traceback, and the next one is served. It is available all the time."""
-    for code in STATUS.findall(answer):
-        assert int(code) < 500, answer[:300]
-    assert b"Traceback" not in answer
+def assert_healthy(service: Service, response: bytes) -> None:
+    """Assert that there is no server error and no traceback, and that it is still available."""
+    for code in STATUS.findall(response):
+        assert int(code) < 500, response[:300]
+    assert b"Traceback" not in response
     assert service.ask("/health").code == 200
     assert "Traceback" not in service.log
     assert " ERROR " not in service.log
@@ -58,26 +58,24 @@ def assert_unhurt(service: Service, answer: bytes) -> None:
 
 @effort(1_500)
 @given(requests())
-def test_any_request_leaves_the_server_unhurt(service: Service, request_: Request) -> None:
-    """Whatever method, path, query, headers and body: an answer below 500, and it goes on."""
-    answer = exchange(service, request_.encode(close=True))
-    assert STATUS.match(answer)
-    assert_unhurt(service, answer)
+def test_any_request_has_a_response_below_500(service: Service, request_: Request) -> None:
+    """For any method, path, query, headers and body; and the service stays available."""
+    response = exchange(service, request_.encode(close=True))
+    assert STATUS.match(response)
+    assert_healthy(service, response)
 
 
 @effort(400)
 @given(st.lists(requests(), min_size=2, max_size=6))
-def test_any_row_of_requests_on_one_connection_leaves_it_unhurt(
-    service: Service, row: list[Request]
-) -> None:
-    """Sent at once, before the first answer."""
-    data = b"".join(each.encode(close=each is row[-1]) for each in row)
-    assert_unhurt(service, exchange(service, data))
+def test_service_survives_any_pipelined_requests(service: Service, pipeline: list[Request]) -> None:
+    """They are sent at once, before the first response."""
+    data = b"".join(each.encode(close=each is pipeline[-1]) for each in pipeline)
+    assert_healthy(service, exchange(service, data))
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A request of which a few bytes were replaced, cut out or repeated."""
+    """Draw a request in which a few bytes are replaced, missing or repeated."""
     data = draw(requests()).encode(close=True)[:5000]
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data)))
@@ -88,13 +86,13 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @effort(150)
 @given(damaged() | st.binary(max_size=500))
-def test_any_bytes_leave_the_server_unhurt(service: Service, data: bytes) -> None:
-    """Much of it is no HTTP; the server may answer 400, or close, or wait for the rest."""
-    assert_unhurt(service, exchange(service, data))
+def test_service_survives_any_bytes(service: Service, data: bytes) -> None:
+    """The server may respond with 400, close the connection, or wait for the rest."""
+    assert_healthy(service, exchange(service, data))
 
 
-def test_after_all_of_it_the_server_is_small_and_ends_well(service: Service) -> None:
-    """Nothing of what was sent is kept."""
+def test_service_is_small_afterwards_and_ends_with_0(service: Service) -> None:
+    """Nothing of the requests is kept."""
     assert service.memory() < 200 * 1024 * 1024
     code, seconds = service.end()
     assert code == 0

@@ -1,30 +1,43 @@
-"""Entries by the second in which they begin."""
+"""History entries by the second in which they begin."""
 
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from dstack_backend.domain import Reason, Status
-from dstack_backend.domain.history import HistoryEntry
-from dstack_backend.testing.history_strategies import PAST_BEGINS
+from dstack_backend.domain.history import GapCause, HistoryEntry
+from dstack_backend.testing.history_strategies import HISTORY_START
 
-__all__ = ["at", "down", "up"]
+__all__ = ["at", "down", "gap", "up"]
 
 
 def at(second: float) -> datetime:
-    """A moment of the past."""
-    return PAST_BEGINS + timedelta(seconds=second)
+    """Return the time of a second after `HISTORY_START`."""
+    return HISTORY_START + timedelta(seconds=second)
 
 
-def up(second: float) -> HistoryEntry:
-    """Available from a second on."""
+def up(second: float, number: int = 0) -> HistoryEntry:
+    """Return an entry: available from a second on."""
     return HistoryEntry(
-        at=at(second), before=None, after=Status.AVAILABLE, reason=None, message="8 GPUs, 5 free"
+        at=at(second),
+        before=None,
+        after=Status.AVAILABLE,
+        reason=None,
+        message="8 GPUs, 5 free",
+        number=number,
     )
 
 
-def down(second: float) -> HistoryEntry:
-    """Unavailable from a second on."""
+def down(second: float, number: int = 0) -> HistoryEntry:
+    """Return an entry: unavailable from a second on."""
     return replace(
-        up(second), after=Status.UNAVAILABLE, reason=Reason.TIMED_OUT, message="Connection error"
+        up(second, number),
+        after=Status.UNAVAILABLE,
+        reason=Reason.TIMED_OUT,
+        message="Connection error",
     )
+
+
+def gap(second: float, cause: GapCause, number: int = 0) -> HistoryEntry:
+    """Return an entry: nothing is known from a second on."""
+    return replace(up(second, number), after=None, gap=cause, message=cause.message)

@@ -1,12 +1,9 @@
-"""The schema, as the steps that lead to it. A step that was released is never changed.
-
-`PRAGMA user_version` holds how many steps a file has behind it.
-"""
+"""The schema, as steps. A released step is never changed; `user_version` counts the steps done."""
 
 import sqlite3
 from collections.abc import Sequence
 
-__all__ = ["MIGRATIONS", "NewerFileError", "migrate"]
+__all__ = ["MIGRATIONS", "NewerFileError", "migrate", "version_of"]
 
 MIGRATIONS = (
     (
@@ -28,15 +25,11 @@ MIGRATIONS = (
 
 
 class NewerFileError(sqlite3.NotSupportedError):
-    """The file has steps behind it that nobody knows here."""
+    """The file has steps that this version does not know."""
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-    """Bring a file up to date: all of the way, or it stays as it was.
-
-    Raises:
-        sqlite3.Error: It cannot be.
-    """
+    """Do the missing steps in one transaction."""
     if version_of(connection, steps) == len(steps):
         return  # without a write, which a full disk would refuse
     with connection:
@@ -48,10 +41,10 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIG
 
 
 def version_of(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIGRATIONS) -> int:
-    """Give how many steps a file has behind it.
+    """Return the number of steps that a file has.
 
     Raises:
-        NewerFileError: More than there are here.
+        NewerFileError: It has more than there are here.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(steps):

@@ -10,9 +10,9 @@ from dstack_backend.adapters.sqlite_history.database import (
     FILE,
     LOCK,
     acquire_lock,
-    error_text,
     open_for_writing,
 )
+from dstack_backend.adapters.sqlite_history.errors import error_text
 from dstack_backend.domain.history import HistoryError
 
 __all__ = ["try_history"]

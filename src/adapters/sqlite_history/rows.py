@@ -1,4 +1,4 @@
-"""The tables, the statements on them, and the conversion between entries and rows.
+"""The statements on the tables, and the conversion between entries and rows.
 
 A damaged row is left out: it must stop neither a reader nor the writer. A time must be of the years
 1 to 9999; text and BLOBs compare greater than any number, and NULL compares to nothing.
@@ -7,44 +7,26 @@ A damaged row is left out: it must stop neither a reader nor the writer. A time 
 from datetime import UTC, datetime
 
 from dstack_backend.domain.check import Reason
-from dstack_backend.domain.history import GapCause, HistoryEntry
+from dstack_backend.domain.history import GapCause, HistoryEntry, is_same_entry
 from dstack_backend.domain.status import Status
-
-__all__ = [
-    "ALIVE",
-    "DELETE_OLD",
-    "ENTRIES",
-    "INSERT",
-    "LAST",
-    "SET_ALIVE",
-    "Row",
-    "entry_from_row",
-    "is_same",
-    "row_from_entry",
-    "time_from",
-]
 
 _VALID = """
 SELECT number, at, before, after, reason, gap, message FROM entry
 WHERE at BETWEEN -62135596800 AND 253402300799 AND typeof(message) = 'text'
+    AND number BETWEEN 1 AND 1000000000000000
 """
-
 ENTRIES = f"{_VALID} ORDER BY number"
-
 LAST = f"{_VALID} ORDER BY number DESC LIMIT 1"
-
-ALIVE = "SELECT at FROM alive WHERE at BETWEEN -62135596800 AND 253402300799"
-
-# A damaged row may have the number already.
 INSERT = "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)"
-
-SET_ALIVE = "INSERT INTO alive VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at"
-
+"""A damaged row may have the number already."""
 DELETE_OLD = "DELETE FROM entry WHERE number < ?"
 
-_STATUSES: dict[str | None, Status] = {status.value: status for status in Status}
-_REASONS: dict[str | None, Reason] = {reason.value: reason for reason in Reason}
-_GAPS: dict[str | None, GapCause] = {gap.value: gap for gap in GapCause}
+ALIVE = "SELECT at FROM alive WHERE at BETWEEN -62135596800 AND 253402300799"
+SET_ALIVE = "INSERT INTO alive VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at"
+
+_STATUSES: dict[str | None, Status] = {each.value: each for each in Status}
+_REASONS: dict[str | None, Reason] = {each.value: each for each in Reason}
+_GAPS: dict[str | None, GapCause] = {each.value: each for each in GapCause}
 
 Row = tuple[int, float, str | None, str | None, str | None, str | None, str]
 """A row of the table `entry`."""
@@ -52,16 +34,8 @@ Row = tuple[int, float, str | None, str | None, str | None, str | None, str]
 
 def row_from_entry(entry: HistoryEntry) -> Row:
     """Return the row of an entry."""
-    message = entry.message.encode(errors="replace").decode()  # SQLite rejects lone surrogates
-    return (
-        entry.number,
-        entry.at.timestamp(),
-        entry.before,
-        entry.after,
-        entry.reason,
-        entry.gap,
-        message,
-    )
+    codes = entry.before, entry.after, entry.reason, entry.gap
+    return (entry.number, entry.at.timestamp(), *codes, entry.message)
 
 
 def entry_from_row(row: Row) -> HistoryEntry:
@@ -79,10 +53,10 @@ def entry_from_row(row: Row) -> HistoryEntry:
 
 
 def is_same(row: Row | None, entry: HistoryEntry | None) -> bool:
-    """Return whether a row is that of an entry."""
+    """Return whether a row is that of an entry, by the precision that the file has."""
     if row is None or entry is None:
         return row is None and entry is None
-    return entry_from_row((*row[:-1], "")) == entry_from_row((*row_from_entry(entry)[:-1], ""))
+    return is_same_entry(entry_from_row(row), entry_from_row(row_from_entry(entry)))
 
 
 def time_from(seconds: float) -> datetime:

@@ -6,13 +6,13 @@ written and leaves nothing half-written. One service writes at a time.
 
 import os
 import sqlite3
-import threading
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from dstack_backend.adapters.sqlite_history import database, rows
+from dstack_backend.adapters.sqlite_history.errors import error_text, is_transient, is_unusable
 from dstack_backend.domain.history import (
     HistoryConflict,
     HistoryEntry,
@@ -33,7 +33,7 @@ def read_history(folder: Path) -> StoredHistory:
         with closing(database.open_for_reading(folder)) as connection:
             return _load(connection)
     except (sqlite3.Error, OSError) as exc:
-        raise HistoryError(database.error_text(exc)) from exc
+        raise HistoryError(error_text(exc)) from exc
 
 
 def _load(connection: sqlite3.Connection) -> StoredHistory:
@@ -46,18 +46,14 @@ class SqliteHistory:
     """Implements `HistoryStore` with `history.sqlite` in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the file, or create one. A corrupt file is quarantined.
-
-        Args:
-            folder: Where the file is; it is created if it does not exist.
+        """Open the file, or create it and its folder. An unusable file is quarantined.
 
         Raises:
             HistoryError: It can be neither opened nor created, or another service writes to it.
         """
         self._folder = folder
-        self._mutex = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._opened: database.FileIds | None = None
+        self._states: list[database.FileState] = []
         self._lock: int | None = None
         self._is_suspect = False
         self._is_closed = False
@@ -69,11 +65,7 @@ class SqliteHistory:
             raise
 
     def load(self) -> StoredHistory:
-        """Return what is saved.
-
-        Raises:
-            HistoryError: It cannot be read now.
-        """
+        """Return what is saved."""
         with self._transaction() as connection:
             return _load(connection)
 
@@ -84,38 +76,36 @@ class SqliteHistory:
         after: HistoryEntry | None,
         oldest: int = 0,
     ) -> None:
-        """Save entries and that the service is running, in one transaction.
-
-        Raises:
-            HistoryConflict: The last saved entry is not `after`.
-            HistoryError: It cannot be written now.
-        """
+        """Save entries and that the service is running, in one transaction."""
         with self._transaction() as connection:
             if not rows.is_same(connection.execute(rows.LAST).fetchone(), after):
-                raise HistoryConflict("the file does not end with what was saved last")
+                raise HistoryConflict("the file does not end with the entry that was saved last")
             connection.executemany(rows.INSERT, map(rows.row_from_entry, entries))
             connection.execute(rows.DELETE_OLD, (oldest,))
             connection.execute(rows.SET_ALIVE, (alive_at.timestamp(),))
 
     def close(self) -> None:
-        """Close the file, and release it for others."""
-        with self._mutex:
-            self._is_closed = True
-            self._release()
+        """Close the file, and release the lock."""
+        self._is_closed = True
+        self._release()
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection, None, None]:
-        with self._mutex:
-            try:
-                connection = self._connected()
-                with connection:
-                    connection.execute("BEGIN IMMEDIATE")
-                    yield connection
-            except sqlite3.Error as exc:
-                self._is_suspect = self._is_suspect or not database.is_transient(exc)
-                raise HistoryError(database.error_text(exc)) from exc
-            except OSError as exc:
-                raise HistoryError(database.error_text(exc)) from exc
+        try:
+            connection = self._connected()
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+        except (sqlite3.Error, OSError) as exc:
+            if isinstance(exc, sqlite3.Error) and not is_transient(exc):
+                self._is_suspect = True
+            raise HistoryError(error_text(exc)) from exc
+        finally:
+            with suppress(OSError):
+                found = database.file_states(self._folder)
+                # The sizes of now, but the files of when they were opened.
+                states = zip(self._states, found, strict=False)
+                self._states = [(*known[:2], now[2]) for known, now in states]
 
     def _connected(self) -> sqlite3.Connection:
         """Return the connection to the file that is in the folder now. Opening it checks it."""
@@ -125,22 +115,24 @@ class SqliteHistory:
             self._release()
             self._lock = database.acquire_lock(self._folder)
             self._connection = self._open()
-            self._opened = database.file_ids(self._folder)
+            self._states = database.file_states(self._folder)
             self._is_suspect = False
         return self._connection
 
     def _is_replaced(self) -> bool:
+        """Return whether a file is another one, or became smaller without a transaction."""
         with suppress(OSError):  # where the folder cannot be read any more, the open file is good
-            return self._opened != database.file_ids(self._folder)
+            states = zip(database.file_states(self._folder), self._states, strict=True)
+            return any(found[:2] != known[:2] or found[2] < known[2] for found, known in states)
         return False
 
     def _open(self) -> sqlite3.Connection:
         try:
             return database.open_for_writing(self._folder)
         except sqlite3.Error as exc:
-            if not database.is_corrupt(self._folder, exc):
+            if not is_unusable(self._folder / database.FILE, exc):
                 raise
-        database.quarantine(self._folder)
+            database.quarantine(self._folder, exc)
         return database.open_for_writing(self._folder)
 
     def _release(self) -> None:

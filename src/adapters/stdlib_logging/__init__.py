@@ -1,4 +1,4 @@
-"""The log, with the standard library: lines for people, JSON for containers."""
+"""The log, with the standard library: as text or as JSON."""
 
 from dstack_backend.adapters.stdlib_logging.formats import JsonFormatter, TextFormatter, place
 from dstack_backend.adapters.stdlib_logging.observer import LogObserver

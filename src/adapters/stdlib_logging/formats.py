@@ -1,7 +1,7 @@
-"""How a log record looks: always one line, without control characters and without a traceback.
+"""The formats of a log record: one line, without control characters and without a traceback.
 
-An exception is named by its type and the place that raised it. Its text is left out: it may hold
-an address, a path or what another side sent.
+An exception is shown by its type and the place that raised it. Its text is omitted: it may contain
+an address, a path or text from another side.
 """
 
 import logging
@@ -14,26 +14,28 @@ import msgspec
 __all__ = ["FIELDS", "JsonFormatter", "TextFormatter", "place"]
 
 FIELDS = ("status", "reason")
-"""Extra fields of our records that the JSON form carries beside the message."""
+"""Extra fields of a record that the JSON format contains beside the message."""
+
+_PACKAGE = "dstack_backend."
 
 
 class TextFormatter(logging.Formatter):
     """`2026-11-24T08:00:00.000Z WARNING unavailable (timed_out): ...`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record as one line."""
+        """Return the record as one line."""
         return f"{_time(record)} {record.levelname:<7} {_message(record)}"
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object: `time`, `level`, `logger`, `message`, and what the record adds."""
+    """One JSON object: `time`, `level`, `logger` without the package, `message`, and `FIELDS`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record as one line of JSON."""
+        """Return the record as one line of JSON."""
         fields = {
             "time": _time(record),
             "level": record.levelname.lower(),
-            "logger": record.name,
+            "logger": record.name.removeprefix(_PACKAGE),
             "message": _message(record),
         }
         for name in FIELDS:
@@ -56,7 +58,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def place(error: BaseException) -> str:
-    """Give an exception's type and where it was raised: `KeyError at cli.py:31`."""
+    """Return an exception's type and where it was raised: `KeyError at cli.py:31`."""
     frames = list(walk_tb(error.__traceback__))
     if not frames:
         return type(error).__name__

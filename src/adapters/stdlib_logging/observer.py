@@ -1,4 +1,4 @@
-"""Writes each change of status to the log, once."""
+"""Logs each change of the status, once."""
 
 import logging
 
@@ -11,20 +11,20 @@ _log = logging.getLogger(__name__)
 
 
 class LogObserver:
-    """An observer of the monitor that tells people."""
+    """Observes the monitor, and logs."""
 
     def on_check(self, check: Check) -> None:
-        """Say nothing but for debugging: a failure that repeats is no news."""
-        outcome = check.failure.message if check.failure else "an inventory"
-        _log.debug("a check took %.3f s and brought: %s", check.duration, outcome)
+        """Log the check at level debug: a failure may repeat every few seconds."""
+        result = check.failure.message if check.failure else "ok"
+        _log.debug("check finished in %.3f s: %s", check.duration, result)
 
     def on_change(self, change: Change) -> None:
-        """Say what holds from now on, and why."""
+        """Log the new status, as a warning where it is unavailable or nothing is listed."""
         after = change.after
         fields = {"status": after.status, "reason": after.reason}
         if after.status is Status.UNAVAILABLE:
             _log.warning("unavailable (%s): %s", after.reason, after.message, extra=fields)
-        elif after.inventory and not after.inventory.is_empty:
-            _log.info("available: %s", after.message, extra=fields)
         else:
-            _log.warning("available: %s", after.message, extra=fields)
+            is_empty = after.inventory is None or after.inventory.is_empty
+            level = logging.WARNING if is_empty else logging.INFO
+            _log.log(level, "available: %s", after.message, extra=fields)

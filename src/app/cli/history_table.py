@@ -1,33 +1,25 @@
-"""What the command `history` tells: as values, which are its JSON, and as a table for people."""
+"""The report of the command `history`: as a struct, which is its JSON, and as a table."""
 
-import math
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
+from dstack_backend.domain.formatting import format_duration, format_percent, format_time
 from dstack_backend.domain.history import GapCause, HistoryEntry, Uptime
 
 __all__ = ["HistoryReport", "WindowReport", "as_text", "window_report"]
 
 _LEGEND = (
-    "Up is the share of the known time. Unknown is the time in which nobody looked, as this\n"
-    "service did not run or its checks stood still. It was last known to run at {} UTC."
+    "Up is the share of the known time. Unknown is the time without checks: the service did not\n"
+    "run, or its checks did not finish. It was last known to run at {} UTC."
 )
+
+_GAPS = {GapCause.STOPPED: "not running", GapCause.SUSPENDED: "suspended"}
 
 
 class WindowReport(Struct, frozen=True):
-    """How a time up to now divides.
-
-    Attributes:
-        window: Its name.
-        up_percent: Share of the known time in which the node was available; `None` where nothing
-            is known.
-        unknown_percent: Share of the whole time in which nobody looked.
-        up_seconds: Seconds in which it was available.
-        down_seconds: Seconds in which it was not.
-        unknown_seconds: Seconds in which nobody looked.
-    """
+    """The uptime of one window up to now; see `Uptime`."""
 
     window: str
     up_percent: float | None
@@ -38,13 +30,7 @@ class WindowReport(Struct, frozen=True):
 
 
 class HistoryReport(Struct, frozen=True):
-    """All of it.
-
-    Attributes:
-        alive_at: When the service was last known to run.
-        windows: The uptime, the shortest window first.
-        entries: The changes, the last written first.
-    """
+    """All that the command prints. `alive_at` is when the service was last known to run."""
 
     alive_at: datetime
     windows: list[WindowReport]
@@ -52,7 +38,7 @@ class HistoryReport(Struct, frozen=True):
 
 
 def window_report(name: str, total: Uptime) -> WindowReport:
-    """Give the figures of a window."""
+    """Return the report of a window."""
     return WindowReport(
         name,
         None if total.up_percent is None else round(total.up_percent, 6),
@@ -63,22 +49,20 @@ def window_report(name: str, total: Uptime) -> WindowReport:
     )
 
 
-def as_text(told: HistoryReport, end: datetime | None) -> str:
-    """Give it as lines for people.
+def as_text(report: HistoryReport, *, is_end_known: bool = True) -> str:
+    """Return the report as lines for people.
 
-    Args:
-        told: What is told.
-        end: Until when the first of the changes held; `None`: that is not known here.
+    With `is_end_known`, the first entry held until `alive_at`: no later one is left out.
     """
-    windows = [("last", "up", "down for", "unknown"), *map(_window_row, told.windows)]
-    ends = [end, *(entry.at for entry in told.entries)]
+    windows = [("last", "up", "down for", "unknown"), *map(_window_row, report.windows)]
+    ends = [report.alive_at if is_end_known else None, *(entry.at for entry in report.entries)]
     changes = [
-        (_time(entry.at), _word(entry), _lasted(entry.at, until), _why(entry))
-        for entry, until in zip(told.entries, ends, strict=False)
+        (format_time(entry.at), _status(entry), _lasted(entry.at, end), _reason(entry))
+        for entry, end in zip(report.entries, ends, strict=False)
     ]
     header = ("since (UTC)", "status", "lasted", "why")
-    blocks = [_table(windows), _table([header, *changes]), _LEGEND.format(_time(told.alive_at))]
-    return "\n\n".join(blocks)
+    legend = _LEGEND.format(format_time(report.alive_at))
+    return "\n\n".join([_table(windows), _table([header, *changes]), legend])
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> str:
@@ -91,47 +75,24 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
 
 def _window_row(each: WindowReport) -> tuple[str, ...]:
     exact = Uptime(each.up_seconds, each.down_seconds, each.unknown_seconds)
-    down = _duration(each.down_seconds) if each.down_seconds else "-"
-    unknown = _duration(each.unknown_seconds) if each.unknown_seconds else "-"
+    up = "-" if exact.up_percent is None else format_percent(exact.up_percent)
+    down = format_duration(each.down_seconds) if each.down_seconds else "-"
+    unknown = format_duration(each.unknown_seconds) if each.unknown_seconds else "-"
     if each.unknown_seconds:
-        unknown += f" ({_percent(exact.unknown_percent)})"
-    return each.window, _percent(exact.up_percent), down, unknown
+        unknown += f" ({format_percent(exact.unknown_percent)})"
+    return each.window, up, down, unknown
 
 
-def _percent(value: float | None) -> str:
-    """Write a share; what is not all never reads as all, and what is not nothing not as nothing."""
-    if value is None:
-        return "-"
-    if 0 < value < 0.01:  # noqa: PLR2004 - the smallest that is shown
-        return "< 0.01 %"
-    return f"{math.floor(value * 100) / 100:.2f} %"
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _word(entry: HistoryEntry) -> str:
+def _status(entry: HistoryEntry) -> str:
     if entry.after:
         return entry.after.value
-    return "not running" if entry.gap is GapCause.STOPPED else "unknown"
-
-
-def _why(entry: HistoryEntry) -> str:
-    text = f"{entry.reason}: {entry.message}" if entry.reason else entry.message
-    return "".join(char if char.isprintable() else " " for char in text)
+    return _GAPS.get(entry.gap, "unknown") if entry.gap else "unknown"
 
 
 def _lasted(start: datetime, end: datetime | None) -> str:
-    return _duration((end - start) / timedelta(seconds=1)) if end else ""
+    return format_duration((end - start).total_seconds()) if end else ""
 
 
-def _duration(seconds: float) -> str:
-    """Write a length of time with its two largest units."""
-    left = max(0, round(seconds))
-    parts: list[str] = []
-    for name, unit in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, unit)
-        parts.append(f"{count} {name}" if count else "")
-    first = next((place for place, part in enumerate(parts) if part), len(parts) - 1)
-    return " ".join(part for part in parts[first : first + 2] if part) or "0 s"
+def _reason(entry: HistoryEntry) -> str:
+    text = f"{entry.reason}: {entry.message}" if entry.reason else entry.message
+    return "".join(char if char.isprintable() else " " for char in text)

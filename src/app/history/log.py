@@ -1,13 +1,14 @@
 """The history in memory. Reads never touch the disk; a thread saves what is new.
 
-All state belongs to the event loop. The thread only gets values: entries to save, or nothing, to
-load what is saved. While it cannot save, be it that the disk is full, hangs or the file cannot be
-opened, everything stays in memory and is tried again every 10 s.
+All state belongs to the event loop; the thread only gets values. While it cannot save, because the
+disk is full or hangs or the file cannot be opened, entries stay in memory and saving is tried again
+every 10 s. Memory and store have the same bound: nothing is lost that the store would have kept.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -24,12 +25,13 @@ from dstack_backend.domain.history import (
     HistoryError,
     StoredHistory,
     Uptime,
-    clock_rollback_gap,
     entry_for,
+    interruption,
+    last_shared,
     latest,
     merge_takeover,
+    restart_gap,
     spans,
-    suspension_gap,
     timeline,
     uptime_windows,
 )
@@ -44,10 +46,6 @@ T = TypeVar("T")
 
 HEARTBEAT = 10.0
 """Seconds between two signs of life: after a `kill -9` the gap is known to that precision."""
-
-MAX_CLOCK_SKEW = timedelta(seconds=30)
-"""Where the wall clock ran ahead of the monotonic one by more, the machine was suspended or the clock
-was set. Where it fell behind by more, the clock was set back."""
 
 
 class HistoryLog:
@@ -66,7 +64,9 @@ class HistoryLog:
         self._open_store = open_store
         self._retention = Retention(keep)
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, "history")
+        self._store_thread = ThreadPoolExecutor(1, "history-store")
+        # Not the event loop's own threads: name look-ups that hang may occupy all of them.
+        self._reader_thread = ThreadPoolExecutor(1, "history-reader")
         self._store: HistoryStore | None = None
         self._entries: list[HistoryEntry] = []
         self._saved: HistoryEntry | None = None
@@ -89,55 +89,60 @@ class HistoryLog:
 
     async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
         """Divide the last so many seconds into slots, the oldest first."""
-        entries, now = list(self._entries), self._clock.utc()
+        entries, now = self._entries.copy(), self._clock.utc()
         since = now - timedelta(seconds=seconds)
-        return await asyncio.to_thread(
-            lambda: timeline(spans(entries, since, now, now), since, now, slots)
+        return await _in(
+            self._reader_thread,
+            lambda: timeline(spans(entries, since, now, now), since, now, slots),
         )
 
     async def uptime(self) -> dict[str, Uptime]:
         """Return the uptime of each window of `domain.history.WINDOWS`."""
-        entries, now = list(self._entries), self._clock.utc()
-        return await asyncio.to_thread(uptime_windows, entries, now, now)
+        entries, now = self._entries.copy(), self._clock.utc()
+        return await _in(self._reader_thread, lambda: uptime_windows(entries, now, now))
 
-    def on_check(self, check: Check) -> None:
-        """Do nothing: only changes are kept."""
+    def on_check(self, check: Check) -> None:  # noqa: ARG002 - the port's
+        """Note that the process runs: while the disk hangs there is no heartbeat."""
+        self._tick()
 
     def on_change(self, change: Change) -> None:
-        """Add an entry for the change, and wake the thread that saves it."""
-        self._add_interruption()  # first: it belongs to the time before the change
-        entry = entry_for(change)
-        if entry:
+        """Add an entry for the change, and wake the task that saves it."""
+        self._tick()  # first: an interruption belongs to the time before the change
+        if entry := entry_for(change):
             self._current = entry
             self._add([entry])
             self._wake.set()
 
     async def run(self) -> None:
-        """Save until cancelled; then save what is left."""
+        """Save until cancelled; then save what is left and close the store.
+
+        A second cancellation gives up waiting for a disk that hangs.
+        """
         self._wake = asyncio.Event()  # each event loop needs its own
+        saving = asyncio.ensure_future(self._save())
         try:
             while True:
-                self._wake.clear()
-                self._add_interruption()
-                await self._save()
+                await asyncio.shield(saving)
                 await self._pause()
+                saving = asyncio.ensure_future(self._save())
         finally:
+            await asyncio.wait({saving})  # what it saves must not be saved twice
             await self._save()
             await self._close()
 
-    def _add(self, entries: Sequence[HistoryEntry]) -> None:
-        last = self._entries[-1].number if self._entries else 0
-        self._entries += [replace(each, number=last + n) for n, each in enumerate(entries, 1)]
-
-    def _add_interruption(self) -> None:
-        """Add entries where the clocks show that the process was suspended or the clock was set."""
-        now, seen = read(self._clock), self._seen
+    def _tick(self) -> None:
+        """Add an interruption that the clocks show, and delete what has expired."""
+        now = read(self._clock)
+        self._add(interruption(self._current, self._seen, now))
         self._seen = now
-        ahead = now.utc - (seen + (now.monotonic - seen.monotonic)).utc
-        if ahead > MAX_CLOCK_SKEW:
-            self._add(suspension_gap(self._current, seen.utc, now.utc))
-        elif ahead < -MAX_CLOCK_SKEW:
-            self._add(clock_rollback_gap(self._current, seen.utc, now.utc))
+        del self._entries[: self._retention.expired(self._entries, now)]
+
+    def _add(self, entries: Iterable[HistoryEntry]) -> None:
+        """Add entries. One that has a number keeps it where the order allows it."""
+        last = self._entries[-1].number if self._entries else 0
+        for entry in entries:
+            last = max(last + 1, entry.number)
+            self._entries.append(replace(entry, number=last))
 
     async def _pause(self) -> None:
         beat = asyncio.ensure_future(self._clock.sleep(HEARTBEAT))
@@ -147,62 +152,66 @@ class HistoryLog:
         finally:
             beat.cancel()
             change.cancel()
+            self._wake.clear()
 
     async def _save(self) -> None:
+        trouble = ""
         try:
+            self._tick()
             await self._save_new()
         except HistoryError as exc:
-            self._report(str(exc))
+            trouble = str(exc)
         except Exception as exc:  # noqa: BLE001 - an unexpected error must not end all saving
-            self._report(f"unexpected error, please report it: {type(exc).__name__}")
-        else:
-            self._report("")
-
-    async def _save_new(self) -> None:
-        if self._store is None:
-            self._store = await self._in_thread(self._open_store)
-        store = self._store
-        if not self._is_loaded:
-            self._merge(await self._in_thread(store.load), GapCause.STOPPED)
-        try:
-            await self._append(store)
-        except HistoryConflict:
-            self._merge(await self._in_thread(store.load), GapCause.REPLACED)
-            await self._append(store)
-
-    async def _append(self, store: HistoryStore) -> None:
-        now = read(self._clock)
-        del self._entries[: self._retention.expired(self._entries, now)]
-        saved = self._saved
-        new = [each for each in self._entries if saved is None or each.number > saved.number]
-        oldest = self._entries[0].number if self._entries else 0
-        await self._in_thread(lambda: store.append(new, now.utc, saved, oldest))
-        self._saved = new[-1] if new else saved
-
-    def _merge(self, stored: StoredHistory, cause: GapCause) -> None:
-        """Continue what is stored by what is in memory. Numbers of what is stored stay the same."""
-        now = read(self._clock)
-        self._retention.start(stored.alive_at, now)
-        self._is_loaded = True
-        self._saved = stored.entries[-1] if stored.entries else None
-        if stored.entries:
-            merged = merge_takeover(stored, self._entries, now.utc, cause)
-            self._entries = list(stored.entries)
-            self._add(merged[len(stored.entries) :])
-
-    def _report(self, trouble: str) -> None:
-        """Log each trouble once, and its end."""
+            trouble = f"unexpected error, please report it: {type(exc).__name__}"
         if trouble and trouble != self._trouble:
             _log.warning("the history cannot be saved: %s. It is kept in memory meanwhile", trouble)
         elif self._trouble and not trouble:
             _log.info("the history is saved again")
         self._trouble = trouble
 
-    async def _close(self) -> None:
-        store, self._store = self._store, None
-        self._is_loaded = False
-        if store:
-            await self._in_thread(store.close)
+    async def _save_new(self) -> None:
+        if self._store is None:
+            self._store = await _in(self._store_thread, self._open_store)
+        store = self._store
+        if not self._is_loaded:
+            self._merge(await _in(self._store_thread, store.load))
+        try:
+            await self._append(store)
+        except HistoryConflict:
+            self._merge(await _in(self._store_thread, store.load))
+            await self._append(store)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _append(self, store: HistoryStore) -> None:
+        now, saved = self._clock.utc(), self._saved
+        number = saved.number if saved else 0
+        new = self._entries[bisect_right(self._entries, number, key=lambda each: each.number) :]
+        oldest = self._entries[0].number if self._entries else 0
+        await _in(self._store_thread, lambda: store.append(new, now, saved, oldest))
+        self._saved = new[-1] if new else saved
+
+    def _merge(self, stored: StoredHistory) -> None:
+        """Continue what is stored by what is in memory."""
+        now, cause, shared = read(self._clock), GapCause.STOPPED, 0
+        if self._is_loaded:
+            cause, shared = GapCause.REPLACED, last_shared(stored.entries, self._entries)
+            _log.warning("the history file was changed: what came after entry %d is saved", shared)
+        self._is_loaded = True
+        self._retention.start(stored.alive_at, now)
+        self._saved = stored.entries[-1] if stored.entries else None
+        if self._saved and self._saved.number != shared:
+            added = merge_takeover(stored, self._entries, now.utc, cause, shared)
+            self._entries = list(stored.entries)
+            self._add(added)
+
+    async def _close(self) -> None:
+        """Close the store. The time until the log runs again is a gap."""
+        store, self._store = self._store, None
+        gap = restart_gap(StoredHistory(self._entries, self._clock.utc()))
+        self._add([gap] if gap else [])
+        self._current = None
+        if store:
+            await _in(self._store_thread, store.close)
+
+
+async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(thread, work)

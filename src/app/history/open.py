@@ -16,16 +16,17 @@ def opener(folder: Path | None) -> Callable[[], HistoryStore]:
 
     The function raises `HistoryError`, with what to do, where the folder cannot be used.
     """
+    if folder is None:
+        memory = MemoryHistory()
+        return lambda: memory
+    return lambda: _open(folder)
 
-    def open_store() -> HistoryStore:
-        if folder is None:
-            return MemoryHistory()
-        try:
-            return SqliteHistory(folder)
-        except HistoryError as exc:
-            raise HistoryError(
-                f"DATA_DIR cannot be used ({exc}); set it to a folder that this user can write to"
-                " and no other service uses, or set HISTORY=off"
-            ) from exc
 
-    return open_store
+def _open(folder: Path) -> HistoryStore:
+    try:
+        return SqliteHistory(folder)
+    except HistoryError as exc:
+        raise HistoryError(
+            f"DATA_DIR cannot be used ({exc}); set it to a folder that this user can write to"
+            " and no other service uses, or set HISTORY=off"
+        ) from exc

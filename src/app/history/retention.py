@@ -1,10 +1,9 @@
-"""Decides every hour which entries are too old or too many. Robust against a wrong clock.
+"""Decides which entries are too many, and every hour which are too old. Robust to a wrong clock.
 
-A clock that is ahead makes every entry look too old. So the time that has passed is taken from the
-monotonic clock, counted from the last sign of life before the start; a wall clock that shows more is
-not believed. At the start nothing tells whether that sign of life is from a clock that was ahead, so
-age counts only where 100 entries agree on it, as happens to a service that restarts so often that it
-never runs for an hour.
+A clock that is ahead makes every entry look too old. So the present is at most the last sign of
+life before the start plus the time on the monotonic clock since then. At the start that sign of
+life may itself be from a clock that was ahead: age counts only where 100 entries agree on it, as
+they do where a service restarts so often that it never runs for an hour.
 """
 
 from collections.abc import Sequence
@@ -40,29 +39,23 @@ class Retention:
             self._started = Timestamp(now.monotonic, min(now.utc, alive_at or now.utc))
 
     def expired(self, entries: Sequence[HistoryEntry], now: Timestamp) -> int:
-        """Return how many of the first entries are to be deleted; the last one is never.
+        """Return how many of the first entries are to be deleted; the last one never is.
 
         Args:
             entries: In the order of writing.
             now: The present time.
         """
         excess = max(0, len(entries) - MAX_ENTRIES)
-        if self._last_run is not None and now.monotonic - self._last_run < INTERVAL:
+        started, last_run = self._started, self._last_run
+        if not started or (last_run is not None and now.monotonic - last_run < INTERVAL):
             return excess
-        present = self._by_witnesses(entries) if self._last_run is None else self._by_running(now)
         self._last_run = now.monotonic
-        if present is None:
-            return excess
+        present = (started + (now.monotonic - started.monotonic)).utc
+        if last_run is None:
+            if len(entries) < WITNESSES:
+                return excess
+            present = min(entry.at for entry in entries[-WITNESSES:])
         return max(excess, _count_older(entries, min(now.utc, present) - self._keep))
-
-    def _by_running(self, now: Timestamp) -> datetime | None:
-        started = self._started
-        return (started + (now.monotonic - started.monotonic)).utc if started else None
-
-    @staticmethod
-    def _by_witnesses(entries: Sequence[HistoryEntry]) -> datetime | None:
-        last = entries[-WITNESSES:]
-        return min(entry.at for entry in last) if len(last) == WITNESSES else None
 
 
 def _count_older(entries: Sequence[HistoryEntry], limit: datetime) -> int:

@@ -1,1 +1,1 @@
-"""src app server."""
+"""Runs the service: the HTTP server, its lifespan, and the process."""

@@ -1,7 +1,4 @@
-"""The application factory for any ASGI server.
-
-`granian --interface asgi --factory dstack_backend.app.server.asgi:create_app`, or uvicorn likewise.
-"""
+"""For other ASGI servers: `uvicorn --factory dstack_backend.app.server.asgi:create_app`."""
 
 import os
 
@@ -14,10 +11,10 @@ __all__ = ["create_app"]
 
 
 def create_app() -> HealthApp:
-    """Build the application from the environment.
+    """Make the application from the environment's settings, and set up the log.
 
     Raises:
-        UserError: A variable cannot be used.
+        UserError: A setting cannot be used.
     """
     settings = load(os.environ, {})
     set_up_logging(settings.log_level, settings.log_format)

@@ -1,4 +1,4 @@
-"""What lives as long as the HTTP application: the supervised checking loop, and the recorder."""
+"""Tasks that run as long as the HTTP application: the supervised monitor and the history."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -14,27 +14,24 @@ from dstack_backend.app.monitoring.supervisor import supervise
 __all__ = ["make_lifespan"]
 
 SHUTDOWN_GRACE = 0.5
-"""Seconds for the last changes to reach the disk; one that hangs must not hold up the end."""
+"""Seconds for the last changes to reach the disk. A disk that hangs must not delay the end."""
 
 
 def make_lifespan(
     monitor: Monitor, clock: Clock, history: HistoryLog
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    """Make the lifespan: check from the first moment on, stop at the end."""
+    """Return the lifespan of the application."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None, None]:
-        tasks = {
-            asyncio.create_task(supervise(monitor, clock)),
-            asyncio.create_task(history.run()),
-        }
+        tasks = [asyncio.create_task(each) for each in (supervise(monitor, clock), history.run())]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=SHUTDOWN_GRACE)
-            for task in tasks:
+            for task in tasks:  # again: the first one lets the history save what is left
                 task.cancel()
 
     return lifespan

@@ -1,8 +1,4 @@
-"""The service against a simulated DStack, so that a person without a GPU host sees the real thing.
-
-Everything goes over real HTTP on loopback. The DStack has eight H200s; every few seconds one of
-them changes hands, and once in a while the DStack is gone for some seconds.
-"""
+"""The service with a simulated DStack, over real HTTP on loopback."""
 
 import asyncio
 import random
@@ -12,7 +8,9 @@ from typing import NoReturn
 from msgspec.structs import replace
 
 from dstack_backend.adapters.granian_server import event_loop
-from dstack_backend.app.config.settings import load, load_dstack
+from dstack_backend.adapters.stdlib_logging import set_up_logging
+from dstack_backend.app.cli.output import write_line
+from dstack_backend.app.config.settings import Settings, load, load_dstack
 from dstack_backend.app.container import Container
 from dstack_backend.app.server.runner import run_until_signal
 from dstack_backend.app.server.serve import resolve_bind_address, serve_at
@@ -20,71 +18,50 @@ from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
 __all__ = ["run"]
 
-CHANGE_EVERY = 5.0
-"""Seconds between two changes of one GPU."""
-
+CHANGE_INTERVAL = 5.0
 CHANGES_BETWEEN_OUTAGES = 8
 OUTAGE = 8.0
-"""Seconds that the DStack is gone."""
-
-DEFAULTS = {"LISTEN_ADDR": "127.0.0.1:8080", "CHECK_INTERVAL": "2", "HISTORY": "off"}
-"""For a person who tries it: nobody else can reach it, and changes show soon."""
 
 
 def run(environ: Mapping[str, str], options: Mapping[str, str]) -> NoReturn:
-    """Serve the demonstration until a signal ends it.
+    """Serve the demo until a signal ends it. Settings of DStack have no effect.
 
     Raises:
         UserError: A setting cannot be used.
     """
-    given = DEFAULTS | _used({name: value for name, value in environ.items() if value})
-    used = _used(options)
-    address = resolve_bind_address(
-        load(given, used)
-    )  # what is wrong is told before anything starts
-    run_until_signal(lambda stop: _demonstrate(address, given, used, stop), event_loop)
+    settings = load(environ, options)
+    address = resolve_bind_address(settings)
+    set_up_logging(settings.log_level, settings.log_format)
+    run_until_signal(lambda stop: _serve(address, settings, stop), event_loop)
 
 
-def _used(settings: Mapping[str, str]) -> dict[str, str]:
-    """Leave out how a DStack is reached: the demonstration has its own, over plain HTTP."""
-    return {name: text for name, text in settings.items() if not name.startswith("DSTACK_")}
-
-
-async def _demonstrate(
-    address: str, environ: Mapping[str, str], options: Mapping[str, str], stop: asyncio.Event
-) -> None:
+async def _serve(address: str, settings: Settings, stop: asyncio.Event) -> None:
     dstack = SimulatedDStack()
     url = await dstack.listen_tcp()
-    settings = load(environ, options)
-    dstack_settings = load_dstack({}, {"DSTACK_URL": url})
-    container = Container(settings=settings, dstack_settings=dstack_settings)
+    container = Container(settings=settings, dstack_settings=load_dstack({}, {"DSTACK_URL": url}))
     base = f"http://{settings.listen.connect_address}"
-    print(  # noqa: T201
-        f"A simulated DStack with eight H200s listens on {url}; it is gone for {OUTAGE:g} s after"
-        f" every {CHANGE_EVERY * CHANGES_BETWEEN_OUTAGES:g} s.\n"
-        f"  open  {base}/\n"
-        f"  curl  {base}/health\n"
-        f"  curl  {base}/status\n"
-        f"  curl  {base}/metrics\n"
-        "Ctrl-C ends it.",
-        flush=True,
+    write_line(
+        f"A simulated DStack with eight H200s listens on {url}. Every {CHANGE_INTERVAL:g} s a GPU\n"
+        f"is allocated or released; after {CHANGES_BETWEEN_OUTAGES} changes the DStack is gone for"
+        f" {OUTAGE:g} s.\n"
+        f"  open  {base}/\n  curl  {base}/health\n  curl  {base}/status\n  curl  {base}/metrics\n"
+        "Press Ctrl-C to stop."
     )
-    life = asyncio.create_task(_live(dstack))
+    changes = asyncio.create_task(_change(dstack))
     try:
         await serve_at(address, container, stop)
     finally:
-        life.cancel()
+        changes.cancel()
         await dstack.crash()
 
 
-async def _live(dstack: SimulatedDStack) -> None:
-    chance = random.Random()  # noqa: S311 - which GPU changes hands is no secret
+async def _change(dstack: SimulatedDStack) -> None:
     while True:
         for _ in range(CHANGES_BETWEEN_OUTAGES):
-            await asyncio.sleep(CHANGE_EVERY)
+            await asyncio.sleep(CHANGE_INTERVAL)
             gpus = list(dstack.gpus)
-            which = chance.randrange(len(gpus))
-            gpus[which] = replace(gpus[which], is_free=not gpus[which].is_free)
+            index = random.randrange(len(gpus))  # noqa: S311 - not for cryptography
+            gpus[index] = replace(gpus[index], is_free=not gpus[index].is_free)
             dstack.gpus = gpus
         await dstack.crash()
         await asyncio.sleep(OUTAGE)

@@ -1,6 +1,8 @@
-"""A simulated DStack, with what a script can change of it."""
+"""A simulated DStack with the state that a script changes."""
 
 import asyncio
+
+from msgspec.structs import replace
 
 from dstack_backend.domain.gpu import Gpu
 from dstack_backend.testing.simulated_dstack import Behaviour, SimulatedDStack
@@ -9,77 +11,72 @@ __all__ = ["SimulatedNode"]
 
 
 class SimulatedNode:
-    """A simulated DStack, with eight free H200s until it is told otherwise.
+    """A simulated DStack that starts with eight free H200s.
 
     Attributes:
         dstack: The simulated DStack.
-        ended: Is set when the simulation is to end.
+        ended: Set when the simulation has to end.
     """
 
     def __init__(self, dstack: SimulatedDStack, ended: asyncio.Event) -> None:
-        """Set the GPUs up."""
         self.dstack = dstack
         self.ended = ended
         self._product_id = "10de:2335"
         self._count = 8
         self._free: int | None = None
-        self._gone = False
-        self._set_up()
+        self._is_crashed = False
+        self._update_gpus()
 
     def set_gpu_count(self, count: int) -> None:
-        """Let it have so many GPUs."""
+        """Set the number of GPUs."""
         self._count = count
         self._free = None if self._free is None else min(self._free, count)
-        self._set_up()
+        self._update_gpus()
 
-    def free(self, count: int | None) -> None:
-        """Let so many of them, the last ones, be free; `None`: all.
+    def set_free_count(self, count: int | None) -> None:
+        """Set how many of the GPUs are free, the last ones; `None`: all.
 
         Raises:
-            ValueError: There are not so many.
+            ValueError: There are fewer GPUs.
         """
         if count is not None and count > self._count:
             raise ValueError(f"there are {self._count} GPUs, so {count} cannot be free")
         self._free = count
-        self._set_up()
+        self._update_gpus()
 
     def set_product_id(self, product_id: str) -> None:
-        """Let them be of this kind."""
+        """Set the vendor and device of all GPUs."""
         self._product_id = product_id
-        self._set_up()
+        self._update_gpus()
 
-    def set_token(self, token: str | None) -> None:
-        """Let in who shows this token; `None`: everybody."""
-        self.dstack.token = token
+    def set_token(self, token: str) -> None:
+        """Require a bearer token; an empty one: none."""
+        self.dstack.token = token or None
 
     def set_latency(self, seconds: float) -> None:
-        """Let an answer take so long."""
+        """Delay each answer."""
         self.dstack.latency = seconds
 
-    def behave(self, behaviour: Behaviour | None) -> None:
-        """Let it do this to each request; `None`: answer."""
+    def set_behaviour(self, behaviour: Behaviour | None) -> None:
+        """Set what happens to each request; `None`: a good answer."""
         self.dstack.behaviour = behaviour
 
     async def crash(self) -> None:
-        """Let it be gone: nobody listens, all connections are cut."""
-        self._gone = True
+        """Stop listening and cut all connections."""
+        self._is_crashed = True
         await self.dstack.crash()
 
     async def revive(self) -> None:
-        """Let it listen again where it did, if it was gone.
+        """Listen again at the same address after a crash.
 
         Raises:
             OSError: The address was taken in the meantime.
         """
-        if self._gone:
+        if self._is_crashed:
             await self.dstack.revive()
-            self._gone = False
+            self._is_crashed = False
 
-    def end(self) -> None:
-        """End the simulation."""
-        self.ended.set()
-
-    def _set_up(self) -> None:
+    def _update_gpus(self) -> None:
         used = 0 if self._free is None else self._count - self._free
         self.dstack.gpus = [
             _gpu(self._product_id, n, is_free=n >= used) for n in range(self._count)
@@ -89,16 +86,6 @@ class SimulatedNode:
 def _gpu(product_id: str, number: int, *, is_free: bool) -> Gpu:
     domain, bus = divmod(number, 256)
     vendor = "NVIDIA Corporation" if product_id.startswith("10de:") else "Unknown vendor"
-    bare = Gpu(
-        slot=f"{domain:04x}:{bus:02x}:00.0",
-        product_id=product_id,
-        description=vendor,
-        is_free=is_free,
-    )
-    model = bare.model
-    return Gpu(
-        slot=bare.slot,
-        product_id=product_id,
-        description=f"{vendor} [{model}]" if model else vendor,
-        is_free=is_free,
-    )
+    slot = f"{domain:04x}:{bus:02x}:00.0"
+    gpu = Gpu(slot=slot, product_id=product_id, description=vendor, is_free=is_free)
+    return replace(gpu, description=f"{vendor} [{gpu.model}]") if gpu.model else gpu

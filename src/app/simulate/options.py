@@ -1,113 +1,105 @@
-"""What the options of `simulate` mean; each that cannot be used is told in one line."""
+"""The options of `simulate`."""
 
-import contextlib
 import errno
 import os
-import re
 import socket
 import stat
 from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
-from dstack_backend.app.simulate.script import parse, shown
+from dstack_backend.app.config.parsers import ListenAddress, parse_host_port
+from dstack_backend.app.errors import UserError
+from dstack_backend.app.simulate.script import parse_line
 
-__all__ = ["LISTEN", "OptionError", "Plan", "blaming", "read", "why"]
+__all__ = ["SimulateOptions", "error_text", "parse_options", "user_errors"]
 
-LISTEN = "127.0.0.1:19060"
-"""DStack's port in its guides, for this machine alone."""
+SETUP = ("gpus", "free", "product-id", "token", "latency", "fault")
+"""Options that are commands of the script. They run in this order before it listens."""
 
-OPTIONS = ("listen", "script", "list-faults")
-
-DIRECTIONS = ("gpus", "free", "product-id", "token", "latency", "fault")
-"""The options that are lines of the script, followed in this order before it listens."""
-
-HIGHEST_PORT = 65535
-LARGEST_SCRIPT = 1024 * 1024
-
-
-class OptionError(Exception):
-    """An option that cannot be used. Its text is one line for the person who gave it."""
+OPTIONS = {"listen", "script", "list-faults", *SETUP}
+DEFAULT_LISTEN = "127.0.0.1:19060"  # the port of DStack's guides, for this machine alone
+MAX_SOCKET_PATH = 107  # bytes, see unix(7)
+MAX_SCRIPT = 1024 * 1024
 
 
-class Plan(Struct, frozen=True):
-    """What the options ask for.
+class SimulateOptions(Struct, frozen=True):
+    """What the options mean.
 
     Attributes:
-        first: Lines that are followed before it listens.
-        place: Where it listens: a socket's path, or host and port.
-        script: Lines that are followed from then on; `None`: those of standard input.
+        setup: Lines of the script that run before it listens.
+        listen: The path of a socket, or an address.
+        script: Lines that run from then on; `None`: those of standard input.
     """
 
-    first: tuple[str, ...]
-    place: Path | tuple[str, int]
+    setup: tuple[str, ...]
+    listen: Path | ListenAddress
     script: tuple[str, ...] | None
 
 
-def read(options: Mapping[str, str]) -> Plan:
-    """Read the options, by their names without dashes before them.
+def parse_options(options: Mapping[str, str]) -> SimulateOptions:
+    """Parse the options, by their names without dashes.
 
     Raises:
-        OptionError: One of them cannot be used.
+        UserError: One of them cannot be used.
     """
-    for name in options.keys() - {*OPTIONS, *DIRECTIONS}:
-        shown_name = name.lower().replace("_", "-")
-        raise OptionError(f"--{shown_name}: it is the service's, simulate has no such option")
-    given = [name for name in DIRECTIONS if name in options]
-    for name in given:
-        with blaming(f"--{name}"):
-            parse(f"{name} {options[name]}")
-    with blaming("--listen"):
-        place = _place(options.get("listen", LISTEN))
-    with blaming("--script"):
-        script = _script(options.get("script"))
-    return Plan(tuple(f"{name} {options[name]}" for name in given), place, script)
+    for name in options.keys() - OPTIONS:
+        option = "--" + name.lower().replace("_", "-")
+        raise UserError(option, "not an option of simulate; see dstack-backend simulate --help")
+    setup = tuple(f"{name} {options[name]}" for name in SETUP if name in options)
+    for line in setup:
+        with user_errors(f"--{line.partition(' ')[0]}"):
+            parse_line(line)
+    with user_errors("--listen", f"{DEFAULT_LISTEN} or unix:/tmp/vmm.sock"):
+        listen = _parse_listen(options.get("listen", DEFAULT_LISTEN))
+    with user_errors("--script"):
+        script = _read_script(options.get("script"))
+    return SimulateOptions(setup, listen, script)
 
 
-def _place(text: str) -> Path | tuple[str, int]:
-    if text.startswith("unix:"):
-        path = Path(text.removeprefix("unix:").removeprefix("//"))
-        if not path.is_absolute():
-            raise ValueError("the path of the socket is not absolute, as in unix:/tmp/vmm.sock")
-        return path
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):([0-9]{1,5})", text)
-    if not match or int(match[3]) > HIGHEST_PORT:
-        raise ValueError(f"{shown(text)} is neither host:port, as in {LISTEN}, nor unix:/path")
-    return match[1] or match[2], int(match[3])
+def _parse_listen(text: str) -> Path | ListenAddress:
+    if not text.startswith("unix:"):
+        return parse_host_port(text, min_port=0)
+    path = Path(text.removeprefix("unix:").removeprefix("//"))
+    if not path.is_absolute():
+        raise ValueError("the path of the socket is not absolute")
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        raise ValueError(f"the path of the socket is longer than {MAX_SOCKET_PATH} bytes")
+    return path
 
 
-def _script(name: str | None) -> tuple[str, ...] | None:
-    """Read a file's lines; all of them are understood before the first is followed."""
+def _read_script(name: str | None) -> tuple[str, ...] | None:
+    """Read a file's lines, and parse all of them before the first one runs."""
     if name == "-":
         return None
     if name is None:
         return ()
     if not stat.S_ISREG(Path(name).stat().st_mode):
-        raise ValueError("it is no regular file; - reads standard input, line by line")
+        raise ValueError("not a regular file; use - to read lines from standard input")
     with Path(name).open("rb") as file:
-        lines = file.read(LARGEST_SCRIPT).decode(errors="replace").splitlines()
+        lines = file.read(MAX_SCRIPT).decode(errors="replace").splitlines()
     for number, line in enumerate(lines, 1):
-        with blaming(f"--script, line {number}"):
-            parse(line)
+        with user_errors(f"--script, line {number}"):
+            parse_line(line)
     return tuple(lines)
 
 
-@contextlib.contextmanager
-def blaming(what: str) -> Generator[None]:
-    """Turn what goes wrong inside into an `OptionError` that begins with `what`."""
+@contextmanager
+def user_errors(subject: str, example: str | None = None) -> Generator[None]:
+    """Convert errors of the system and of parsers into a `UserError` about `subject`."""
     try:
         yield
     except (OSError, ValueError) as exc:
-        raise OptionError(f"{what}: {why(exc)}") from None
+        raise UserError(subject, error_text(exc), example) from None
 
 
-def why(exc: OSError | ValueError) -> str:
-    """Say what is wrong; asyncio's own texts are long and repeat the address."""
+def error_text(exc: OSError | ValueError) -> str:
+    """Return the text of an error without the address that asyncio repeats in its own."""
     if isinstance(exc, (socket.gaierror, UnicodeError)):
         return "host not found"
-    if isinstance(exc, OSError) and exc.errno:
-        return os.strerror(exc.errno).lower()
-    if str(exc).startswith("could not bind"):  # asyncio's, without a number, from Python 3.13 on
-        return os.strerror(errno.EADDRNOTAVAIL).lower()
+    if isinstance(exc, OSError):
+        # From Python 3.13 on asyncio omits the number where it can bind none of the addresses.
+        return os.strerror(exc.errno or errno.EADDRNOTAVAIL).lower()
     return str(exc)

@@ -1,39 +1,27 @@
-"""The lines of a script, each a direction for the simulated DStack.
+"""The lines of a script. Each is a command that changes the simulated DStack.
 
-| line            | from then on                                                                  |
-|-----------------|-------------------------------------------------------------------------------|
-| `ok`            | it answers as a DStack in good health                                         |
-| `fault NAME`    | it does to each request what the fault of this name does                      |
-| `crash`         | it is gone: nobody listens, all connections are cut                           |
-| `revive`        | it listens again where it did                                                 |
-| `gpus N`        | it has so many GPUs                                                           |
-| `free N`        | the last so many of them are free; `free all`                                 |
-| `product-id ID` | they are of this kind                                                         |
-| `latency S`     | an answer takes so many seconds                                               |
-| `token TEXT`    | it asks for this bearer token; `token` alone lets everybody in                |
-| `wait S`        | the next line is followed so many seconds later                               |
-| `end`           | the simulation ends                                                           |
+The commands are `ok`, `fault NAME`, `crash`, `revive`, `gpus N`, `free N` or `free all`,
+`product-id ID`, `latency SECONDS`, `token TEXT` (`token` alone: none), `wait SECONDS`, and `end`.
 """
 
 import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any
 
+from dstack_backend.app.config.parsers import quote
 from dstack_backend.app.simulate.node import SimulatedNode
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Behaviour
 
-__all__ = ["ScriptCommand", "expected_results", "parse", "shown"]
+__all__ = ["ScriptCommand", "expected_results", "parse_line"]
 
-T = TypeVar("T")
+MAX_GPUS = 10_000
+MAX_SECONDS = 86_400.0
 
-MOST_GPUS = 10_000
-LONGEST = 86_400.0
-
-ScriptCommand = Callable[[SimulatedNode], Awaitable[None]]
-"""Follows one line. It raises `ValueError` or `OSError` where that is not possible now."""
+ScriptCommand = Callable[[SimulatedNode], Awaitable[None] | None]
+"""Runs one line. It raises `ValueError` or `OSError` where that is not possible now."""
 
 _BEHAVIOURS: dict[str, Behaviour] = {
     **{name: fault.behaviour for name, fault in FAULTS.items()},
@@ -42,112 +30,80 @@ _BEHAVIOURS: dict[str, Behaviour] = {
 
 
 def expected_results() -> dict[str, str]:
-    """Give the names of all faults, each with the reason that a check must end with.
-
-    Answers that are inventories, whatever they make a careless reader do, are `available`.
-    """
+    """Return the reason that a check ends with for each fault; `available` for valid answers."""
     faults = {name: str(fault.reason) for name, fault in FAULTS.items()}
     return faults | dict.fromkeys(HOSTILE_ANSWERS, "available")
 
 
-def parse(line: str) -> ScriptCommand | None:
-    """Read one line; `None` for an empty one and for a comment (`# ...`).
+def parse_line(line: str) -> ScriptCommand | None:
+    """Parse one line; `None` for an empty one and for a comment (`# ...`).
 
     Raises:
-        ValueError: It is no direction. The message says why in one line.
+        ValueError: It is not a command. The message is one line.
     """
     verb, _, argument = line.strip().partition(" ")
     if not verb or verb.startswith("#"):
         return None
-    if verb not in _VERBS:
-        raise ValueError(f"it begins with none of {', '.join(_VERBS)}")
-    return _VERBS[verb](argument.strip())
+    if verb not in _COMMANDS:
+        raise ValueError(f"not a command; the commands are {', '.join(_COMMANDS)}")
+    parse_argument, change = _COMMANDS[verb]
+    value = parse_argument(argument.strip())
+    return lambda node: change(node, value)
 
 
-def shown(text: str) -> str:
-    """Give a text of whoever wrote it as a person can read it: printable, on one line, short."""
-    return ascii(text.strip()[:40])
+def _no_argument(text: str) -> None:
+    if text:
+        raise ValueError(f"{quote(text)} is too much; the command has no argument")
 
 
-def _at_once(change: Callable[[SimulatedNode], None]) -> ScriptCommand:
-    async def direction(node: SimulatedNode) -> None:
-        change(node)
-        await asyncio.sleep(0)
-
-    return direction
-
-
-def _alone(direction: ScriptCommand) -> Callable[[str], ScriptCommand]:
-    def read(argument: str) -> ScriptCommand:
-        if argument:
-            raise ValueError(f"{shown(argument)} follows where nothing may")
-        return direction
-
-    return read
-
-
-def _with(
-    read: Callable[[str], T], change: Callable[[SimulatedNode, T], None]
-) -> Callable[[str], ScriptCommand]:
-    def read_whole(argument: str) -> ScriptCommand:
-        value = read(argument)
-        return _at_once(lambda node: change(node, value))
-
-    return read_whole
-
-
-def _behaviour(name: str) -> Behaviour:
+def _parse_fault(name: str) -> Behaviour:
+    if name in _BEHAVIOURS:
+        return _BEHAVIOURS[name]
     if not name:
-        raise ValueError("it names no fault; --list-faults lists all")
-    if name not in _BEHAVIOURS:
-        near = [each for each in _BEHAVIOURS if each.startswith(name)]
-        near = near or difflib.get_close_matches(name, _BEHAVIOURS)
-        hint = f"perhaps {' or '.join(near[:3])}; " if near else ""
-        raise ValueError(f"no fault is called {shown(name)}; {hint}--list-faults lists all")
-    return _BEHAVIOURS[name]
+        raise ValueError("the name of a fault is missing; --list-faults lists all")
+    similar = [each for each in _BEHAVIOURS if each.startswith(name)]
+    similar = similar or difflib.get_close_matches(name, _BEHAVIOURS)
+    hint = f"did you mean {' or '.join(similar[:3])}? " if similar else ""
+    raise ValueError(f"{quote(name)} is not a fault; {hint}--list-faults lists all")
 
 
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > MOST_GPUS:
-        raise ValueError(f"{shown(text)} is not a whole number from 0 to {MOST_GPUS}")
+def _parse_count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > MAX_GPUS:
+        raise ValueError(f"{quote(text)} is not a whole number from 0 to {MAX_GPUS}")
     return int(text)
 
 
-def _count_or_all(text: str) -> int | None:
-    return None if text == "all" else _count(text)
+def _parse_count_or_all(text: str) -> int | None:
+    return None if text == "all" else _parse_count(text)
 
 
-def _product_id(text: str) -> str:
+def _parse_product_id(text: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}", text):
-        raise ValueError(f"{shown(text)} is not vendor:device in hexadecimal, such as 10de:2335")
+        raise ValueError(f"{quote(text)} is not vendor:device in hexadecimal, such as 10de:2335")
     return text.lower()
 
 
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", text) or float(text) > LONGEST:
-        raise ValueError(f"{shown(text)} is not a number of seconds, such as 0.4")
+def _parse_seconds(text: str) -> float:
+    is_number = re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", text)
+    if not is_number or float(text) > MAX_SECONDS:
+        raise ValueError(f"{quote(text)} is not a number of seconds, such as 0.4")
     return float(text)
 
 
-def _token(text: str) -> str | None:
-    return text or None
-
-
-def _wait(text: str) -> ScriptCommand:
-    seconds = _seconds(text)
-    return lambda _: asyncio.sleep(seconds)
-
-
-_VERBS: dict[str, Callable[[str], ScriptCommand]] = {
-    "ok": _alone(_at_once(lambda node: node.behave(None))),
-    "fault": _with(_behaviour, SimulatedNode.behave),
-    "crash": _alone(SimulatedNode.crash),
-    "revive": _alone(SimulatedNode.revive),
-    "gpus": _with(_count, SimulatedNode.set_gpu_count),
-    "free": _with(_count_or_all, SimulatedNode.free),
-    "product-id": _with(_product_id, SimulatedNode.set_product_id),
-    "latency": _with(_seconds, SimulatedNode.set_latency),
-    "token": _with(_token, SimulatedNode.set_token),
-    "wait": _wait,
-    "end": _alone(_at_once(SimulatedNode.end)),
+_COMMANDS: dict[
+    str,
+    tuple[Callable[[str], Any], Callable[[SimulatedNode, Any], Awaitable[None] | None]],
+] = {
+    "ok": (_no_argument, lambda node, _: node.set_behaviour(None)),
+    "fault": (_parse_fault, SimulatedNode.set_behaviour),
+    "crash": (_no_argument, lambda node, _: node.crash()),
+    "revive": (_no_argument, lambda node, _: node.revive()),
+    "gpus": (_parse_count, SimulatedNode.set_gpu_count),
+    "free": (_parse_count_or_all, SimulatedNode.set_free_count),
+    "product-id": (_parse_product_id, SimulatedNode.set_product_id),
+    "latency": (_parse_seconds, SimulatedNode.set_latency),
+    "token": (str, SimulatedNode.set_token),
+    "wait": (_parse_seconds, lambda _, seconds: asyncio.sleep(seconds)),
+    "end": (_no_argument, lambda node, _: node.ended.set()),
 }
+"""By name: the parser of the argument, and what runs the command with its value."""

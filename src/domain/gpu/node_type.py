@@ -8,31 +8,24 @@
    model, or with GPUs of different short names. The operator then chooses one.
 """
 
-from enum import StrEnum
+from enum import Enum
 
 from dstack_backend.domain.gpu.inventory import GpuInventory
 
 __all__ = ["NoNodeType", "node_type"]
 
 
-class NoNodeType(StrEnum):
-    """Why a node has no type."""
+class NoNodeType(Enum):
+    """Why a node has no type. It is not a `str`, so it cannot be taken for a type."""
 
-    NO_GPUS = "no_gpus"
-    UNKNOWN_MODEL = "unknown_model"
-    MIXED_MODELS = "mixed_models"
+    NO_GPUS = "there are no GPUs"
+    UNKNOWN_MODEL = "the model of a GPU is not known"
+    MIXED_MODELS = "the GPUs are of different models"
 
     @property
     def message(self) -> str:
         """The same for people."""
-        return _MESSAGES[self]
-
-
-_MESSAGES = {
-    NoNodeType.NO_GPUS: "there are no GPUs",
-    NoNodeType.UNKNOWN_MODEL: "the model of a GPU is not known",
-    NoNodeType.MIXED_MODELS: "the GPUs are of different models",
-}
+        return self.value
 
 
 def node_type(inventory: GpuInventory) -> str | NoNodeType:

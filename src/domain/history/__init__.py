@@ -9,13 +9,14 @@ from dstack_backend.domain.history.entry import (
     SpanState,
     StoredHistory,
     entry_for,
+    is_same_entry,
     latest,
 )
 from dstack_backend.domain.history.gaps import (
-    clock_rollback_gap,
+    interruption,
+    last_shared,
     merge_takeover,
     restart_gap,
-    suspension_gap,
 )
 from dstack_backend.domain.history.uptime import (
     WINDOWS,
@@ -38,13 +39,14 @@ __all__ = [
     "SpanState",
     "StoredHistory",
     "Uptime",
-    "clock_rollback_gap",
     "entry_for",
+    "interruption",
+    "is_same_entry",
+    "last_shared",
     "latest",
     "merge_takeover",
     "restart_gap",
     "spans",
-    "suspension_gap",
     "timeline",
     "uptime",
     "uptime_windows",

@@ -1,7 +1,6 @@
 """The entries of the history: one for each change, and one for each time of which nothing is known.
 
-An entry begins a span that lasts until the next entry. `HistoryEntry.state` says how the span
-counts:
+An entry begins a span that lasts until the next entry. `HistoryEntry.state` is how the span counts:
 
 | state     | while                                                                            |
 |-----------|----------------------------------------------------------------------------------|
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.status import Change, Status
@@ -31,6 +31,7 @@ __all__ = [
     "SpanState",
     "StoredHistory",
     "entry_for",
+    "is_same_entry",
     "latest",
 ]
 
@@ -38,19 +39,19 @@ MIN_VALID_TIME = datetime(2025, 1, 1, tzinfo=UTC)
 """Older than any installation of this service: a clock that shows an earlier time is not set."""
 
 MAX_MESSAGE_LENGTH = 500
-"""Characters. Our own messages are shorter; another source may send longer ones."""
+"""Characters. The messages for DStack are shorter; another source may send longer ones."""
 
 
 class HistoryError(Exception):
     """The history cannot be written or read now. The text is one line without a path."""
 
 
-class HistoryConflict(HistoryError):  # noqa: N818 - the name says which error it is
-    """The store does not end with the entry that was saved last: something else was written."""
+class HistoryConflict(HistoryError):  # noqa: N818 - a result of `append` more than a fault
+    """The store does not end with the entry that was saved last: it was replaced or written to."""
 
 
 class SpanState(StrEnum):
-    """How a span of time counts."""
+    """How a span counts."""
 
     UP = "up"
     DOWN = "down"
@@ -131,8 +132,13 @@ def entry_for(change: Change) -> HistoryEntry | None:
         before=None if before.reason is Reason.STARTING else before.status,
         after=after.status,
         reason=after.reason,
-        message=after.message[:MAX_MESSAGE_LENGTH],
+        message=after.message[:MAX_MESSAGE_LENGTH].encode(errors="replace").decode(),
     )
+
+
+def is_same_entry(one: HistoryEntry, other: HistoryEntry) -> bool:
+    """Return whether two entries are the same but for the message, which a disk may damage."""
+    return replace(one, message="") == replace(other, message="")
 
 
 def latest(

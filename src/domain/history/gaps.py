@@ -1,24 +1,33 @@
-"""The entries for a time of which nothing is known."""
+"""The entries for a time of which nothing is known, and how two histories are joined."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from dstack_backend.domain.history.entry import GapCause, HistoryEntry, StoredHistory
+from dstack_backend.domain.history.entry import (
+    GapCause,
+    HistoryEntry,
+    StoredHistory,
+    is_same_entry,
+)
+from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["clock_rollback_gap", "merge_takeover", "restart_gap", "suspension_gap"]
+__all__ = ["interruption", "last_shared", "merge_takeover", "restart_gap"]
+
+MAX_CLOCK_SKEW = timedelta(seconds=30)
+"""Clocks that differ by less are corrected now and then, which is no interruption."""
 
 
 def restart_gap(stored: StoredHistory, cause: GapCause = GapCause.STOPPED) -> HistoryEntry | None:
     """Return the gap entry for the time before this start: nothing is known after `alive_at`.
 
     Args:
-        stored: What was written before.
+        stored: What was saved before.
         cause: Why nothing is known.
 
     Returns:
-        The entry; `None` where nothing was written before, or it already ends with a gap.
+        The entry; `None` where nothing was saved before, or it already ends with a gap.
     """
     last = stored.entries[-1] if stored.entries else None
     if last is None or last.after is None:
@@ -26,67 +35,77 @@ def restart_gap(stored: StoredHistory, cause: GapCause = GapCause.STOPPED) -> Hi
     return _gap(last, max(last.at, stored.alive_at or last.at), cause)
 
 
-def suspension_gap(
-    current: HistoryEntry | None, since: datetime, until: datetime
+def interruption(
+    current: HistoryEntry | None, seen: Timestamp, now: Timestamp
 ) -> list[HistoryEntry]:
-    """Return the entries for a suspension: a gap, and the current entry again after it.
+    """Return the entries for a suspension or a clock that was set back: a gap, and `current` again.
+
+    Where the wall clock ran ahead of the monotonic one, the machine or the process was suspended,
+    or the clock was set forward. Where it fell behind, it was set back.
 
     Args:
         current: The entry that holds before and after; `None` where there is none yet.
-        since: When the process was last known to run.
-        until: When it continued.
+        seen: When the process was last known to run.
+        now: The present time.
     """
-    return _interruption(current, since, until, GapCause.SUSPENDED)
+    ahead = now.utc - (seen + (now.monotonic - seen.monotonic)).utc
+    if current is None or abs(ahead) <= MAX_CLOCK_SKEW:
+        return []
+    cause = GapCause.SUSPENDED if ahead > timedelta() else GapCause.CLOCK_SET_BACK
+    return [_gap(current, seen.utc, cause), *_repeated([current], now.utc)]
 
 
-def clock_rollback_gap(
-    current: HistoryEntry | None, seen: datetime, now: datetime
-) -> list[HistoryEntry]:
-    """Return the entries for a clock that was set back: the current entry again, by the new time.
-
-    If the new time is the wrong one, nothing is known from `seen` on.
-
-    Args:
-        current: The entry that holds; `None` where there is none yet.
-        seen: The last time that the clock showed before.
-        now: The time that it shows now.
-    """
-    return _interruption(current, seen, now, GapCause.CLOCK_SET_BACK)
+def last_shared(stored: Sequence[HistoryEntry], own: Sequence[HistoryEntry]) -> int:
+    """Return the number of the last stored entry that is also one of this process; 0 for none."""
+    by_number = {entry.number: entry for entry in own}
+    for entry in reversed(stored):
+        found = by_number.get(entry.number)
+        if found and is_same_entry(found, entry):
+            return entry.number
+    return 0
 
 
 def merge_takeover(
-    stored: StoredHistory, ours: Sequence[HistoryEntry], now: datetime, cause: GapCause
+    stored: StoredHistory,
+    own: Sequence[HistoryEntry],
+    now: datetime,
+    cause: GapCause,
+    shared: int = 0,
 ) -> list[HistoryEntry]:
-    """Return the history of a store that something else wrote to, continued by our own entries.
+    """Return the entries that continue a store to which this process did not write last.
 
-    What is stored holds until its `alive_at`. From then on our entries hold: of the earlier ones
-    only the last, which is repeated at that time. Where there is no earlier one, a gap leads to the
-    first of ours.
+    The stored entries hold until the store's `alive_at`, the entries of this process after it. Of
+    the earlier ones only the last counts: it is repeated at `alive_at`, unless the store ends with
+    the same status. Where there is no earlier one, a gap leads to the first later one.
 
     Args:
         stored: What the store contains.
-        ours: What this process has seen, in order.
-        now: The present time. An `alive_at` that is later comes from a clock that was ahead, and
-            none of our entries is left out.
+        own: The entries of this process, in order, with their numbers.
+        now: The present time. A later `alive_at` is from a clock that was ahead: then all entries
+            count as later.
         cause: Why nothing is known of the time between.
+        shared: Entries up to this number are in the store already; see `last_shared`.
     """
     gap = restart_gap(stored, cause)
+    gaps = [gap] if gap else []
     end = gap.at if gap else stored.alive_at
+    unsaved = [entry for entry in own if entry.number > shared]
     if end is None or end > now:
-        return [*stored.entries, *([gap] if gap else []), *ours]
-    earlier = [entry for entry in ours if entry.at < end]
-    later = [entry for entry in ours if entry.at >= end]
-    if earlier and earlier[-1].after is not None:
-        return [*stored.entries, replace(earlier[-1], at=end, before=None), *later]
-    return [*stored.entries, *([gap] if gap else []), *later]
+        return [*gaps, *(unsaved or _repeated(own[-1:], now))]
+    later = [entry for entry in unsaved if entry.at >= end]
+    earlier = [entry for entry in own if entry.at < end][-1:]
+    if not earlier or earlier[0].after is None:
+        return [*gaps, *later]
+    is_same_status = _status(earlier[0]) == _status(stored.entries[-1])
+    return later if is_same_status else [*_repeated(earlier, end), *later]
 
 
-def _interruption(
-    current: HistoryEntry | None, since: datetime, until: datetime, cause: GapCause
-) -> list[HistoryEntry]:
-    if current is None:
-        return []
-    return [_gap(current, since, cause), replace(current, at=until, before=None)]
+def _repeated(entries: Sequence[HistoryEntry], at: datetime) -> list[HistoryEntry]:
+    return [replace(entry, at=at, before=None) for entry in entries]
+
+
+def _status(entry: HistoryEntry) -> tuple[object, ...]:
+    return entry.after, entry.reason
 
 
 def _gap(last: HistoryEntry, at: datetime, cause: GapCause) -> HistoryEntry:

@@ -1,9 +1,9 @@
 """How much of a time a node was up, computed from the entries of its history.
 
-A second counts as the entry says that was written last among those that are not later than the
-second. So an entry of a clock that was ahead hides nothing that was written after it, and no second
-counts twice. An entry from before `MIN_VALID_TIME` is from a clock that was not set yet, as happens
-while a machine boots: it is listed, but no time is computed from it.
+Each second has the state of one entry: of those that are not later than the second, the one that
+was written last. So an entry of a clock that was ahead hides nothing that was written after it, and
+no second counts twice. An entry from before `MIN_VALID_TIME` is from a clock that was not set yet,
+as happens while a machine boots: it is listed, but no time is computed from it.
 
 Unknown time counts neither as up nor as down.
 """
@@ -42,7 +42,7 @@ class Span(Struct, frozen=True):
 
 
 class Uptime(Struct, frozen=True):
-    """How a time is divided. The three values add up to it.
+    """How a time is divided. The three values add up to its length.
 
     Attributes:
         up_seconds: Seconds in which the node was available.
@@ -81,17 +81,16 @@ def spans(
     marks = [(entry.at, entry.state) for entry in entries if entry.at >= MIN_VALID_TIME]
     last = marks[-1][0] if marks else since
     marks += [(max(last, alive_until), SpanState.UNKNOWN), (until, SpanState.UNKNOWN)]
-    # Each begins at its own time, or as early as the earliest of those that were written after it.
+    # An entry that was written later takes over from its own time on, even from a later entry.
     starts = list(accumulate((at for at, _ in reversed(marks)), min))[::-1]
     found: list[Span] = []
     start, state = since, SpanState.UNKNOWN
-    for end, (_, next_state) in zip(starts, marks, strict=True):
+    for at, (_, next_state) in zip(starts, marks, strict=True):
+        end = min(at, until)
         if end > start:
-            found.append(Span(start, min(end, until), state))
+            found.append(Span(start, end, state))
             start = end
         state = next_state
-        if start >= until:
-            break
     return found
 
 

@@ -1,20 +1,17 @@
-"""Contract suites: subclass one in a test module, say what is under test, and pytest runs it.
+"""Contract suites: subclass one in a test module, return what is under test, and run pytest.
 
-    class TestMyGpus(DStackContract):
-        def source(self) -> DStack:
+    class TestMyGpus(GpuSourceContract):
+        def source(self) -> GpuSource:
             return MyGpus()
 
-`DStackContract` holds for any source of GPUs. `FaithfulContract` and `HangingContract` add what can
-be seen where a test decides what the source has, or that it does not answer. `HealthContract` takes
-the address of any running `/health`, `GpuHealthContract` that of one with our GPU metadata, and
-`HistoryContract` any store of the past. All methods are plain functions: no plugin is needed.
+All methods are plain functions: no plugin is needed.
 """
 
 import pkgutil
 
 import pytest
 
-# pytest shows what an assert compared only where it has rewritten the module before its import.
+# pytest shows the values of an assert only if it has rewritten the module before its import.
 pytest.register_assert_rewrite(
     *(f"{__name__}.{each.name}" for each in pkgutil.iter_modules(__path__))
 )
@@ -25,6 +22,7 @@ from dstack_backend.testing.contracts.backend_info import (  # noqa: E402 - rewr
     check_backend_info,
 )
 from dstack_backend.testing.contracts.gpu_source import (  # noqa: E402 - rewritten, see above
+    GpuInventoryContract,
     GpuSourceContract,
     InventoryContract,
     TimeoutContract,
@@ -40,6 +38,7 @@ from dstack_backend.testing.contracts.history import (  # noqa: E402 - rewritten
 
 __all__ = [
     "GpuHealthContract",
+    "GpuInventoryContract",
     "GpuSourceContract",
     "HealthContract",
     "HistoryContract",

@@ -1,47 +1,50 @@
-"""Calls of a source under test. Each comes to an end, whatever the source does."""
+"""Calls of a source under test. Each ends in time, whatever the source does."""
 
 import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from dstack_backend.domain.check import CheckResult
 from dstack_backend.domain.ports import GpuSource
 
-__all__ = ["MOMENT", "ask", "begin", "cancel", "longest_pause_during", "run"]
+__all__ = ["TOLERANCE", "call", "cancel", "expect_no_leak", "longest_block", "run", "start_call"]
 
-MOMENT = 0.5
+TOLERANCE = 0.5
 """Seconds that scheduling on a busy machine may add to a deadline."""
+
+CLOSE_TIMEOUT = 1.0
+"""Seconds within which what was closed is gone."""
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
 def run(main: Coroutine[object, object, T]) -> T:
-    """Run as `asyncio.run` does, but leave behind what ignores that it is cancelled."""
+    """Run as `asyncio.run` does, but do not wait for tasks and threads that ignore a cancel."""
     loop = asyncio.new_event_loop()
-    loop.set_default_executor(_Threads())
+    loop.set_default_executor(_DaemonThreads())
     try:
         return loop.run_until_complete(main)
     finally:
-        loop.run_until_complete(_end_the_rest(loop))
+        loop.run_until_complete(_end_other_tasks(loop))
         loop.close()
 
 
-async def _end_the_rest(loop: asyncio.AbstractEventLoop) -> None:
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in rest:
+async def _end_other_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
         task.cancel()
-    if rest:
-        await asyncio.wait(rest, timeout=MOMENT)
+    if others:
+        await asyncio.wait(others, timeout=TOLERANCE)
     generators = asyncio.ensure_future(loop.shutdown_asyncgens())
-    await asyncio.wait({generators}, timeout=MOMENT)
+    await asyncio.wait({generators}, timeout=TOLERANCE)
 
 
-class _Threads(ThreadPoolExecutor):
-    """Threads for `asyncio.to_thread` that nobody waits for: one may hang in a driver for ever."""
+class _DaemonThreads(ThreadPoolExecutor):
+    """Threads for `asyncio.to_thread` that may hang in a driver forever."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
@@ -58,51 +61,72 @@ class _Threads(ThreadPoolExecutor):
         return future
 
 
-async def ask(source: GpuSource, deadline: float) -> CheckResult:
-    """Call once. A call that is late is cancelled, and fails the test as one that raises does."""
+async def call(source: GpuSource, deadline: float) -> object:
+    """Return the result of one call. A call that is late or raises fails the test."""
     started = time.monotonic()
-    call = begin(source)
-    await asyncio.wait({call}, timeout=deadline + MOMENT)
-    in_time = call.done() and time.monotonic() - started < deadline + MOMENT
-    call.cancel()
-    assert in_time, f"no result within {deadline:g} s"
-    assert not call.cancelled(), "a call ended as cancelled, and nobody had cancelled it"
+    task = start_call(source)
+    await asyncio.wait({task}, timeout=deadline + TOLERANCE)
+    is_in_time = task.done() and time.monotonic() - started < deadline + TOLERANCE
+    task.cancel()
+    assert is_in_time, f"list_gpus() did not return within {deadline:g} s"
+    assert not task.cancelled(), "list_gpus() raised CancelledError, but it was not cancelled"
     try:
-        return call.result()
+        return task.result()
     except Exception as exc:
-        raise AssertionError(f"a call raised {exc!r}: a failure is a value") from exc
+        raise AssertionError(
+            f"list_gpus() raised {exc!r}; it must return a CheckFailure instead"
+        ) from exc
 
 
-def begin(source: GpuSource) -> asyncio.Task[CheckResult]:
-    """Begin a call."""
+def start_call(source: GpuSource) -> asyncio.Task[object]:
+    """Start a call as a task."""
     return asyncio.ensure_future(source.list_gpus())
 
 
-async def cancel(call: asyncio.Task[CheckResult], limit: float) -> None:
-    """Cancel a call, unless it has ended, and wait until it says that it was cancelled.
+async def cancel(task: asyncio.Task[object], limit: float) -> None:
+    """Cancel a call, unless it has ended, and assert that it ends as cancelled.
 
     Args:
-        call: The call.
-        limit: Seconds in which it must end.
+        task: The call.
+        limit: Seconds within which it must end.
     """
-    was_under_way = call.cancel()
-    await asyncio.wait({call}, timeout=limit)
-    assert call.done(), f"a cancelled call went on for {limit:g} s"
-    assert call.cancelled() or not was_under_way, f"a cancelled call ended with {_end_of(call)}"
+    was_running = task.cancel()
+    await asyncio.wait({task}, timeout=limit)
+    assert task.done(), f"list_gpus() was cancelled and still ran {limit:g} s later"
+    if was_running and not task.cancelled():
+        end = task.exception() or task.result()
+        raise AssertionError(f"list_gpus() was cancelled and ended with {end!r}")
 
 
-def _end_of(call: asyncio.Task[CheckResult]) -> object:
-    return call.exception() or call.result()
-
-
-async def longest_pause_during(source: GpuSource, deadline: float) -> float:
-    """Give the seconds for which the event loop stood still while a call was under way."""
-    call = asyncio.ensure_future(ask(source, deadline))
+async def longest_block(source: GpuSource, deadline: float) -> float:
+    """Return the longest time in seconds for which a call blocked the event loop."""
+    task = asyncio.ensure_future(call(source, deadline))
     longest, before = 0.0, time.monotonic()
-    while not call.done():
-        await asyncio.wait({call}, timeout=0.01)
+    while not task.done():
+        await asyncio.wait({task}, timeout=0.01)
         now = time.monotonic()
         longest, before = max(longest, now - before), now
-    if longest < MOMENT:  # else the call may be late, and the pause is why
-        await call
+    if longest < TOLERANCE:  # otherwise the call may be late because of it
+        await task
     return longest
+
+
+async def expect_no_leak(work: Coroutine[object, object, None]) -> None:
+    """Run some work and assert that it leaves no task and no descriptor open."""
+    descriptors, tasks = _open_descriptors(), len(asyncio.all_tasks())
+    await work
+    await _wait_for(lambda: len(asyncio.all_tasks()) <= tasks)
+    assert len(asyncio.all_tasks()) <= tasks, "a task is still running"
+    await _wait_for(lambda: _open_descriptors() <= descriptors)
+    left = _open_descriptors() - descriptors
+    assert left <= 0, f"{left} descriptors are still open"
+
+
+async def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + CLOSE_TIMEOUT
+    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event
+        await asyncio.sleep(0.005)
+
+
+def _open_descriptors() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())

@@ -1,4 +1,4 @@
-"""What the worker may rely on, asked of a running service over HTTP."""
+"""Contract suites for a running `/health`, over HTTP."""
 
 import json
 import ssl
@@ -15,62 +15,61 @@ from dstack_backend.testing.contracts.http_request import Answer, get, head
 
 __all__ = ["GpuHealthContract", "HealthContract"]
 
-AT_ONCE = 1.0
-"""Seconds within which an answer from memory is there, on however busy a machine."""
+MAX_RESPONSE_TIME = 1.0
+"""Seconds for an answer from memory, on a busy machine."""
 
-PAGE = "https://example.com"
+ORIGIN = "https://example.com"
 
 
 class HealthContract:
-    """Holds for any service that answers as a backend of dephy, whatever it reports on.
+    """Contract of any backend of dephy-worker, with any metadata.
 
     Attributes:
-        tls: Whom to trust where the address begins with `https://`; by default the system's
-            certificates.
+        tls: Trusted certificates for `https://`; by default those of the system.
     """
 
     tls: ssl.SSLContext | None = None
 
     def url(self) -> str:
-        """Give the address of the running service's `/health`."""
+        """Return the address of the running service's `/health`."""
         raise NotImplementedError
 
     def check_metadata(self, metadata: Mapping[str, object]) -> None:
-        """Assert what holds for the metadata of your topic while available; here nothing."""
+        """Assert further properties of the metadata while available. By default: none."""
 
     def check_failure(self, message: str) -> None:
-        """Assert what holds for your sentences beyond their form; here nothing."""
+        """Assert further properties of the message while unavailable. By default: none."""
 
-    def test_the_answer_is_a_backend_info(self) -> None:
-        """Fields, order, types, metadata, and a code that agrees with the status."""
+    def test_body_is_a_backend_info(self) -> None:
+        """Fields, order, types and metadata are right, and the code agrees with the status."""
         self._check(get(self.url(), self.tls))
 
-    def test_the_answer_is_json_that_nobody_keeps(self) -> None:
-        """A cache between us and the worker would hold on to an old status."""
+    def test_answer_is_json_and_not_cached(self) -> None:
+        """A cache between the backend and the worker would return an old status."""
         headers = get(self.url(), self.tls).headers
         kind = headers.get_content_type()
-        assert kind == "application/json", f"Content-Type is {kind}, and not application/json"
+        assert kind == "application/json", f"Content-Type is {kind}; expected application/json"
         directives = _directives(headers)
-        assert "no-store" in directives, f"Cache-Control is {directives}, without no-store"
+        assert "no-store" in directives, f"Cache-Control is {directives}; expected no-store"
 
-    def test_a_web_page_may_read_the_answer(self) -> None:
-        """CORS is open for GET, as it was with the service that this one replaces."""
-        allowed = get(self.url(), self.tls, PAGE).headers["Access-Control-Allow-Origin"]
-        assert allowed in ("*", PAGE), f"Access-Control-Allow-Origin is {allowed} for {PAGE}"
+    def test_cors_allows_any_origin(self) -> None:
+        """A web page may read the answer."""
+        allowed = get(self.url(), self.tls, ORIGIN).headers["Access-Control-Allow-Origin"]
+        assert allowed in ("*", ORIGIN), f"Access-Control-Allow-Origin is {allowed} for {ORIGIN}"
 
-    def test_head_answers_as_get_without_the_body(self) -> None:
-        """HEAD gives the same code and headers, and not one byte after them."""
-        if self._head() != self._get():  # the status may have turned between the two
+    def test_head_answers_as_get_without_a_body(self) -> None:
+        """HEAD has the same code and headers as GET, and no byte after them."""
+        if self._head() != self._get():  # the status may have changed between the two
             first, second = self._head(), self._get()
-            assert first == second, f"HEAD answers {first}, GET {second}"
+            assert first == second, f"HEAD answers {first}, but GET {second}"
 
-    def test_the_answer_comes_at_once(self) -> None:
-        """It is read from memory and waits for nobody."""
+    def test_answer_comes_from_memory(self) -> None:
+        """An answer does not wait for a check."""
         slowest = max(get(self.url(), self.tls).seconds for _ in range(5))
-        assert slowest < AT_ONCE, f"an answer took {slowest:.1f} s"
+        assert slowest < MAX_RESPONSE_TIME, f"an answer took {slowest:.1f} s"
 
-    def test_a_query_changes_nothing(self) -> None:
-        """A poller that defeats caches with a query reads the same."""
+    def test_query_is_ignored(self) -> None:
+        """A query, which pollers add against caches, does not change the answer."""
         start = self.url() + ("&" if "?" in self.url() else "?")
         self._check(get(start + "t=1&callback=x", self.tls))
 
@@ -82,25 +81,28 @@ class HealthContract:
             self.check_failure(info.metadata)
 
     def _get(self) -> tuple[int, str, list[str]]:
-        answer = get(self.url(), self.tls)
-        return answer.code, answer.headers.get_content_type(), _directives(answer.headers)
+        return _code_and_headers(get(self.url(), self.tls))
 
     def _head(self) -> tuple[int, str, list[str]]:
         answer = head(self.url(), self.tls)
-        assert not answer.body, f"after the headers HEAD sends {answer.body[:80]!r}"
-        return answer.code, answer.headers.get_content_type(), _directives(answer.headers)
+        assert not answer.body, f"HEAD sends a body: {answer.body[:80]!r}"
+        return _code_and_headers(answer)
 
 
 class GpuHealthContract(HealthContract):
-    """Holds for a service that reports on GPUs exactly as this one does."""
+    """Contract of a backend with exactly the metadata and the kinds of failure of this one."""
 
     def check_metadata(self, metadata: Mapping[str, object]) -> None:
-        """Assert that they are our fields in their order, with counts that count."""
+        """Assert that the fields, their order and the counts are right."""
         check_gpu_metadata(metadata)
 
     def check_failure(self, message: str) -> None:
-        """Assert that its kind is one of ours."""
+        """Assert that the kind is one of this package."""
         check_kind(message)
+
+
+def _code_and_headers(answer: Answer) -> tuple[int, str, list[str]]:
+    return answer.code, answer.headers.get_content_type(), _directives(answer.headers)
 
 
 def _directives(headers: HTTPMessage) -> list[str]:

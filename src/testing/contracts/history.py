@@ -1,4 +1,4 @@
-"""What holds for each implementation of the port `History`."""
+"""The contract that each `HistoryStore` keeps."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -10,165 +10,132 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dstack_backend.domain.check import Reason
-from dstack_backend.domain.history import HistoryEntry, SpanState, Uptime, spans, uptime
+from dstack_backend.domain.history import HistoryConflict, HistoryEntry, StoredHistory
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Status
-from dstack_backend.testing.history_strategies import PAST_BEGINS, pasts
+from dstack_backend.testing.history_strategies import HISTORY_START, entry_lists
 from dstack_backend.testing.strategies import nasty_texts
 
 __all__ = ["HistoryContract"]
 
 _EXAMPLES = settings(max_examples=30, deadline=None)
-_SECONDS = st.integers(-10, 130)
 
 
 def _at(second: float) -> datetime:
-    return PAST_BEGINS + timedelta(seconds=second)
+    return HISTORY_START + timedelta(seconds=second)
 
 
-def _entry(second: float, *, up: bool = True) -> HistoryEntry:
+def _entry(number: int) -> HistoryEntry:
     return HistoryEntry(
-        at=_at(second),
+        at=_at(number),
         before=None,
-        after=Status.AVAILABLE if up else Status.UNAVAILABLE,
-        reason=None if up else Reason.TIMED_OUT,
-        message="8 GPUs, 5 free",
+        after=Status.UNAVAILABLE,
+        reason=Reason.TIMED_OUT,
+        message="Connection error: no answer in time",
+        number=number,
     )
 
 
+def _numbered(entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
+    return [replace(entry, number=number) for number, entry in enumerate(entries, start=1)]
+
+
 class HistoryContract:
-    """Subclass it, and say how a new, empty history is made."""
+    """Subclass it and implement `new`."""
 
     def new(self) -> HistoryStore:
-        """Make an empty history; each call another one."""
+        """Return a new, empty store."""
         raise NotImplementedError
 
     @contextmanager
-    def _with(
-        self, entries: Sequence[HistoryEntry], alive_at: datetime = PAST_BEGINS
+    def _store(
+        self, entries: Sequence[HistoryEntry] = (), alive_at: datetime = HISTORY_START
     ) -> Generator[HistoryStore, None, None]:
-        history = self.new()
+        store = self.new()
         try:
-            history.append(entries, alive_at)
-            yield history
+            if entries:
+                store.append(entries, alive_at, None)
+            yield store
         finally:
-            history.close()
+            store.close()
 
-    def test_in_the_beginning_there_is_no_past(self) -> None:
-        """Nothing is known, not even that we ever ran."""
-        history = self.new()
-        assert history.alive_at() is None, "no sign of life is known"
-        assert history.latest(10) == [], "there is no latest entry"
-        assert history.between(_at(0), _at(100)) == [], "no time has an entry"
-        history.close()
+    def test_new_store_is_empty(self) -> None:
+        """It has no entries and no sign of life."""
+        with self._store() as store:
+            found = store.load()
+            assert (list(found.entries), found.alive_at) == ([], None), "nothing is stored"
 
-    def test_what_was_written_is_read_with_its_place(self) -> None:
-        """Every field of every entry, in the order of writing, whatever its time and text."""
+    def test_load_returns_what_was_appended(self) -> None:
+        """Each field of each entry, in the order of writing, whatever the times and texts."""
 
         @_EXAMPLES
-        @given(pasts(nasty_texts()))
-        def holds(entries: list[HistoryEntry]) -> None:
-            with self._with(entries) as history:
-                found = history.latest(100)
-            numbered = [replace(entry, number=n) for n, entry in enumerate(entries, start=1)]
-            assert found == numbered[::-1], "all entries, the last one first"
+        @given(entry_lists(nasty_texts()), st.integers(0, 12))
+        def holds(entries: list[HistoryEntry], split: int) -> None:
+            first, second = _numbered(entries)[:split], _numbered(entries)[split:]
+            with self._store(first) as store:
+                store.append(second, _at(1), first[-1] if first else None)
+                assert list(store.load().entries) == first + second, "all entries are loaded"
 
         holds()
 
-    def test_the_latest_are_those_of_a_time_below_a_number(self) -> None:
-        """Each condition holds, and nothing that meets all of them is missing."""
+    def test_append_replaces_the_sign_of_life(self) -> None:
+        """The last one counts, even if it is earlier; an append without entries is one as well."""
+        with self._store([_entry(1)], _at(50)) as store:
+            assert store.load().alive_at == _at(50), "the sign of life is stored"
+            store.append([], _at(40), _entry(1))
+            found = store.load()
+            assert found.alive_at == _at(40), "the last sign of life, not the highest, is stored"
+            assert list(found.entries) == [_entry(1)], "a sign of life is no entry"
 
-        @_EXAMPLES
-        @given(pasts(), st.integers(0, 13), _SECONDS, _SECONDS, st.integers(1, 14))
-        def holds(
-            entries: list[HistoryEntry], limit: int, since: int, until: int, before: int
-        ) -> None:
-            with self._with(entries) as history:
-                found = history.latest(limit, since=_at(since), until=_at(until), before=before)
-                every = history.latest(100)
-            in_time = [entry for entry in every if _at(since) <= entry.at < _at(until)]
-            expected = [entry for entry in in_time if entry.number < before][:limit]
-            assert found == expected, "those that meet all conditions"
-
-        holds()
-
-    def test_a_time_is_known_from_its_own_entries(self) -> None:
-        """What is read for a time tells of it what the whole past tells."""
-
-        @_EXAMPLES
-        @given(pasts(), _SECONDS, _SECONDS)
-        def holds(entries: list[HistoryEntry], one: int, other: int) -> None:
-            since, until = sorted((_at(one), _at(other)))
-            with self._with(entries) as history:
-                some = history.between(since, until)
-            expected = spans(entries, since, until, until)
-            assert spans(some, since, until, until) == expected, "the time as the whole past has it"
-
-        holds()
-
-    def test_of_a_long_past_only_the_time_asked_for_is_read(self) -> None:
-        """And the one entry that says what held at its beginning."""
-        with self._with([_entry(second) for second in range(10)]) as history:
-            numbers = [entry.number for entry in history.between(_at(5), _at(8))]
-            assert numbers == [5, 6, 7, 8], "three of the time, and the one before it"
-
-    def test_a_wrong_clock_hides_nothing_that_was_written_after_it(self) -> None:
-        """Not set at a boot, or ahead: the time after it is known from what came after it."""
-        window = _at(5), _at(30), _at(30)
-        for wrong in (-1_700_000_000, 25, 30 * 86_400):
-            lying = _entry(wrong, up=False)
-            entries = [_entry(0), lying, _entry(10), _entry(20, up=False), _entry(90)]
-            with self._with(entries) as history:
-                some = history.between(_at(5), _at(30))
-            assert spans(some, *window) == spans(entries, *window)
-            assert uptime(spans(some, *window)) == Uptime(15, 10, 0)
-
-    def test_a_clock_that_was_not_set_makes_nothing_old(self) -> None:
-        """A boot in 1970 is no reason to forget what was before it."""
-        entries = [_entry(0), _entry(10), _entry(-1_700_000_000), _entry(30)]
-        with self._with(entries) as history:
-            history.prune(_at(5), 100)
-            assert [entry.number for entry in history.latest(10)] == [4, 3, 2, 1]
-            history.prune(_at(15), 100)
-            assert [entry.number for entry in history.latest(10)] == [4, 3, 2]
-
-    def test_the_last_sign_of_life_counts(self) -> None:
-        """Also one by a clock that was set back, and without any change."""
-        with self._with([_entry(1)], _at(50)) as history:
-            assert history.alive_at() == _at(50), "the sign that was written"
-            history.append([], _at(40))
-            assert history.alive_at() == _at(40), "the last sign, and not the highest"
-            assert len(history.latest(10)) == 1, "a sign of life is no entry"
+    def test_sign_of_life_is_stored_without_entries(self) -> None:
+        """A service that has seen nothing yet is alive."""
+        with self._store() as store:
+            store.append([], _at(3), None)
+            assert store.load() == StoredHistory((), _at(3)), "the sign of life alone is stored"
 
     @pytest.mark.parametrize("year", [1970, 2000, 2026, 2099])
-    def test_a_time_is_kept_to_the_microsecond(self, year: int) -> None:
-        """In any year that a clock may show."""
+    def test_times_are_exact_to_the_microsecond(self, year: int) -> None:
+        """In each year that a clock may show."""
         moment = datetime(year, 7, 1, 12, 0, 0, 999_999, tzinfo=UTC)
-        with self._with([replace(_entry(0), at=moment)], moment) as history:
-            assert history.latest(1)[0].at == moment, "an entry's time"
-            assert history.alive_at() == moment, "the time of the sign of life"
+        with self._store([replace(_entry(1), at=moment)], moment) as store:
+            found = store.load()
+            assert found.entries[0].at == moment, "the time of an entry is exact"
+            assert found.alive_at == moment, "the time of the sign of life is exact"
 
-    def test_what_is_old_is_forgotten_but_for_what_still_holds(self) -> None:
-        """The uptime of the time that is kept stays what it was."""
-        entries = [_entry(0), _entry(10, up=False), _entry(20), _entry(30, up=False)]
-        with self._with(entries) as history:
-            before = history.between(_at(15), _at(40))
-            history.prune(_at(15), 100)
-            numbers = [entry.number for entry in history.latest(10)]
-            assert numbers == [4, 3, 2], "what is younger, and what held then"
-            assert history.between(_at(15), _at(40)) == before, "the time reads as before"
+    def test_append_after_another_entry_is_a_conflict(self) -> None:
+        """Nothing is written where the last entry is not the expected one, or none is expected."""
+        last = _entry(2)
+        others = (None, _entry(1), _entry(3), replace(last, at=_at(9)), replace(last, reason=None))
+        with self._store([_entry(1), last]) as store:
+            before = store.load()
+            for after in others:
+                with pytest.raises(HistoryConflict):
+                    store.append([_entry(3)], _at(3), after, 2)
+                assert store.load() == before, "a conflict leaves the store as it was"
+            store.append([_entry(3)], _at(3), last)
+            entries = list(store.load().entries)
+            assert entries == [_entry(1), last, _entry(3)], "the expected entry is continued"
 
-    def test_the_last_entry_is_never_forgotten(self) -> None:
-        """A node that has been up for longer than the retention is still known to be up."""
-        with self._with([_entry(0), _entry(1)]) as history:
-            history.prune(_at(1000), 1)
-            kept = [(entry.number, entry.state) for entry in history.latest(10)]
-            assert kept == [(2, SpanState.UP)], "the last entry alone"
+    def test_append_to_an_emptied_store_is_a_conflict(self) -> None:
+        """A store without entries does not end with the expected one."""
+        with self._store() as store:
+            with pytest.raises(HistoryConflict):
+                store.append([_entry(2)], _at(2), _entry(1))
+            assert store.load() == StoredHistory((), None), "nothing was written"
 
-    def test_of_too_many_the_last_are_kept_and_numbers_go_on(self) -> None:
-        """A number names one entry for ever."""
-        with self._with([_entry(second) for second in range(10)]) as history:
-            history.prune(_at(0), 3)
-            history.append([_entry(11)], _at(11))
-            numbers = [entry.number for entry in history.latest(10)]
-            assert numbers == [11, 10, 9, 8], "the last three, and a number of its own for the new"
+    def test_append_deletes_entries_below_the_oldest_number(self) -> None:
+        """Old entries and new ones; numbers stay the same and need not be consecutive."""
+
+        @_EXAMPLES
+        @given(st.lists(st.integers(1, 30), unique=True).map(sorted), st.integers(0, 31))
+        def holds(numbers: list[int], oldest: int) -> None:
+            entries = [_entry(number) for number in numbers]
+            half = len(entries) // 2
+            with self._store(entries[:half]) as store:
+                after = entries[half - 1] if half else None
+                store.append(entries[half:], _at(0), after, oldest)
+                found = [entry.number for entry in store.load().entries]
+            expected = [number for number in numbers if number >= oldest]
+            assert found == expected, "entries from the oldest number on are kept"
+
+        holds()

@@ -1,9 +1,9 @@
-"""Named behaviours for `SimulatedDStack`: all that a peer can do wrong, and good answers to fear.
+"""Named behaviours for `SimulatedDStack`: faults, and valid answers with hostile content.
 
     dstack.behaviour = FAULTS["hang-in-body"].behaviour
 
-`FAULTS` must end a check with the reason that each names, `HOSTILE_ANSWERS` are inventories all the
-same. Everything that a fault says for itself holds the `CANARY`, which must not be seen again.
+A fault ends a check with its `reason`. `HOSTILE_ANSWERS` are valid inventories. Every text that a
+fault sends contains the `CANARY`, which must not appear in any output.
 """
 
 from dstack_backend.testing.faults.answers import HOSTILE_ANSWERS, JSON_FAULTS, STATUS_FAULTS

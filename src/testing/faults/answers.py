@@ -1,4 +1,4 @@
-"""Whole HTTP answers: each class of status, JSON wrong in each way, and good ones to fear."""
+"""Complete HTTP answers: wrong status, wrong JSON, and valid answers with hostile content."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ _CHAIN = json.dumps(
     {"error": f"Failed to list GPUs\n\nCaused by:\n    0: {CANARY}\n    1: lspci: No such file"},
     indent=2,
 ).encode()
-"""The shape of DStack's own errors: the whole chain of causes, in several lines."""
+"""The form of DStack's own errors: a chain of causes, in several lines."""
 
-_TELLING = {"Location": f"http://{CANARY}/", "WWW-Authenticate": f"Basic {CANARY}"}
+_HEADERS = {"Location": f"http://{CANARY}/", "WWW-Authenticate": f"Basic {CANARY}"}
 _VERSION = {"X-App-Version": f"v0.5.11 <b>{CANARY}</b>"}
 _GPU = {"slot": "3b:00.0", "product_id": "10de:2335", "description": "NVIDIA", "is_free": True}
 
@@ -26,7 +26,7 @@ _GPU = {"slot": "3b:00.0", "product_id": "10de:2335", "description": "NVIDIA", "
 def _status(status: int) -> Behaviour:
     async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
         body = b"" if status == HTTPStatus.NO_CONTENT else _CHAIN
-        answer = http_answer(status, body, {**_TELLING, **_VERSION})
+        answer = http_answer(status, body, {**_HEADERS, **_VERSION})
         rest = answer.split(b"\r\n", 1)[1]
         writer.write(f"HTTP/1.1 {status} {CANARY}\r\n".encode() + rest)
 
@@ -130,4 +130,4 @@ HOSTILE_ANSWERS: dict[str, Behaviour] = {
     "empty-texts": _listing([{**dict.fromkeys(_GPU, ""), "is_free": False}]),
     "white-space": _body(lambda: b" \r\n\t" * 100_000 + _GOOD + b"\n" * 100_000),
 }
-"""Answers that are inventories, whatever they make a careless reader do."""
+"""Valid inventories with hostile content."""

@@ -1,6 +1,6 @@
-"""What a fault is, and the movements that faults are made of.
+"""The struct `Fault`, and the behaviours of which faults consist.
 
-None of them ends by itself where it says so: the simulated DStack ends it when the client leaves.
+Behaviours that do not end are cancelled by the simulated DStack when the client disconnects.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from dstack_backend.testing.simulated_dstack import Behaviour, Request
 __all__ = ["CANARY", "Fault", "hangs", "repeats", "resets", "sends", "trickles"]
 
 CANARY = "canary-10.66.77.88-/root/canary"
-"""An address and a path in each text that a fault sends: whoever repeats the text shows it."""
+"""An address and a path in every text that a fault sends. It must not appear in any output."""
 
 LONG = 3600.0
-"""Seconds; longer than any client waits."""
+"""Seconds: longer than any client waits."""
 
 
 class Fault(Struct, frozen=True):
-    """One thing that can go wrong.
+    """A fault of a peer.
 
     Attributes:
-        behaviour: What the simulated DStack does.
-        reason: What a check must end with.
+        behaviour: The behaviour of the simulated DStack.
+        reason: The reason of the failed check.
     """
 
     behaviour: Behaviour
@@ -44,7 +44,7 @@ def sends(data: bytes) -> Behaviour:
 
 
 def hangs(data: bytes = b"") -> Behaviour:
-    """Send these bytes, then nothing, and keep the connection open."""
+    """Send these bytes, then nothing; keep the connection open."""
 
     async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(data)
@@ -59,7 +59,7 @@ def resets(data: bytes = b"") -> Behaviour:
     async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(data)
         await writer.drain()
-        await asyncio.sleep(0.05)  # a reset overtakes what the client has not read
+        await asyncio.sleep(0.05)  # a reset discards what the client has not read
         connection = writer.get_extra_info("socket")
         if connection.family != socket.AF_UNIX:
             at_once = struct.pack("ii", 1, 0)
@@ -70,20 +70,20 @@ def resets(data: bytes = b"") -> Behaviour:
 
 
 def repeats(head: bytes, piece: bytes) -> Behaviour:
-    """Send the head, then the piece again and again, as fast as the client takes it."""
+    """Send the head, then the piece repeatedly, as fast as the client reads."""
 
     async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(head)
         while True:
             writer.write(piece)
             await writer.drain()
-            await asyncio.sleep(0)  # drain alone never pauses for a client that keeps up
+            await asyncio.sleep(0)  # drain does not pause for a client that reads fast enough
 
     return behave
 
 
 def trickles(head: bytes, piece: bytes, pause: float = 0.02) -> Behaviour:
-    """Send the head at once, then the piece again and again, one byte in each pause (seconds)."""
+    """Send the head, then the piece repeatedly, one byte every `pause` seconds."""
 
     async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(head)

@@ -1,4 +1,4 @@
-"""Faults of the connection: it breaks off, hangs, trickles, or speaks another protocol."""
+"""Faults of the connection: it closes, hangs, is slow, or uses another protocol."""
 
 from dstack_backend.domain.check import Reason
 from dstack_backend.testing.faults.fault import (
@@ -19,7 +19,7 @@ _HEAD = f"HTTP/1.1 200 OK\r\nX-Note: {CANARY}\r\n".encode()
 _HALF_BODY = _HEAD + b'Content-Length: 1000\r\n\r\n{"gpus":[' + CANARY.encode()
 _CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
-_BREAKING_OFF: dict[str, Behaviour] = {
+_CLOSING: dict[str, Behaviour] = {
     "reset-before-headers": resets(),
     "reset-in-headers": resets(_HALF_HEAD),
     "reset-in-body": resets(_HALF_BODY),
@@ -28,12 +28,12 @@ _BREAKING_OFF: dict[str, Behaviour] = {
     "closed-in-body": sends(_HALF_BODY),
     "closed-in-chunk": sends(_CHUNKED + b"ff\r\n" + CANARY.encode()),
     "closed-between-chunks": sends(_CHUNKED + b'9\r\n{"gpus":[\r\n'),
-    # Nothing of these looks like the end of a head, so the end of the connection is what is seen.
+    # These contain no end of a head, so the close of the connection is what the client sees.
     "ssh": sends(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\nInvalid SSH identification string.\r\n"),
     "http-0.9": sends(f'{{"gpus":[],"note":"{CANARY}"}}'.encode()),
 }
 
-_NOT_ENDING: dict[str, Behaviour] = {
+_HANGING: dict[str, Behaviour] = {
     "hang-before-headers": hangs(),
     "hang-in-headers": hangs(_HALF_HEAD),
     "hang-in-body": hangs(_HALF_BODY),
@@ -59,7 +59,7 @@ _NOT_HTTP: dict[str, Behaviour] = {
 }
 
 WIRE_FAULTS: dict[str, Fault] = {
-    **{name: Fault(does, Reason.CONNECTION_CLOSED) for name, does in _BREAKING_OFF.items()},
-    **{name: Fault(does, Reason.TIMED_OUT) for name, does in _NOT_ENDING.items()},
+    **{name: Fault(does, Reason.CONNECTION_CLOSED) for name, does in _CLOSING.items()},
+    **{name: Fault(does, Reason.TIMED_OUT) for name, does in _HANGING.items()},
     **{name: Fault(does, Reason.INVALID_RESPONSE) for name, does in _NOT_HTTP.items()},
 }

@@ -1,4 +1,4 @@
-"""A service whose `/health` answers what a test says, over HTTP or HTTPS."""
+"""A service with given answers of `/health`, over HTTP or HTTPS."""
 
 import ssl
 import threading
@@ -21,13 +21,13 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 
 
 class Reply(Struct, frozen=True):
-    """What the service answers.
+    """One answer.
 
     Attributes:
         code: The HTTP status.
         body: The body; not sent for HEAD.
-        headers: The headers, but for the length.
-        after_head: What follows the headers of HEAD, where nothing may.
+        headers: The headers without Content-Length.
+        after_head: Bytes after the headers of HEAD, where none may be.
     """
 
     code: int
@@ -69,11 +69,11 @@ class _Handler(BaseHTTPRequestHandler):
 def answering(
     reply: Reply | Callable[[str], Reply], tls: ssl.SSLContext | None = None
 ) -> Generator[str]:
-    """Run the service, and give the address of its `/health`.
+    """Run the service and yield the address of its `/health`.
 
     Args:
-        reply: What it answers, or what gives that for a method.
-        tls: Its side of TLS; plain HTTP without.
+        reply: The answer, or a function that returns it for a method.
+        tls: Its TLS context; by default plain HTTP.
     """
     with _Server((lambda _: reply) if isinstance(reply, Reply) else reply) as server:
         if tls:

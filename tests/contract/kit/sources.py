@@ -1,9 +1,10 @@
-"""Sources of GPUs that do what a test says, and all suites over one of them."""
+"""Sources whose calls a test defines, and all suites over one of them."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from dstack_backend.domain import CheckResult, Gpu, GpuInventory, GpuSource
-from dstack_backend.testing.contracts import InventoryContract, TimeoutContract
+from dstack_backend.domain import Gpu, GpuInventory, GpuSource
+from dstack_backend.testing.contracts import GpuInventoryContract, TimeoutContract
 
 __all__ = ["GOOD", "Call", "Source", "Suite"]
 
@@ -12,39 +13,37 @@ GOOD = GpuInventory(
     allow_attach_all=True,
 )
 
-Call = Callable[[], Awaitable[CheckResult]]
-"""What a call does."""
+Call = Callable[[], Awaitable[Any]]
+"""The body of `list_gpus`. It may return anything: faulty sources do."""
 
 
 class Source:
-    """A source of GPUs whose call does what a test says."""
+    """A source with a given `list_gpus`."""
 
     def __init__(self, call: Call) -> None:
-        """Keep what a call does."""
         self._call = call
 
-    async def list_gpus(self) -> CheckResult:
-        """Do it."""
+    async def list_gpus(self) -> Any:
+        """Run it."""
         return await self._call()
 
 
-class Suite(InventoryContract, TimeoutContract):
-    """Every test that there is for sources, over the same one; a test calls those it wants."""
+class Suite(GpuInventoryContract, TimeoutContract):
+    """All suites over the same source; a test calls single methods."""
 
     deadline = 0.2
 
     def __init__(self, call: Call) -> None:
-        """Keep what a call of the source does."""
         self._source = Source(call)
 
     def source(self) -> GpuSource:
-        """Give it."""
+        """Return it."""
         return self._source
 
     def source_of(self, inventory: GpuInventory) -> GpuSource:  # noqa: ARG002 - it ignores it
-        """Give it, whatever it is to have."""
+        """Return it, whatever its inventory is."""
         return self._source
 
     def hanging_source(self) -> GpuSource:
-        """Give it, whether it hangs or not."""
+        """Return it, whether it hangs or not."""
         return self._source

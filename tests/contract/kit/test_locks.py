@@ -1,20 +1,24 @@
-"""An install from a lock file takes what the lock says, whatever was released after it was made."""
+"""The lock files: an install takes exactly what they contain, on every supported Python."""
 
 import hashlib
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tools.lock import LOCKS, supported_pythons
+
 ROOT = Path(__file__).parents[3]
 FROM_A_LOCK = re.compile(r"pip\b.* install ([^&\n]*-r )requirements/\w+\.txt")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def _installs(file: str) -> list[list[str]]:
-    """The options of each install from a lock."""
+    """Return the options of each install from a lock."""
     text = (ROOT / file).read_text().replace("\\\n", " ")
     found = [each.split() for each in FROM_A_LOCK.findall(text)]
     assert found, f"{file} installs nothing from a lock"
@@ -22,7 +26,7 @@ def _installs(file: str) -> list[list[str]]:
 
 
 def _wheel(folder: Path, name: str, version: str, needs: str = "") -> str:
-    """Make a wheel without content; give its line of a lock."""
+    """Create an empty wheel, and return its line of a lock."""
     file = folder / f"{name}-{version}-py3-none-any.whl"
     inside = f"{name}-{version}.dist-info"
     needed = f"Requires-Dist: {needs}\n" if needs else "Provides-Extra: more\n"
@@ -39,28 +43,18 @@ def _wheel(folder: Path, name: str, version: str, needs: str = "") -> str:
 
 
 @pytest.mark.parametrize("file", ["Makefile", "Dockerfile"])
-def test_a_release_after_the_lock_does_not_stop_an_install(file: str, tmp_path: Path) -> None:
-    """A need with an extra made pip look at the newest release, and refuse it for its hash."""
+def test_later_release_does_not_affect_an_install(file: str, tmp_path: Path) -> None:
+    """For a dependency with an extra pip looked at the newest release, and refused its hash."""
     lock = tmp_path / "lock.txt"
     lock.write_text(
         _wheel(tmp_path, "needed", "1.0") + _wheel(tmp_path, "user", "1.0", "needed[more]>=1.0")
     )
     _wheel(tmp_path, "needed", "1.1")
+    pip = (sys.executable, "-m", "pip", "install", "--no-index", "--find-links", str(tmp_path))
     for number, options in enumerate(_installs(file)):
         target = tmp_path / str(number)
         done = subprocess.run(
-            [
-                *(
-                    sys.executable,
-                    "-m",
-                    "pip",
-                    "install",
-                    "--no-index",
-                    "--find-links",
-                    str(tmp_path),
-                ),
-                *("--target", str(target), *options, str(lock)),
-            ],
+            [*pip, "--target", str(target), *options, str(lock)],
             capture_output=True,
             text=True,
             timeout=60,
@@ -69,3 +63,42 @@ def test_a_release_after_the_lock_does_not_stop_an_install(file: str, tmp_path: 
         assert done.returncode == 0, done.stderr
         installed = {path.name for path in target.glob("*.dist-info")}
         assert installed == {"needed-1.0.dist-info", "user-1.0.dist-info"}
+
+
+def test_supported_pythons_are_the_same_everywhere() -> None:
+    """`make lock` resolves for the classifiers; the image has the newest of them."""
+    pythons = supported_pythons()
+    assert pythons == ["3.11", "3.12", "3.13", "3.14"]
+    assert PROJECT["requires-python"] == f">={pythons[0]}"
+    assert f"\nARG PYTHON={pythons[-1]}\n" in (ROOT / "Dockerfile").read_text()
+
+
+def _locked(lock: str) -> set[str]:
+    text = (ROOT / "requirements" / lock).read_text()
+    return set(re.findall(r"^([\w-]+)==", text, re.MULTILINE))
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=\[;]", each)[0] for each in requirements}
+
+
+def test_locks_have_the_extras_of_their_installs() -> None:
+    """The image has the service and `nostr`, and no test library; `.venv` has everything."""
+    extras = PROJECT["optional-dependencies"]
+    base = _names(PROJECT["dependencies"])
+    assert base == {"msgspec"}
+    service = base | _names(extras["server"]) | _names(extras["nostr"])
+    assert service <= _locked("service.txt")
+    assert not _names(extras["testing"]) & _locked("service.txt")
+    assert _locked("service.txt") | _names(extras["testing"]) <= _locked("dev.txt")
+    assert {lock.name for lock in LOCKS} == {"service.txt", "build.txt", "dev.txt"}
+
+
+def test_modules_of_the_image_can_be_imported() -> None:
+    """The Dockerfile imports them to write their bytecode."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    program = re.search(r'python -c "(.*?)"', text)
+    assert program
+    run = [sys.executable, "-W", "error", "-c", program[1]]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""A failure's sentence holds nothing that a public network has no business with."""
+"""`check_message` refuses addresses, paths and the text of exceptions."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ GOOD = [
     "显卡驱动没有回答",
 ]
 
-UNFIT = {
+PRIVATE = {
     "localhost:19060 refused": "a host with its port, 'localhost:19060'",
     "cannot reach dstack.internal:19060": "a host with its port, 'dstack.internal:19060'",
     "gpu-7:80 refused": "a host with its port, 'gpu-7:80'",
@@ -54,57 +54,57 @@ UNFIT = {
 
 
 @pytest.mark.parametrize("detail", GOOD)
-def test_a_harmless_sentence_passes(detail: str) -> None:
-    """Versions, times, slots of cards, positions in JSON: none of them is an address."""
+def test_harmless_message_passes(detail: str) -> None:
+    """Versions, times, slots and positions in JSON are not taken for addresses."""
     check_message(f"Parse error: {detail}")
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_our_own_sentence_of_every_reason_passes(reason: Reason) -> None:
-    """And its kind is one of ours."""
+def test_message_of_every_reason_passes(reason: Reason) -> None:
+    """Its kind is one of this package."""
     check_message(reason.summary)
     check_kind(reason.summary)
 
 
-def test_the_words_of_the_system_and_of_http_pass() -> None:
-    """The httpx adapter puts them into its sentences."""
+def test_texts_of_the_system_and_of_http_pass() -> None:
+    """The httpx adapter uses them in details."""
     for number in errno.errorcode:
         check_message(f"Connection error: {os.strerror(number).lower()}")
     for status in HTTPStatus:
         check_message(f"HTTP error: {status.value} {status.phrase}")
 
 
-@pytest.mark.parametrize("detail", UNFIT)
-def test_a_sentence_that_tells_too_much_is_found(detail: str) -> None:
-    """The failure says what was found, and quotes the whole sentence."""
+@pytest.mark.parametrize("detail", PRIVATE)
+def test_private_text_is_found(detail: str) -> None:
+    """The error names what was found and quotes the whole message."""
     message = f"Driver error: {detail}"
     with pytest.raises(AssertionError) as failed:
         check_message(message)
-    assert UNFIT[detail] in str(failed.value)
+    assert PRIVATE[detail] in str(failed.value)
     assert repr(message) in str(failed.value)
 
 
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("it is down", "it is not `<Kind>: <what is wrong>`"),
-        ("Driver error:", "it is not `<Kind>: <what is wrong>`"),
-        ("Driver error: one\ntwo", "it is not `<Kind>: <what is wrong>`"),
+        ("it is down", "the message is not `<Kind>: <detail>`"),
+        ("Driver error:", "the message is not `<Kind>: <detail>`"),
+        ("Driver error: one\ntwo", "the message is not `<Kind>: <detail>`"),
         ("FileNotFoundError: gpus.json", "an exception's text"),
         ("Driver error: \x1b[31mred", "a control character"),
-        ("Driver error: " + "long " * 50, "more than 200 characters"),
+        ("Driver error: " + "long " * 50, "longer than 200 characters"),
     ],
 )
-def test_message_of_another_form_is_rejected(message: str, expected: str) -> None:
-    """One line, a kind before a colon, printable, and short."""
+def test_invalid_form_is_found(message: str, expected: str) -> None:
+    """A message is one short, printable line with a kind before a colon."""
     with pytest.raises(AssertionError) as failed:
         check_message(message)
     assert expected in str(failed.value)
     assert repr(message) in str(failed.value)
 
 
-def test_a_kind_of_another_backend_is_not_one_of_ours() -> None:
-    """Its sentence is good, and yet programs that know our kinds do not know it."""
+def test_other_kind_is_found() -> None:
+    """The message is valid, but its kind is not one of this package."""
     check_message("Driver error: no answer")
-    with pytest.raises(AssertionError, match="is the kind of 'Driver error: no answer'"):
+    with pytest.raises(AssertionError, match="the kind of 'Driver error: no answer' is not one of"):
         check_kind("Driver error: no answer")

@@ -1,4 +1,4 @@
-"""The simulated DStack in a test's own process: it leaves nothing behind."""
+"""The simulated DStack closes all its connections."""
 
 import gc
 import socket
@@ -12,10 +12,9 @@ CLIENTS = 100
 
 
 class Crowd:
-    """Clients that connect one after another, for as long as somebody listens."""
+    """Clients that connect one after another while the server listens."""
 
     def __init__(self, url: str) -> None:
-        """Begin to connect."""
         host, port = url.removeprefix("http://").split(":")
         self._address = (host, int(port))
         self._arrived = Event()
@@ -33,14 +32,14 @@ class Crowd:
                 self._arrived.set()
 
     def wait(self) -> None:
-        """Wait until nobody listens any more."""
+        """Wait until the server has stopped."""
         self._thread.join()
 
 
-def test_an_end_in_the_middle_of_a_crowd_leaves_no_connection_open() -> None:
-    """Connections that are being accepted at that moment are closed as all others."""
+def test_shutdown_during_connects_leaves_no_connection_open() -> None:
+    """Connections that are just being accepted are closed too."""
     for _ in range(ENDS):
         with in_thread(SimulatedDStack()) as remote:
             crowd = Crowd(remote.url)
         crowd.wait()
-    gc.collect()  # asyncio warns of what nobody closed; pytest makes the warning a failure
+    gc.collect()  # asyncio warns of unclosed transports, and a warning fails the test

@@ -1,35 +1,53 @@
-"""A folder with a history, as tests fill it and look into it."""
+"""A folder with a history file, as tests write and read it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, SqliteReader
+from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, read_history
 from dstack_backend.domain import Status
 from dstack_backend.domain.history import HistoryEntry
 
-__all__ = ["NOW", "aside", "entry", "sentences", "write"]
+__all__ = ["NOW", "add", "entries", "entry", "messages", "quarantined", "write"]
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def entry(second: float = 0, message: str = "8 GPUs, 5 free") -> HistoryEntry:
-    """An entry."""
-    at = NOW + timedelta(seconds=second)
-    return HistoryEntry(at=at, before=None, after=Status.AVAILABLE, reason=None, message=message)
+def entry(number: int = 1, message: str = "8 GPUs, 5 free") -> HistoryEntry:
+    """Return an entry; its time is its number in seconds after `NOW`."""
+    return HistoryEntry(
+        at=NOW + timedelta(seconds=number),
+        before=None,
+        after=Status.AVAILABLE,
+        reason=None,
+        message=message,
+        number=number,
+    )
 
 
-def write(folder: Path, *entries: HistoryEntry) -> None:
-    """Be a service that ran for a moment."""
-    history = SqliteHistory(folder)
-    history.append(entries, NOW)
-    history.close()
+def entries(count: int, message: str = "{}") -> list[HistoryEntry]:
+    """Return entries from number 1 on; a `{}` in the message becomes the number."""
+    return [entry(number, message.format(number)) for number in range(1, count + 1)]
 
 
-def sentences(folder: Path) -> list[str]:
-    """What is there, in the order of writing."""
-    return [entry.message for entry in SqliteReader(folder).latest(100_000)][::-1]
+def add(store: SqliteHistory, *new: HistoryEntry) -> None:
+    """Append entries after whatever is stored."""
+    stored = store.load().entries
+    store.append(new, NOW, stored[-1] if stored else None)
 
 
-def aside(folder: Path) -> list[str]:
-    """The names of what was set aside."""
-    return sorted(path.name for path in folder.glob(f"{FILE}.corrupt-*"))
+def write(folder: Path, *new: HistoryEntry) -> None:
+    """Run a service for a moment."""
+    store = SqliteHistory(folder)
+    add(store, *new)
+    store.close()
+
+
+def messages(folder: Path) -> Sequence[str]:
+    """Return the messages of the file, in the order of writing."""
+    return [each.message for each in read_history(folder).entries]
+
+
+def quarantined(folder: Path, kind: str = "corrupt") -> list[str]:
+    """Return the names of the files in quarantine."""
+    return sorted(path.name for path in folder.glob(f"{FILE}.{kind}-*"))

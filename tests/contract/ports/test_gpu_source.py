@@ -10,14 +10,18 @@ import trustme
 
 from dstack_backend.adapters.httpx_dstack import Bearer, HttpxDStack, parse_address, ssl_context
 from dstack_backend.domain import GpuInventory, GpuSource
-from dstack_backend.testing.contracts import GpuSourceContract, InventoryContract, TimeoutContract
+from dstack_backend.testing.contracts import (
+    GpuInventoryContract,
+    GpuSourceContract,
+    TimeoutContract,
+)
 from dstack_backend.testing.fakes import FakeClock, FakeGpuSource
 from dstack_backend.testing.faults import FAULTS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
 from tests.contract.process.certificates import server_context
 
 
-class TestFakeGpuSource(InventoryContract):
+class TestFakeGpuSource(GpuInventoryContract):
     """The fake."""
 
     def source_of(self, inventory: GpuInventory) -> GpuSource:
@@ -25,7 +29,7 @@ class TestFakeGpuSource(InventoryContract):
         return FakeGpuSource([inventory], clock=FakeClock())
 
 
-class OverHttpx(InventoryContract, TimeoutContract):
+class OverHttpx(GpuInventoryContract, TimeoutContract):
     """The httpx adapter; a subclass chooses the transport."""
 
     deadline = 1.0

@@ -1,22 +1,25 @@
-"""The history's file through all that can go wrong with it, at the start and while we run."""
+"""The history file when it is corrupt or damaged, at the start and while it is open."""
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing, suppress
-from datetime import timedelta
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from dstack_backend.app.history.unwritten import Unwritten
-from dstack_backend.app.history.writer import HistoryWriter
 
 from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory
-from dstack_backend.adapters.sqlite_history.database import error_text
-from dstack_backend.domain import Timestamp
-from dstack_backend.domain.history import HistoryError
-from tests.contract.ports.history_folder import NOW, aside, entry, sentences, write
+from dstack_backend.adapters.sqlite_history.errors import error_text
+from dstack_backend.domain.history import HistoryConflict, HistoryError
+from tests.contract.ports.history_folder import (
+    NOW,
+    add,
+    entries,
+    entry,
+    messages,
+    quarantined,
+    write,
+)
 
 
 def garbage(path: Path) -> None:
@@ -37,234 +40,135 @@ def truncated(path: Path) -> None:
 def torn_pages(path: Path) -> None:
     """All but the header is noise."""
     whole = path.read_bytes()
-    path.write_bytes(whole[:100] + bytes(range(256)) * ((len(whole) - 100) // 256))
+    noise = bytes(range(256)) * (len(whole) // 256)
+    path.write_bytes(whole[:100] + noise[100:])
 
 
 def folder_in_its_place(path: Path) -> None:
-    """Docker makes a folder where a file that it is to mount is missing."""
+    """Docker creates a folder where a file that it is to mount is missing."""
     path.unlink()
     path.mkdir()
 
 
-@pytest.mark.parametrize("harm", [garbage, torn_header, truncated, torn_pages, folder_in_its_place])
-def test_a_corrupt_file_is_set_aside_and_a_new_one_begun(
-    harm: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "damage", [garbage, torn_header, truncated, torn_pages, folder_in_its_place]
+)
+def test_corrupt_file_is_quarantined_and_a_new_one_created(
+    damage: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At the start; nothing of it is deleted, and the log has its name."""
-    write(tmp_path, *(entry(n, str(n)) for n in range(500)))
-    harm(tmp_path / FILE)
+    """At the start; nothing of it is deleted, and the log has its new name."""
+    write(tmp_path, *entries(500))
+    damage(tmp_path / FILE)
     write(tmp_path, entry(message="new"))
-    assert sentences(tmp_path) == ["new"]
-    (name,) = aside(tmp_path)
+    assert messages(tmp_path) == ["new"]
+    (name,) = quarantined(tmp_path)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert name in caplog.text
+    assert f"the history file is corrupt: it was renamed to {name}" in caplog.text
 
 
-@pytest.mark.parametrize("by", ["writing", "reading"])
-def test_a_file_that_becomes_corrupt_is_set_aside_while_we_run(by: str, tmp_path: Path) -> None:
-    """Whoever sees it first is told so, and the next call has a new file, whole in itself."""
-    history = SqliteHistory(tmp_path)
-    history.append([entry(n, "x" * 400) for n in range(500)], NOW)
+@pytest.mark.parametrize("call", ["append", "load"])
+def test_file_that_becomes_corrupt_is_quarantined_while_open(call: str, tmp_path: Path) -> None:
+    """The call that notices it fails, and the next one has a new file."""
+    store = SqliteHistory(tmp_path)
+    written = entries(500, "x" * 400)
+    store.append(written, NOW, None)
     with closing(sqlite3.connect(tmp_path / FILE)) as other:
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        other.execute("UPDATE alive SET at = at + 1")  # so that the store reads from the disk again
+        other.commit()
+        other.execute("PRAGMA wal_checkpoint(RESTART)")
     torn_pages(tmp_path / FILE)
     calls: dict[str, Callable[[], object]] = {
-        "writing": lambda: history.append([entry(n, "x" * 400) for n in range(500)], NOW),
-        "reading": lambda: history.latest(500),
+        "append": lambda: store.append([entry(501)], NOW, written[-1]),
+        "load": store.load,
     }
-    with pytest.raises(HistoryError):
-        calls[by]()
-    assert history.latest(10) == []
-    history.append([entry(message="new")], NOW)
-    assert sentences(tmp_path) == ["new"]
-    assert aside(tmp_path)
-    history.close()
+    with pytest.raises(HistoryError) as caught:
+        calls[call]()
+    assert not isinstance(caught.value, HistoryConflict)
+    assert store.load().entries == ()
+    add(store, entry(message="new"))
+    assert messages(tmp_path) == ["new"]
+    assert quarantined(tmp_path)
+    store.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["history.lock", FILE, *aside(tmp_path)]
+        ["history.lock", FILE, *quarantined(tmp_path)]
     )
 
 
-def test_a_broken_disk_does_not_fill_up_with_corrupt_files(tmp_path: Path) -> None:
-    """After ten of them no more are begun."""
+def test_quarantine_is_limited(tmp_path: Path) -> None:
+    """After ten files no more are created: a broken disk must not fill up as well."""
     for _ in range(10):
         write(tmp_path)
         garbage(tmp_path / FILE)
     write(tmp_path)
-    assert len(aside(tmp_path)) == 10
+    assert len(quarantined(tmp_path)) == 10
     garbage(tmp_path / FILE)
-    with pytest.raises(HistoryError, match="10 corrupt files are set aside there"):
+    with pytest.raises(HistoryError, match="10 unusable files are set aside there"):
         SqliteHistory(tmp_path)
-    assert len(aside(tmp_path)) == 10
+    assert len(quarantined(tmp_path)) == 10
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "at = 1e300",
-        "at = -1e300",
-        "at = 9e999",
-        "at = 'soon'",
-        "at = x'ff'",
-        "sentence = x'ff'",
-        "at = 253402300800",
-    ],
-)
-def test_a_row_that_is_damaged_is_left_out(damage: str, tmp_path: Path) -> None:
-    """The others are read, and writing goes on; so it is with the sign of life."""
-    write(tmp_path, *(entry(n, str(n)) for n in range(3)))
+DAMAGED_VALUES = [
+    "at = 1e300",
+    "at = -1e300",
+    "at = 9e999",
+    "at = 'soon'",
+    "at = x'ff'",
+    "at = 253402300800",
+    "message = x'ff'",
+    "number = 9223372036854775807",
+    "number = -1",
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGED_VALUES)
+@pytest.mark.parametrize("number", [2, 3])
+def test_damaged_row_is_left_out(damage: str, number: int, tmp_path: Path) -> None:
+    """Also the last one: the others are read, and appending goes on without a conflict."""
+    write(tmp_path, *entries(3))
     with closing(sqlite3.connect(tmp_path / FILE)) as other, other:
-        other.execute(f"UPDATE entry SET {damage} WHERE number = 2")  # noqa: S608 - our own
-        if "at" in damage:
-            other.execute(f"UPDATE alive SET {damage}")  # noqa: S608
-    history = SqliteHistory(tmp_path)
-    assert [each.number for each in history.latest(2)] == [3, 1]
-    assert [each.number for each in history.between(NOW, NOW + timedelta(seconds=9))] == [1, 3]
-    assert (history.alive_at() is None) == ("at" in damage)
-    history.append([entry(4, "new")], NOW)
-    history.close()
-    assert sentences(tmp_path) == ["0", "2", "new"]
-    assert aside(tmp_path) == []
+        other.execute(f"UPDATE entry SET {damage} WHERE number = {number}")  # noqa: S608 - constants
+        if "at = " in damage:
+            other.execute(f"UPDATE alive SET {damage}")  # noqa: S608 - constants
+    rest = [each for each in (1, 2, 3) if each != number]
+    store = SqliteHistory(tmp_path)
+    found = store.load()
+    assert [each.number for each in found.entries] == rest
+    assert (found.alive_at is None) == ("at = " in damage)
+    new = entry(rest[-1] + 1, "new")
+    store.append([new], NOW, found.entries[-1])
+    store.append([], NOW, new)
+    store.close()
+    assert messages(tmp_path) == [*map(str, rest), "new"]
+    assert quarantined(tmp_path, "*") == []
 
 
-def test_a_byte_that_is_damaged_costs_its_letter(
+def test_damaged_byte_costs_only_its_letter(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """SQLite's own check finds nothing wrong with it, and Python would not read it."""
-    write(tmp_path, *(entry(n, f"sentence {n}") for n in range(3)))
+    """SQLite's own check does not find it; it makes no conflict either."""
+    write(tmp_path, *entries(3, "message {}"))
     whole = (tmp_path / FILE).read_bytes()
-    (tmp_path / FILE).write_bytes(whole.replace(b"sentence 2", b"sent\xffnce 2"))
-    write(tmp_path, entry(3, "new"))
-    assert sentences(tmp_path) == ["sentence 0", "sentence 1", "sent\ufffdnce 2", "new"]
+    (tmp_path / FILE).write_bytes(whole.replace(b"message 3", b"mess\xffge 3"))
+    store = SqliteHistory(tmp_path)
+    store.append([entry(4, "new")], NOW, entry(3, "message 3"))
+    store.close()
+    assert messages(tmp_path) == ["message 1", "message 2", "mess\ufffdge 3", "new"]
     assert caplog.text == ""
 
 
-def test_no_error_tells_what_is_in_the_file() -> None:
+def test_error_text_contains_nothing_from_the_file() -> None:
     """Python quotes the text that it cannot decode."""
-    with closing(sqlite3.connect(":memory:")) as database, pytest.raises(sqlite3.Error) as told:
+    with closing(sqlite3.connect(":memory:")) as database, pytest.raises(sqlite3.Error) as caught:
         database.execute("SELECT CAST(x'736563726574ff' AS TEXT)").fetchall()
-    assert "secret" in str(told.value)
-    assert "secret" not in error_text(told.value)
+    assert "secret" in str(caught.value)
+    assert "secret" not in error_text(caught.value)
 
 
-def test_a_file_without_our_tables_is_set_aside(tmp_path: Path) -> None:
+def test_file_that_lacks_a_table_is_renamed(tmp_path: Path) -> None:
     """Though SQLite finds nothing wrong with it."""
     write(tmp_path, entry())
     with closing(sqlite3.connect(tmp_path / FILE)) as other, other:
         other.execute("DROP TABLE entry")
     write(tmp_path, entry(message="new"))
-    assert sentences(tmp_path) == ["new"]
-    assert len(aside(tmp_path)) == 1
-
-
-def folder_gone(folder: Path) -> None:
-    """Somebody cleans up."""
-    shutil.rmtree(folder)
-
-
-def folder_anew(folder: Path) -> None:
-    """Somebody cleans up, and leaves an empty folder."""
-    shutil.rmtree(folder)
-    folder.mkdir()
-
-
-def file_gone(folder: Path) -> None:
-    """Only the file itself."""
-    (folder / FILE).unlink()
-
-
-def file_emptied(folder: Path) -> None:
-    """It is the same file still."""
-    os.truncate(folder / FILE, 0)
-
-
-def log_gone(folder: Path) -> None:
-    """What is not in the file yet is lost for all but who has it open."""
-    (folder / f"{FILE}-wal").unlink()
-
-
-def log_emptied(folder: Path) -> None:
-    """The same, with the name left."""
-    os.truncate(folder / f"{FILE}-wal", 0)
-
-
-def lock_gone(folder: Path) -> None:
-    """Another service could claim the folder."""
-    (folder / "history.lock").unlink()
-
-
-def copy_in_its_place(folder: Path) -> None:
-    """A backup is played back."""
-    copy = folder.parent / "copy"
-    write(copy, entry(message="copy"))
-    (copy / FILE).rename(folder / FILE)
-
-
-HARMS = [
-    folder_gone,
-    folder_anew,
-    file_gone,
-    file_emptied,
-    log_gone,
-    log_emptied,
-    lock_gone,
-    copy_in_its_place,
-]
-
-
-@pytest.mark.parametrize("first", ["append", "latest", "alive_at"])
-@pytest.mark.parametrize("harm", HARMS)
-def test_whatever_happens_to_the_folder_it_works_again_once_it_was_read(
-    harm: Callable[[Path], None], first: str, tmp_path: Path
-) -> None:
-    """For reading and writing; what is written then is still there after a restart."""
-    folder = tmp_path / "data"
-    history = SqliteHistory(folder)
-    history.append([entry(message="before")], NOW)
-    harm(folder)
-    calls: dict[str, Callable[[], object]] = {
-        "append": lambda: history.append([entry(message="after")], NOW),
-        "latest": lambda: history.latest(1),
-        "alive_at": history.alive_at,
-    }
-    for call in (first, "latest"):  # some harm shows only to whoever reads
-        with suppress(HistoryError):
-            calls[call]()
-    calls[first]()
-    calls["append"]()
-    assert history.latest(1)[0].message == "after"
-    with pytest.raises(HistoryError, match="another dstack-backend"):
-        SqliteHistory(folder)
-    history.close()
-    write(folder, entry(message="later"))
-    assert sentences(folder)[-2:] == ["after", "later"]
-    assert len(aside(folder)) <= 1
-
-
-@pytest.mark.parametrize("harm", HARMS)
-def test_whatever_happens_to_the_folder_a_service_goes_on_with_what_holds(
-    harm: Callable[[Path], None], tmp_path: Path
-) -> None:
-    """Nothing that waits is lost, and the last of what was written is written again."""
-    folder = tmp_path / "data"
-    unwritten = Unwritten()
-    writer = HistoryWriter(lambda: SqliteHistory(folder), unwritten, timedelta(days=400))
-    unwritten.add(entry(message="holds"))
-    writer.write(Timestamp(0.0, NOW))
-    harm(folder)
-    unwritten.add(entry(1, "new"))
-    with suppress(HistoryError):
-        writer.write(Timestamp(1.0, NOW + timedelta(seconds=1)))
-    writer.write(Timestamp(2.0, NOW + timedelta(seconds=2)))
-    writer.close()
-    assert sentences(folder)[-2:] == ["holds", "new"]
-
-
-def test_a_history_that_is_closed_opens_nothing_any_more(tmp_path: Path) -> None:
-    """A reader that is late reads; the folder is left to others."""
-    history = SqliteHistory(tmp_path)
-    history.append([entry(message="last")], NOW)
-    history.close()
-    assert history.latest(1)[0].message == "last"
-    with pytest.raises(HistoryError, match="closed"):
-        history.append([], NOW)
-    SqliteHistory(tmp_path).close()
+    assert messages(tmp_path) == ["new"]
+    assert len(quarantined(tmp_path, "old")) == 1

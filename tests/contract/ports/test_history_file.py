@@ -1,4 +1,4 @@
-"""The history's file through all that can happen to a file."""
+"""The history file: created, of another version, locked, read-only, and its size."""
 
 import logging
 import os
@@ -6,27 +6,33 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, SqliteReader
-from dstack_backend.adapters.sqlite_history.migrations import MIGRATIONS, migrate
-from dstack_backend.domain import Reason, Status
-from dstack_backend.domain.history import HistoryEntry, HistoryError
-from tests.contract.ports.history_folder import NOW, aside, entry, sentences, write
+from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, read_history
+from dstack_backend.adapters.sqlite_history.migrations import MIGRATIONS
+from dstack_backend.domain import Status
+from dstack_backend.domain.history import HistoryError
+from tests.contract.ports.history_folder import (
+    NOW,
+    add,
+    entry,
+    messages,
+    quarantined,
+    write,
+)
 
 
-def test_an_empty_file_is_a_new_one(tmp_path: Path) -> None:
-    """There is nothing to set aside."""
+def test_empty_file_becomes_a_history(tmp_path: Path) -> None:
+    """There is nothing to quarantine."""
     (tmp_path / FILE).touch()
     write(tmp_path, entry(message="new"))
-    assert (sentences(tmp_path), aside(tmp_path)) == (["new"], [])
+    assert (messages(tmp_path), quarantined(tmp_path, "*")) == (["new"], [])
 
 
-def test_a_file_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
-    """Though its schema is Greek to us: going back to the newer version finds it as it was."""
+def test_file_of_a_newer_version_is_not_changed(tmp_path: Path) -> None:
+    """Even one whose schema cannot be parsed: after an update it is as it was."""
     write(tmp_path, entry())
     with closing(sqlite3.connect(tmp_path / FILE)) as newer:
         newer.execute("PRAGMA writable_schema = ON")
@@ -37,21 +43,12 @@ def test_a_file_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="newer version"):
         SqliteHistory(tmp_path)
     with pytest.raises(HistoryError, match="newer version"):
-        SqliteReader(tmp_path).latest(1)
+        read_history(tmp_path)
     assert (tmp_path / FILE).read_bytes() == before
-    assert aside(tmp_path) == []
+    assert quarantined(tmp_path, "*") == []
 
 
-def test_what_only_a_newer_version_knows_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    """A reason that came later, of a version that was taken back, makes nothing unreadable."""
-    write(tmp_path, entry())
-    with closing(sqlite3.connect(tmp_path / FILE)) as newer, newer:
-        newer.execute("UPDATE entry SET after = 'unavailable', reason = 'new', sentence = 'New'")
-    (read,) = SqliteReader(tmp_path).latest(1)
-    assert (read.after, read.reason, read.message) == (Status.UNAVAILABLE, None, "New")
-
-
-FIRST_VERSION = """
+DEVELOPMENT_VERSION = """
 CREATE TABLE entry (number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, before TEXT,
     after TEXT, reason TEXT, sentence TEXT NOT NULL);
 CREATE INDEX entry_at ON entry (at);
@@ -62,63 +59,39 @@ PRAGMA user_version = 1;
 """
 
 
-def test_a_file_that_version_1_made_is_read_by_every_later_one(tmp_path: Path) -> None:
-    """Entries, numbers and the sign of life are still there."""
-    with closing(sqlite3.connect(tmp_path / FILE)) as first:
-        first.executescript(FIRST_VERSION)
-    history = SqliteHistory(tmp_path)
-    assert history.latest(10) == [
-        HistoryEntry(
-            at=datetime.fromtimestamp(1795480000.25, UTC),
-            before=Status.AVAILABLE,
-            after=Status.UNAVAILABLE,
-            reason=Reason.TIMED_OUT,
-            message="Old",
-            number=7,
-        )
-    ]
-    assert history.alive_at() == datetime.fromtimestamp(1795480010.5, UTC)
-    history.close()
-
-
-STEPS = (("CREATE TABLE a (x)",), ("ALTER TABLE a ADD COLUMN y", "CREATE TABLE b (z)"))
-
-
-@pytest.fixture
-def database() -> Iterator[sqlite3.Connection]:
-    """An empty one."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        yield connection
-
-
-def tables(database: sqlite3.Connection) -> set[str]:
-    """The names of its tables."""
-    return {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
-
-
-@pytest.mark.parametrize("behind", [0, 1, 2])
-def test_each_step_is_made_once_from_wherever_a_file_stands(
-    behind: int, database: sqlite3.Connection
+def test_file_of_a_development_version_is_renamed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A second time nothing is left to do."""
-    migrate(database, STEPS[:behind])
-    for _ in range(2):
-        migrate(database, STEPS)
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
-        assert tables(database) == {"a", "b"}
-        assert database.execute("SELECT x, y FROM a").fetchall() == []
+    """It is not called corrupt, nothing of it is deleted, and a new file is created."""
+    with closing(sqlite3.connect(tmp_path / FILE)) as old:
+        old.executescript(DEVELOPMENT_VERSION)
+    with pytest.raises(HistoryError, match="the file has another schema"):
+        read_history(tmp_path)
+    write(tmp_path, entry(message="new"))
+    assert messages(tmp_path) == ["new"]
+    (name,) = quarantined(tmp_path, "old")
+    (record,) = caplog.records
+    fault = "the history file has the schema of a development version"
+    assert record.getMessage() == f"{fault}: it was renamed to {name}, a new one is created"
+    with closing(sqlite3.connect(tmp_path / name)) as old:
+        assert old.execute("SELECT sentence FROM entry").fetchall() == [("Old",)]
 
 
-def test_a_step_that_fails_leaves_the_file_as_it_was(database: sqlite3.Connection) -> None:
-    """Also the steps that went well before it."""
-    with pytest.raises(sqlite3.OperationalError):
-        migrate(database, (*STEPS, ("CREATE TABLE c (x)", "CREATE TABLE c (x)")))
-    assert database.execute("PRAGMA user_version").fetchone() == (0,)
-    assert tables(database) == set()
+def test_unknown_codes_are_read_as_none(tmp_path: Path) -> None:
+    """A code that only a newer version knows makes nothing unreadable, and no conflict."""
+    write(tmp_path, entry())
+    with closing(sqlite3.connect(tmp_path / FILE)) as newer, newer:
+        newer.execute("UPDATE entry SET after = 'unavailable', reason = 'new', gap = 'new'")
+    (found,) = read_history(tmp_path).entries
+    assert (found.after, found.reason, found.gap) == (Status.UNAVAILABLE, None, None)
+    store = SqliteHistory(tmp_path)
+    store.append([entry(2)], NOW, found)
+    assert len(store.load().entries) == 2
+    store.close()
 
 
 def test_one_service_writes_at_a_time(tmp_path: Path) -> None:
-    """A second one on the same folder is told so; it may write when the first has ended."""
+    """A second one on the folder gets an error, until the first one has ended."""
     first = SqliteHistory(tmp_path)
     with pytest.raises(HistoryError, match="another dstack-backend writes there"):
         SqliteHistory(tmp_path)
@@ -126,32 +99,31 @@ def test_one_service_writes_at_a_time(tmp_path: Path) -> None:
     SqliteHistory(tmp_path).close()
 
 
-def test_whoever_reads_waits_for_no_writer(tmp_path: Path) -> None:
-    """What is committed is read while somebody holds the file, by the service and the command."""
-    history = SqliteHistory(tmp_path)
-    history.append([entry(message="written")], NOW)
+def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
+    """What is committed is readable while the file is locked, and writing goes on afterwards."""
+    store = SqliteHistory(tmp_path)
+    add(store, entry(1, "written"))
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(HistoryError, match="locked"):
-            history.append([entry(message="late")], NOW)
-        assert sentences(tmp_path) == ["written"]
-        assert [each.message for each in history.latest(10)] == ["written"]
-    history.append([entry(message="late")], NOW)
-    assert sentences(tmp_path) == ["written", "late"]
-    history.close()
+            store.append([entry(2, "late")], NOW, entry(1, "written"))
+        assert messages(tmp_path) == ["written"]
+    store.append([entry(2, "late")], NOW, entry(1, "written"))
+    assert messages(tmp_path) == ["written", "late"]
+    store.close()
 
 
-def test_a_folder_that_cannot_be_made_is_told_without_its_path(tmp_path: Path) -> None:
-    """The reason comes from the operating system."""
+def test_folder_that_cannot_be_created_is_an_error_without_its_path(tmp_path: Path) -> None:
+    """The text is that of the operating system."""
     (tmp_path / "file").touch()
-    with pytest.raises(HistoryError) as told:
+    with pytest.raises(HistoryError) as caught:
         SqliteHistory(tmp_path / "file" / "data")
-    assert str(told.value) == "not a directory"
+    assert str(caught.value) == "not a directory"
 
 
 @pytest.fixture
 def other_user() -> Iterator[None]:
-    """Root may write everywhere; be somebody else."""
+    """Become another user, as root may write everywhere."""
     uid = os.geteuid()
     os.seteuid(uid or 65534)
     yield
@@ -160,7 +132,7 @@ def other_user() -> Iterator[None]:
 
 @pytest.fixture
 def backup() -> Iterator[Path]:
-    """A folder with a copy, to which nobody may write."""
+    """A folder with a copy, in which nothing can be written."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder, entry(message="copied"))
@@ -171,32 +143,32 @@ def backup() -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("backup", "other_user")
-def test_a_copy_in_a_folder_without_write_permission_can_be_read(backup: Path) -> None:
+def test_copy_in_a_read_only_folder_is_readable(backup: Path) -> None:
     """A backup, or the folder of another user's service that is stopped."""
-    assert sentences(backup) == ["copied"]
+    assert messages(backup) == ["copied"]
     assert sorted(path.name for path in backup.iterdir()) == ["history.lock", FILE]
     with pytest.raises(HistoryError, match="permission denied"):
         SqliteHistory(backup)
 
 
-def test_the_file_of_a_dstack_that_flaps_for_ever_stays_small(tmp_path: Path) -> None:
-    """The room of what was forgotten is used again; the log beside it is bounded, too."""
-    history = SqliteHistory(tmp_path)
+def test_file_of_a_flapping_node_stays_small(tmp_path: Path) -> None:
+    """The space of deleted entries is used again; the write-ahead log is bounded, too."""
+    store = SqliteHistory(tmp_path)
     sizes: list[int] = []
-    for _ in range(12):
-        history.append([entry(n, "Connection error: connection refused") for n in range(500)], NOW)
-        history.prune(NOW - timedelta(days=1), 1000)
+    last = None
+    for start in range(1, 6001, 500):
+        new = [entry(start + n, "Connection error: connection refused") for n in range(500)]
+        store.append(new, NOW, last, start - 500)
+        last = new[-1]
         sizes.append((tmp_path / FILE).stat().st_size)
-    assert len(history.latest(10_000)) == 1000
+    assert len(store.load().entries) == 1000
     assert max(sizes[6:]) <= 1.1 * max(sizes[:6])
-    history.close()
+    store.close()
     assert (tmp_path / FILE).stat().st_size < 500_000
 
 
-def test_the_log_of_sqlite_holds_no_text_of_ours(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A history that works says nothing."""
+def test_working_history_logs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """At any level."""
     with caplog.at_level(logging.DEBUG):
         write(tmp_path, entry())
     assert caplog.text == ""

@@ -1,4 +1,4 @@
-"""Each store of the past keeps the contract of the port."""
+"""Each history store keeps the contract of the port."""
 
 import tempfile
 from pathlib import Path
@@ -12,15 +12,15 @@ from dstack_backend.testing.contracts import HistoryContract
 
 
 class TestMemoryHistory(HistoryContract):
-    """The one in memory."""
+    """The store in memory."""
 
     def new(self) -> HistoryStore:
-        """Make one."""
+        """Return a new store."""
         return MemoryHistory()
 
 
 class TestSqliteHistory(HistoryContract):
-    """The one in a file."""
+    """The store in a file."""
 
     folder: Path
 
@@ -29,5 +29,5 @@ class TestSqliteHistory(HistoryContract):
         type(self).folder = tmp_path
 
     def new(self) -> HistoryStore:
-        """Begin a file in a folder of its own."""
+        """Return a store in a folder of its own."""
         return SqliteHistory(Path(tempfile.mkdtemp(dir=self.folder)))

@@ -1,4 +1,4 @@
-"""The service as a process of its own, and what a test asks of it."""
+"""The service as a process, and requests to it."""
 
 import contextlib
 import http.client
@@ -19,11 +19,11 @@ from msgspec import Struct
 __all__ = ["Answer", "Service", "free_port", "run_command", "wait_until"]
 
 START = 20.0
-"""Seconds for a start; far more than it takes, as the machine may be busy."""
+"""Seconds for a start: far more than it takes, because the machine may be busy."""
 
 
 class Answer(Struct, frozen=True):
-    """An HTTP answer.
+    """An HTTP response.
 
     Attributes:
         code: The status.
@@ -36,7 +36,7 @@ class Answer(Struct, frozen=True):
     body: bytes
 
     def json(self) -> Any:
-        """Give the body, decoded."""
+        """Return the decoded body."""
         return json.loads(self.body)
 
 
@@ -75,7 +75,7 @@ class Service:
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
+        """Everything that it has written so far."""
         return self._log.read_text()
 
     def connect(self) -> socket.socket:
@@ -83,11 +83,11 @@ class Service:
         return socket.create_connection((self.host, self.port), timeout=5)
 
     def url(self, path: str) -> str:
-        """Give the address of one of its pages."""
+        """Return the URL of a path."""
         return f"http://{self.netloc}{path}"
 
     def ask(self, path: str, method: str = "GET") -> Answer:
-        """Ask for a page on a connection of its own."""
+        """Send a request on a connection of its own."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         with contextlib.closing(connection):
             connection.request(method, path)
@@ -95,32 +95,32 @@ class Service:
             return Answer(response.status, response.headers, response.read())
 
     def status(self) -> Any:
-        """Give the decoded `/status`."""
+        """Return the decoded `/status`."""
         return self.ask("/status").json()
 
     def wait_for(self, reason: str | None, seconds: float = 15.0) -> Any:
-        """Wait until `/status` has this reason (`None`: available), and give it."""
+        """Wait until `/status` has this reason (`None`: available), and return it."""
         wait_until(lambda: self.status()["reason"] == reason, seconds)
         return self.status()
 
     def memory(self) -> int:
-        """Give the bytes of memory that it has for itself (PSS), all its processes together."""
+        """Return its memory in bytes: the proportional share (PSS) of all its processes."""
         return sum(_pss(number) for number in _family(self.process.pid))
 
     def most_memory(self) -> int:
-        """Give the most bytes of memory that its first process ever had, shared ones included."""
+        """Return the peak resident memory of its first process in bytes, shared pages included."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
-    def end(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
-        """Send it a signal; give its exit code and the seconds it took."""
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Send a signal, and return the exit code and the seconds until the end."""
         started = time.monotonic()
-        self.process.send_signal(how)
+        self.process.send_signal(number)
         code = self.process.wait(timeout=15)
         return code, time.monotonic() - started
 
     def kill(self) -> None:
-        """End it whatever it does."""
+        """Kill it."""
         self.process.kill()
         self.process.wait()
 
@@ -138,15 +138,15 @@ def run_command(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait until a condition holds; fail where it does not in time."""
+    """Wait until a condition holds, and fail where it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"it did not come true within {seconds:g} s"
+        assert time.monotonic() < deadline, f"the condition did not hold within {seconds:g} s"
         time.sleep(0.02)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Give a TCP port that nobody listens on."""
+    """Return a TCP port that is free now."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
@@ -157,7 +157,7 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _environment(env: dict[str, str]) -> dict[str, str]:
-    """Take nothing over from the environment of the tests but where programs are."""
+    """Return an environment of these variables; of the tests' own only `PATH` is in it."""
     return {"PATH": os.environ["PATH"], "HISTORY": "off", **env}
 
 

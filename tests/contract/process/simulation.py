@@ -1,4 +1,4 @@
-"""`dstack-backend simulate` as a process, with its script piped in."""
+"""`dstack-backend simulate` as a process that reads its script from a pipe."""
 
 import asyncio
 import os
@@ -18,19 +18,19 @@ SIMULATE = (sys.executable, "-m", "dstack_backend", "simulate")
 
 
 class Simulation:
-    """A running `simulate`, with its script piped in.
+    """A running `simulate`; with `--script -` its script comes from a pipe.
 
     Attributes:
         process: The process.
-        url: The first line that it printed.
-        lines: What it has printed since.
+        url: The first line of its output.
+        lines: The lines after it.
     """
 
     def __init__(self, *options: str) -> None:
-        """Start it on a free port, unless the options say where."""
-        where = () if "--listen" in options else ("--listen", "127.0.0.1:0")
+        """Start it, on a free port unless the options have an address."""
+        listen = () if "--listen" in options else ("--listen", "127.0.0.1:0")
         self.process = subprocess.Popen(
-            [*SIMULATE, *where, *options],
+            [*SIMULATE, *listen, *options],
             env={"PATH": os.environ["PATH"]},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -51,47 +51,47 @@ class Simulation:
         for line in self._output:
             self.lines.append(line.strip())
 
-    def tell(self, direction: str) -> None:
-        """Pipe in one line, and wait until it was followed."""
+    def run_line(self, line: str) -> None:
+        """Send one line, and wait until it has run."""
         before = len(self.lines)
-        self.send(direction)
+        self.send(line)
         wait_until(lambda: len(self.lines) > before)
-        assert self.lines[-1].endswith(f" s  {direction}")
+        assert self.lines[-1].endswith(f" s  {line}")
 
-    def send(self, text: str) -> None:
-        """Pipe in a line."""
-        print(text, file=self.process.stdin, flush=True)
+    def send(self, line: str) -> None:
+        """Send one line."""
+        print(line, file=self.process.stdin, flush=True)
 
     def check(self, token: str | None = None, timeout: float = 5.0) -> CheckResult:
-        """Ask it once."""
+        """Run one check against it."""
         credentials = Bearer(token) if token else None
         source = HttpxDStack(parse_address(self.url), timeout=timeout, credentials=credentials)
         return asyncio.run(source.list_gpus())
 
     def reason(self) -> Reason | None:
-        """Ask it once; give why there is no inventory, if there is none."""
+        """Run one check, and return the reason of its failure; `None` for an inventory."""
         result = self.check(timeout=0.5)
         return result.reason if isinstance(result, CheckFailure) else None
 
     def inventory(self) -> GpuInventory:
-        """Ask it once for what it has."""
+        """Run one check, and return its inventory."""
         result = self.check()
         assert isinstance(result, GpuInventory), result
         return result
 
     def wait(self) -> tuple[int, str]:
-        """Wait for its end; give the exit code and what it complained of."""
+        """Wait for its end, and return the exit code and its standard error."""
         code = self.process.wait(timeout=10)
         self._reader.join()
         return code, cast("IO[str]", self.process.stderr).read()
 
-    def end(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
-        """Send it a signal and wait for its end."""
-        self.process.send_signal(how)
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal, and wait for its end."""
+        self.process.send_signal(number)
         return self.wait()
 
     def close(self) -> None:
-        """End it whatever it does."""
+        """Kill it."""
         self.process.kill()
         with self.process:
             self._reader.join()

@@ -1,4 +1,4 @@
-"""The log: one line for each record, nothing that another side wrote, each change once."""
+"""The log: one printable line for each record, and one record for each change."""
 
 import json
 import logging
@@ -37,8 +37,10 @@ GPU = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=
 
 
 def record_of(message: str, *args: object, **fields: object) -> logging.LogRecord:
-    """A record of the first second of 2026."""
-    record = logging.LogRecord("dstack_backend.x", logging.WARNING, "x.py", 1, message, args, None)
+    """Return a record of the first second of 2026."""
+    record = logging.LogRecord(
+        "dstack_backend.app.x", logging.WARNING, "x.py", 1, message, args, None
+    )
     record.created = EPOCH.timestamp()
     for name, value in fields.items():
         setattr(record, name, value)
@@ -46,7 +48,7 @@ def record_of(message: str, *args: object, **fields: object) -> logging.LogRecor
 
 
 def raised() -> Exception:
-    """An exception that was raised here."""
+    """Return an exception that was raised here."""
     try:
         json.loads(CANARY)
     except ValueError as exc:
@@ -54,21 +56,21 @@ def raised() -> Exception:
     raise AssertionError
 
 
-def test_a_line_for_people() -> None:
+def test_text_format() -> None:
     """Time in UTC, level, message."""
     line = TextFormatter().format(record_of("it is %s", "so"))
     assert line == "2026-01-01T00:00:00.000Z WARNING it is so"
 
 
-def test_a_line_for_programs() -> None:
-    """One JSON object, with the fields that the record adds."""
+def test_json_format() -> None:
+    """One JSON object, with the extra fields that are known. The logger has no package name."""
     line = JsonFormatter().format(
         record_of("it is %s", "so", status="unavailable", reason=Reason.STALE, other=1)
     )
     assert json.loads(line) == {
         "time": "2026-01-01T00:00:00.000Z",
         "level": "warning",
-        "logger": "dstack_backend.x",
+        "logger": "app.x",
         "message": "it is so",
         "status": "unavailable",
         "reason": "stale",
@@ -77,18 +79,18 @@ def test_a_line_for_programs() -> None:
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
 @given(message=nasty_texts() | st.text(st.characters(categories=["Cs", "Cc"])))
-def test_a_record_is_always_one_printable_line(formatter: logging.Formatter, message: str) -> None:
-    """No control character, no line end and no lone surrogate comes through."""
+def test_any_record_is_one_printable_line(formatter: logging.Formatter, message: str) -> None:
+    """Control characters, line ends and lone surrogates are escaped."""
     line = formatter.format(record_of("%s", message))
     assert line.isprintable()
     assert line.encode()
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
-def test_an_exception_is_named_without_its_text_and_its_traceback(
+def test_exception_is_shown_without_its_text_and_traceback(
     formatter: logging.Formatter,
 ) -> None:
-    """Type and place are what a developer needs; the text may hold what nobody may see."""
+    """The text may contain a secret."""
     error = raised()
     record = record_of("it broke")
     record.exc_info = (type(error), error, error.__traceback__)
@@ -99,12 +101,12 @@ def test_an_exception_is_named_without_its_text_and_its_traceback(
     assert line.isprintable()
 
 
-def test_an_exception_that_was_never_raised_has_no_place() -> None:
-    """Only its type is known."""
+def test_exception_that_was_not_raised_has_no_place() -> None:
+    """Only its type is shown."""
     assert place(KeyError(CANARY)) == "KeyError"
 
 
-def test_a_record_that_has_no_exception_after_all_shows_none() -> None:
+def test_record_with_empty_exc_info_shows_no_exception() -> None:
     """`exc_info=True` outside of an `except` gives an empty triple."""
     record = record_of("fine")
     record.exc_info = (None, None, None)
@@ -123,10 +125,10 @@ def test_a_record_that_has_no_exception_after_all_shows_none() -> None:
         (GpuInventory(), "WARNING", f"available: {assess(GpuInventory()).message}"),
     ],
 )
-def test_a_change_is_told_with_its_reason(
+def test_change_is_logged_with_its_reason(
     after: CheckResult, level: str, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A warning where somebody should look: unavailable, or available without a GPU."""
+    """As a warning where the node is unavailable, or available without a GPU."""
     caplog.set_level(logging.INFO, "dstack_backend")
     LogObserver().on_change(Change(AT, STARTING, assess(after)))
     (record,) = caplog.records
@@ -138,17 +140,17 @@ def test_a_change_is_told_with_its_reason(
 @pytest.mark.parametrize(
     ("result", "line"),
     [
-        (GpuInventory(), "a check took 2.000 s and brought: an inventory"),
+        (GpuInventory(), "check finished in 2.000 s: ok"),
         (
             CheckFailure(Reason.TIMED_OUT),
-            f"a check took 2.000 s and brought: {Reason.TIMED_OUT.summary}",
+            f"check finished in 2.000 s: {Reason.TIMED_OUT.summary}",
         ),
     ],
 )
-def test_a_check_is_told_for_debugging_only(
+def test_check_is_logged_at_level_debug(
     result: CheckResult, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A failure that repeats is no news."""
+    """A failure may repeat every few seconds."""
     caplog.set_level(logging.DEBUG, "dstack_backend")
     LogObserver().on_check(Check(result=result, started=3.0, finished=AT))
     (record,) = caplog.records
@@ -157,10 +159,10 @@ def test_a_check_is_told_for_debugging_only(
 
 @pytest.fixture
 def _own_root_logger() -> Iterator[None]:
-    """Give pytest its logging back afterwards."""
+    """Restore the logging of pytest afterwards."""
     root, ours = logging.getLogger(), logging.getLogger("dstack_backend")
     before = root.handlers[:], root.level, ours.level
-    # What is replaced by force is closed; pytest's handlers must not be.
+    # set_up_logging closes the handlers that it replaces; pytest's must stay open.
     root.handlers = []
     yield
     root.handlers, ours.level = before[0], before[2]
@@ -177,10 +179,10 @@ def _own_root_logger() -> Iterator[None]:
         ("error", ["error"]),
     ],
 )
-def test_the_level_that_the_operator_asks_for(
+def test_level_applies_to_loggers_of_this_package(
     level: str, seen: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Our own loggers speak from it on, to standard error."""
+    """Records from that level on go to standard error."""
     set_up_logging(level, "json")
     ours = logging.getLogger("dstack_backend.test")
     for each in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
@@ -191,8 +193,8 @@ def test_the_level_that_the_operator_asks_for(
 
 
 @pytest.mark.usefixtures("_own_root_logger")
-def test_libraries_stay_silent_below_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    """At `debug` httpcore would write DStack's address and the token."""
+def test_libraries_log_from_warning_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """At `debug` httpcore would log DStack's address and the token."""
     set_up_logging("debug", "text")
     for name in ("httpcore.connection", "httpx", "litestar", "granian"):
         logging.getLogger(name).info(CANARY)

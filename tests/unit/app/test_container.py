@@ -1,4 +1,4 @@
-"""The composition root: each provider can be another one, and what it ties works as a whole."""
+"""The container: each provider can be replaced, and the whole works over HTTP."""
 
 import asyncio
 import json
@@ -9,9 +9,6 @@ from typing import Any
 
 import pytest
 from dependency_injector import providers
-from dstack_backend.app.history.recorder import Recorder
-from dstack_backend.app.history.unwritten import Unwritten
-from dstack_backend.app.history.writer import HistoryWriter
 from hypothesis import given
 from hypothesis import strategies as st
 from litestar import Litestar
@@ -21,11 +18,10 @@ from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, HttpxDStack
 from dstack_backend.adapters.httpx_dstack.decode import decode_listing
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
-from dstack_backend.app.config.settings import load
+from dstack_backend.app.config.settings import load, load_dstack
 from dstack_backend.app.container import Container
-from dstack_backend.app.embed import embed
+from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.monitor import Monitor
-from dstack_backend.app.monitoring.wakeup import NullWatcher
 from dstack_backend.domain import CheckResult, GpuInventory, NodeIdentity
 from dstack_backend.testing.fakes import (
     EPOCH,
@@ -40,70 +36,64 @@ from dstack_backend.testing.fakes import (
 )
 from dstack_backend.testing.strategies import check_results, hostile_bodies, listing_bodies
 
-KEY = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
 
-
-def container_of(**others: object) -> Container:
-    """A container with other objects in the place of some providers'."""
-    container = Container(settings=load({"HISTORY": "off"}, {}))
-    for name, other in others.items():
-        provider: Any = container.providers[name]  # its type leaves open what it provides
-        provider.override(providers.Object(other))
+def container_of(**replacements: object) -> Container:
+    """Return a container with replaced providers."""
+    container = Container(
+        settings=load({"HISTORY": "off"}, {}), dstack_settings=load_dstack({}, {})
+    )
+    for name, replacement in replacements.items():
+        provider: Any = container.providers[name]  # its type does not tell what it provides
+        provider.override(providers.Object(replacement))
     return container
 
 
-def recorder() -> Recorder:
-    """One that writes nowhere but into memory."""
-    unwritten = Unwritten()
-    writer = HistoryWriter(FakeHistoryStore, unwritten, timedelta(days=1))
-    return Recorder(writer, unwritten, FakeClock())
+def history_log() -> HistoryLog:
+    """Return a history that is saved in memory."""
+    return HistoryLog(FakeHistoryStore, timedelta(days=1), FakeClock())
 
 
 @asynccontextmanager
 async def no_lifespan(_: Litestar) -> AsyncGenerator[None, None]:
-    """Nothing lives while the application does."""
+    """Run nothing beside the application."""
     yield
 
 
-def face(health: FakeHealth) -> HealthApp:
-    """One that knows what somebody says."""
-    return HealthApp(health, PrometheusMetrics().render, no_lifespan)
-
-
-MADE: dict[str, Callable[[], object]] = {
+REPLACEMENTS: dict[str, Callable[[], object]] = {
     "settings": lambda: load({"CHECK_INTERVAL": "7", "HISTORY": "off"}, {}),
+    "dstack_settings": lambda: load_dstack({"DSTACK_URL": "http://localhost:1"}, {}),
     "identity": lambda: NodeIdentity(topic="mine"),
     "clock": FakeClock,
-    "dstack": FakeGpuSource,
+    "source": FakeGpuSource,
+    "source_name": lambda: "sysfs",
     "watcher": FakeWatcher,
-    "log": RecordingObserver,
+    "log_observer": RecordingObserver,
     "metrics": PrometheusMetrics,
     "open_history": lambda: FakeHistoryStore,
-    "unwritten": Unwritten,
-    "history_writer": lambda: HistoryWriter(FakeHistoryStore, Unwritten(), timedelta(days=1)),
-    "recorder": recorder,
-    "past": lambda: FakeHistory([], EPOCH),
-    "news": FakeNotifier,
+    "history": history_log,
+    "notifier": FakeNotifier,
     "more_observers": lambda: (RecordingObserver(),),
     "observers": lambda: [RecordingObserver()],
     "monitor": FakeHealth,
     "lifespan": lambda: no_lifespan,
-    "http_app": lambda: face(FakeHealth()),
+    "http_app": lambda: HealthApp(
+        FakeHealth(), PrometheusMetrics().render, no_lifespan, FakeHistory([], EPOCH)
+    ),
 }
-"""What a test puts in the place of each provider."""
+"""A replacement for each provider."""
 
 
-def test_every_provider_has_a_replacement_here() -> None:
-    """One that is added is tried below as well."""
-    assert set(Container.providers) == set(MADE)
+def test_every_provider_has_a_replacement_in_this_file() -> None:
+    """A new provider is tested below, too."""
+    assert set(Container.providers) == set(REPLACEMENTS)
 
 
-@pytest.mark.parametrize("name", MADE)
-def test_each_provider_can_be_overridden(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """What is put in its place is what everybody gets, and the whole answers with it."""
-    replacement = MADE[name]()
-    others = {"dstack": FakeGpuSource(), "watcher": FakeWatcher()} | {name: replacement}
-    if name == "monitor":  # who brings his own knowledge of the node checks by himself
+@pytest.mark.parametrize("name", REPLACEMENTS)
+def test_each_provider_can_be_replaced(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The container returns the replacement, and the application answers with it."""
+    replacement = REPLACEMENTS[name]()
+    others = {"source": FakeGpuSource(), "watcher": FakeWatcher()} | {name: replacement}
+    if name == "monitor":  # a replaced monitor runs no checks
         others["lifespan"] = no_lifespan
     container = container_of(**others)
     assert container.providers[name]() is replacement
@@ -114,96 +104,80 @@ def test_each_provider_can_be_overridden(name: str, caplog: pytest.LogCaptureFix
     assert [each.message for each in caplog.records if each.levelname == "ERROR"] == []
 
 
-def test_another_source_keeps_what_the_operator_says_of_the_node() -> None:
-    """Topic and name are the backend's; keys and address are the settings'; observers are told."""
-    seen = RecordingObserver()
-    settings = load({"HISTORY": "off", "PUBKEYS": KEY, "ADVERTISED_IP": "203.0.113.7"}, {})
-    container = embed(FakeGpuSource(), settings, topic="mine", name="sysfs", observers=[seen])
-    with TestClient(container.http_app()) as client:
-        while not client.get("/readyz").json()["ready"]:
-            pass
-        info = client.get("/health").json()
-        page = client.get("/", headers={"Accept": "text/html"}).text
-    assert (info["topic"], info["pubkeys"], info["ip_address"]) == ("mine", [KEY], "203.0.113.7")
-    assert "sysfs is online and lists no GPUs." in page
-    assert "cvm.gpu" not in page, "what to do is known of DStack only"
-    assert len(seen.changes) == 1
-    assert isinstance(container.watcher(), NullWatcher)
-
-
-def test_without_overrides_it_builds_the_real_ones_and_each_only_once() -> None:
-    """Nothing is opened by building them."""
+def test_real_objects_are_created_once() -> None:
+    """Creating them opens and calls nothing."""
     container = container_of()
-    assert isinstance(container.dstack(), HttpxDStack)
+    assert isinstance(container.source(), HttpxDStack)
     assert isinstance(container.watcher(), ConnectionWatcher)
     assert isinstance(container.monitor(), Monitor)
     assert isinstance(container.http_app(), HealthApp)
-    for name in ("clock", "dstack", "watcher", "log", "metrics", "monitor", "http_app"):
+    names = ("clock", "source", "watcher", "log_observer", "metrics", "monitor", "http_app")
+    for name in names:
         assert container.providers[name]() is container.providers[name]()
 
 
 def test_two_containers_share_nothing() -> None:
-    """An override in one leaves the other alone."""
-    one, other = container_of(dstack=FakeGpuSource()), container_of()
-    assert isinstance(one.dstack(), FakeGpuSource)
-    assert isinstance(other.dstack(), HttpxDStack)
+    """A replacement in one does not affect the other."""
+    one, other = container_of(source=FakeGpuSource()), container_of()
+    assert isinstance(one.source(), FakeGpuSource)
+    assert isinstance(other.source(), HttpxDStack)
 
 
-def test_the_monitor_gets_what_the_container_has() -> None:
-    """DStack, clock, observers and identity of the container are at work."""
-    dstack, clock, log = FakeGpuSource([GpuInventory()]), FakeClock(), RecordingObserver()
-    container = container_of(
-        dstack=dstack, clock=clock, log=log, identity=NodeIdentity(topic="mine", pubkeys=("k",))
-    )
+def test_monitor_uses_the_objects_of_the_container() -> None:
+    """Source, clock, observers and identity of the container are used."""
+    source, clock, observer = FakeGpuSource([GpuInventory()]), FakeClock(), RecordingObserver()
+    identity = NodeIdentity(topic="mine", pubkeys=("k",))
+    container = container_of(source=source, clock=clock, log_observer=observer, identity=identity)
     asyncio.run(container.monitor().check())
-    assert dstack.calls == 1
-    assert [check.finished.monotonic for check in log.checks] == [clock.monotonic()]
-    assert len(log.changes) == 1
-    info = json.loads(container.monitor().answer().body)
+    assert source.calls == 1
+    assert [check.finished.monotonic for check in observer.checks] == [clock.monotonic()]
+    assert len(observer.changes) == 1
+    info = json.loads(container.monitor().response().body)
     assert (info["topic"], info["pubkeys"]) == ("mine", ["k"])
     page = container.metrics().render(container.monitor().report()).decode()
     assert 'dstack_backend_checks_total{reason="",result="success"} 1.0' in page
 
 
-def test_the_application_checks_as_long_as_it_lives() -> None:
-    """Its lifespan begins the first check at once and leaves no call open at its end."""
-    dstack = FakeGpuSource()
-    dstack.hang()
-    face = container_of(dstack=dstack, watcher=FakeWatcher()).http_app()
-    with TestClient(face) as client:
+def test_application_checks_while_it_runs() -> None:
+    """The first check starts at once; the end of the application cancels a running one."""
+    source = FakeGpuSource()
+    source.hang()
+    app = container_of(source=source, watcher=FakeWatcher()).http_app()
+    with TestClient(app) as client:
         assert client.get("/health").json()["metadata"] == "Starting: no check has finished yet"
-        assert (dstack.calls, dstack.under_way) == (1, 1)
-    assert (dstack.cancelled, dstack.under_way) == (1, 0)
+        assert (source.calls, source.under_way) == (1, 1)
+    assert (source.cancelled, source.under_way) == (1, 0)
 
 
-def test_what_a_check_brings_becomes_the_past() -> None:
-    """The application writes its changes while it lives, and answers them."""
-    clock = FakeClock()
-    face = container_of(dstack=FakeGpuSource(), watcher=FakeWatcher(), clock=clock).http_app()
-    with TestClient(face) as client:
+def test_changes_are_in_the_history() -> None:
+    """The application records its changes, and `/history` returns them."""
+    container = container_of(source=FakeGpuSource(), watcher=FakeWatcher(), clock=FakeClock())
+    with TestClient(container.http_app()) as client:
         entries: list[dict[str, object]] = []
         while not entries:
             entries = client.get("/history").json()["entries"]
     assert [(entry["before"], entry["after"]) for entry in entries] == [(None, "available")]
 
 
-class Stack:
-    """The whole of it but for DStack and time: what a check brings, read back over HTTP."""
+class FakedNode:
+    """The whole application with a fake source and clock, read over HTTP."""
 
     def __init__(self) -> None:
         self.result: CheckResult = GpuInventory()
         self._container = container_of(
-            dstack=FakeGpuSource(lambda: self.result), clock=FakeClock(), log=RecordingObserver()
+            source=FakeGpuSource(lambda: self.result),
+            clock=FakeClock(),
+            log_observer=RecordingObserver(),
         )
         self._client = TestClient(self._container.http_app())
 
     def check(self, result: CheckResult) -> None:
-        """Let a check bring this."""
+        """Run one check with this result."""
         self.result = result
         asyncio.run(self._container.monitor().check())
 
     def get(self, path: str) -> Any:
-        """Ask, and see that status and body agree."""
+        """Return the body, after asserting that it agrees with the code."""
         response = self._client.get(path)
         body = response.json()
         if path == "/health":
@@ -212,29 +186,29 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Stack:
-    """One stack: each check makes all of its state new."""
-    return Stack()
+def node() -> FakedNode:
+    """Return one node for all examples: each check replaces its state."""
+    return FakedNode()
 
 
 @given(pair=listing_bodies())
-def test_any_good_answer_of_dstack_arrives_at_the_worker(
-    stack: Stack, pair: tuple[GpuInventory, bytes]
+def test_any_valid_listing_reaches_health(
+    node: FakedNode, pair: tuple[GpuInventory, bytes]
 ) -> None:
     """From DStack's bytes to those of `/health` no GPU and no text is lost."""
     inventory, body = pair
-    stack.check(decode_listing(body))
-    info = stack.get("/health")
+    node.check(decode_listing(body))
+    info = node.get("/health")
     gpus = json.loads(info["metadata"])["gpus"]
     assert info["status"] == "available"
     assert [gpu["description"] for gpu in gpus] == [gpu.description for gpu in inventory.gpus]
 
 
 @given(body=hostile_bodies())
-def test_whatever_bytes_dstack_answers_health_stays_well_formed(stack: Stack, body: bytes) -> None:
-    """Five fields in their order, and metadata that is JSON or one printable sentence."""
-    stack.check(decode_listing(body))
-    info = stack.get("/health")
+def test_health_is_well_formed_after_any_bytes(node: FakedNode, body: bytes) -> None:
+    """Whatever bytes DStack sends, metadata is JSON or one printable message."""
+    node.check(decode_listing(body))
+    info = node.get("/health")
     assert list(info) == ["version", "topic", "pubkeys", "status", "metadata"]
     if info["status"] == "available":
         assert json.loads(info["metadata"])["gpu_count"] >= 0
@@ -244,14 +218,14 @@ def test_whatever_bytes_dstack_answers_health_stays_well_formed(stack: Stack, bo
 
 
 @given(results=st.lists(check_results(), min_size=1, max_size=3))
-def test_all_endpoints_tell_the_same(stack: Stack, results: list[CheckResult]) -> None:
-    """Worker, people and service information read one status, after any checks."""
+def test_all_endpoints_agree(node: FakedNode, results: list[CheckResult]) -> None:
+    """After any checks `/health`, `/status` and `/` report the same status."""
     for result in results:
-        stack.check(result)
-    health, status, root = stack.get("/health"), stack.get("/status"), stack.get("/")
-    assert health["status"] == status["status"] == root["status"]
-    assert status["reason"] == root["reason"]
+        node.check(result)
+    health, status, index = node.get("/health"), node.get("/status"), node.get("/")
+    assert health["status"] == status["status"] == index["status"]
+    assert status["reason"] == index["reason"]
     if health["status"] == "available":
         assert json.loads(health["metadata"]) == status["inventory"]
     else:
-        assert health["metadata"] == status["detail"]
+        assert health["metadata"] == status["message"]

@@ -23,7 +23,7 @@ from dstack_backend.domain import (
 )
 from dstack_backend.domain.report import LastCheck
 from dstack_backend.testing.fakes import EPOCH
-from dstack_backend.testing.strategies import HistoryStore, histories
+from tests.unit.domain.monitor_runs import MonitorRun, monitor_runs
 
 START = Timestamp(100.0, EPOCH)
 GPU = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True)
@@ -127,12 +127,12 @@ def test_failure_below_the_threshold_appears_in_the_last_check_only() -> None:
     assert result.last_check.reason is Reason.TIMED_OUT
 
 
-@given(histories())
-def test_report_is_json_without_negative_ages(history: HistoryStore) -> None:
+@given(monitor_runs())
+def test_report_is_json_without_negative_ages(run: MonitorRun) -> None:
     """After any sequence of checks it can be encoded, and no age or duration is below zero."""
-    encoded = msgspec.json.encode(report(history.state, history.now, history.policy))
+    encoded = msgspec.json.encode(report(run.state, run.now, run.policy))
     last = json.loads(encoded)["last_check"]
-    assert (last is None) == (not history.checks)
+    assert (last is None) == (not run.checks)
     if last:
         assert last["age_seconds"] >= 0
         assert last["duration_seconds"] >= 0

@@ -1,1 +1,1 @@
-"""tests unit testing."""
+"""Tests of the test kit that need no server."""

@@ -1,1 +1,1 @@
-"""tests unit app history."""
+"""Tests of the history in memory and its retention."""

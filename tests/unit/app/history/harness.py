@@ -1,92 +1,98 @@
-"""A recorder and a past among fakes: a store that fails, hangs and forgets when it is told to."""
+"""A `HistoryLog` with a virtual clock, and a store that fails, hangs and is replaced on demand."""
 
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-
-from dstack_backend.app.history.past import RecordedPast
-from dstack_backend.app.history.recorder import Recorder
-from dstack_backend.app.history.unwritten import Unwritten
-from dstack_backend.app.history.writer import HistoryWriter
+from typing import Any
 
 from dstack_backend.adapters.memory_history import MemoryHistory
+from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.clock import read
-from dstack_backend.domain import CheckFailure, GpuInventory, Reason, assess
-from dstack_backend.domain.history import HistoryEntry, HistoryError
+from dstack_backend.domain import Check, CheckFailure, GpuInventory, Reason, Status, assess
+from dstack_backend.domain.history import GapCause, HistoryEntry, HistoryError, StoredHistory
 from dstack_backend.domain.status import Change
 from dstack_backend.testing.fakes import FakeClock
 
-__all__ = ["HistoryHarness", "SleepyClock", "Store", "until"]
+__all__ = ["FaultyStore", "HistoryHarness", "SuspendableClock", "eventually", "play"]
 
 _UP = assess(GpuInventory())
-_DOWN = assess(CheckFailure(Reason.CONNECTION_REFUSED))
+_DOWN = assess(CheckFailure(Reason.TIMED_OUT))
 _STARTING = assess(CheckFailure(Reason.STARTING))
 
 
-class Store(MemoryHistory):
-    """A store with troubles.
+class FaultyStore(MemoryHistory):
+    """A store in memory.
 
     Attributes:
-        trouble: What each write raises.
-        free: Clear it, and each call hangs.
-        writes: How many writes were tried.
+        error: What each append raises.
+        running: While it is cleared, each call hangs.
+        appends: How many appends were tried.
         closed: Whether it was closed.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, entries: Sequence[HistoryEntry] = (), alive_at: datetime | None = None
+    ) -> None:
         super().__init__()
-        self.trouble: Exception | None = None
-        self.free = threading.Event()
-        self.free.set()
-        self.writes = 0
+        self.error: Exception | None = None
+        self.running = threading.Event()
+        self.running.set()
+        self.appends = 0
         self.closed = False
+        self.replace(entries, alive_at)
 
-    def append(self, entries: Sequence[HistoryEntry], alive_at: datetime) -> None:
-        """Write, or not."""
-        self.writes += 1
-        assert self.free.wait(10)
-        if self.trouble:
-            raise self.trouble
-        super().append(entries, alive_at)
+    def replace(
+        self, entries: Sequence[HistoryEntry] = (), alive_at: datetime | None = None
+    ) -> None:
+        """Replace the content, as a file that is removed or restored from a copy."""
+        self._entries = list(entries)
+        self._alive_at = alive_at
 
-    def latest(
+    def load(self) -> StoredHistory:
+        """Load, unless it hangs."""
+        assert self.running.wait(10)
+        return super().load()
+
+    def append(
         self,
-        limit: int,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        before: int | None = None,
-    ) -> list[HistoryEntry]:
-        """Read."""
-        assert self.free.wait(10)
-        return super().latest(limit, since=since, until=until, before=before)
+        entries: Sequence[HistoryEntry],
+        alive_at: datetime,
+        after: HistoryEntry | None,
+        oldest: int = 0,
+    ) -> None:
+        """Append, unless it hangs or fails."""
+        self.appends += 1
+        assert self.running.wait(10)
+        if self.error:
+            raise self.error
+        super().append(entries, alive_at, after, oldest)
 
     def close(self) -> None:
-        """Take note."""
+        """Note it."""
         self.closed = True
 
 
-class SleepyClock(FakeClock):
-    """A clock of a machine that can be suspended.
+class SuspendableClock(FakeClock):
+    """The clock of a machine that can be suspended.
 
     Attributes:
-        waiting: How many wait for it.
+        waiting: How many calls wait.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.waiting = 0
-        self._slept = timedelta()
+        self._suspended = timedelta()
 
     def utc(self) -> datetime:
-        """The wall clock, which goes on while the machine sleeps."""
-        return super().utc() + self._slept
+        """Return the wall clock's time, which advances while the machine is suspended."""
+        return super().utc() + self._suspended
 
     async def sleep(self, seconds: float) -> None:
-        """Count who waits."""
+        """Wait, and count it."""
         self.waiting += 1
         try:
             await super().sleep(seconds)
@@ -94,39 +100,57 @@ class SleepyClock(FakeClock):
             self.waiting -= 1
 
     def suspend(self, seconds: float) -> None:
-        """Let the machine sleep."""
-        self._slept += timedelta(seconds=seconds)
+        """Suspend the machine; a negative time sets the wall clock back."""
+        self._suspended += timedelta(seconds=seconds)
 
 
 class HistoryHarness:
-    """All that records and reads, and the store."""
+    """A log and its store.
 
-    def __init__(self, store: Store | None = None, retention: timedelta | None = None) -> None:
-        self.clock = SleepyClock()
-        self.store = store or Store()
-        self.cannot_open: HistoryError | None = None
+    Attributes:
+        open_error: What opening the store raises.
+        can_open: While it is cleared, opening the store hangs.
+        opened: How many times opening it was tried.
+    """
+
+    def __init__(self, store: FaultyStore | None = None, keep: timedelta | None = None) -> None:
+        self.clock = SuspendableClock()
+        self.store = store or FaultyStore()
+        self.open_error: HistoryError | None = None
+        self.can_open = threading.Event()
+        self.can_open.set()
         self.opened = 0
-        self.unwritten = Unwritten()
-        writer = HistoryWriter(self._open, self.unwritten, retention or timedelta(days=400))
-        self.recorder = Recorder(writer, self.unwritten, self.clock)
-        self.past = RecordedPast(writer, self.unwritten, self.clock, patience=0.05)
+        self.log = HistoryLog(self._open, keep or timedelta(days=400), self.clock)
         self._last = _STARTING
 
-    def _open(self) -> Store:
+    def _open(self) -> FaultyStore:
         self.opened += 1
-        if self.cannot_open:
-            raise self.cannot_open
+        assert self.can_open.wait(10)
+        if self.open_error:
+            raise self.open_error
         return self.store
 
-    def turn(self, *, up: bool) -> None:
-        """Let the status turn."""
+    def change(self, *, up: bool) -> None:
+        """Pass a change of the status to the log."""
         before, self._last = self._last, _UP if up else _DOWN
-        self.recorder.on_change(Change(read(self.clock), before, self._last))
+        self.log.on_change(Change(read(self.clock), before, self._last))
+
+    async def save_change(self, *, up: bool) -> None:
+        """Pass a change to the log, and wait until it was saved and the log is idle."""
+        await eventually(lambda: self.clock.waiting)
+        tried = self.store.appends
+        self.change(up=up)
+        await eventually(lambda: self.store.appends > tried and self.clock.waiting)
+
+    def check(self) -> None:
+        """Pass a finished check to the log."""
+        now = read(self.clock)
+        self.log.on_check(Check(result=GpuInventory(), started=now.monotonic, finished=now))
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
-        """Let the recorder run; at the end it is cancelled, and ends."""
-        task = asyncio.create_task(self.recorder.run())
+        """Run the log; at the end cancel it and wait until it has ended."""
+        task = asyncio.create_task(self.log.run())
         await self.clock.advance(0)
         try:
             yield
@@ -135,21 +159,31 @@ class HistoryHarness:
             await asyncio.wait({task}, timeout=5)
             assert task.done()
 
-    async def beat(self) -> None:
-        """Let ten seconds pass, and the write that comes with them."""
-        await until(lambda: self.clock.waiting)
-        writes = self.store.writes + self.opened
-        await self.clock.advance(10)
-        await until(lambda: self.store.writes + self.opened > writes and self.clock.waiting)
+    async def beat(self, seconds: float = 10) -> None:
+        """Advance the clock by a heartbeat, and wait until it was saved or failed."""
+        await eventually(lambda: self.clock.waiting)
+        tried = self.store.appends + self.opened
+        await self.clock.advance(seconds)
+        await eventually(lambda: self.store.appends + self.opened > tried and self.clock.waiting)
 
-    def words(self) -> list[str | None]:
-        """What is in the store, in the order of writing: statuses."""
-        return [entry.after for entry in reversed(MemoryHistory.latest(self.store, 100_000))]
+    @property
+    def stored(self) -> list[Status | GapCause | None]:
+        """The statuses and gaps in the store, in the order of writing."""
+        return [entry.after or entry.gap for entry in MemoryHistory.load(self.store).entries]
+
+    async def seen(self) -> list[Status | GapCause | None]:
+        """Return the statuses and gaps that readers see, in the order of writing."""
+        return [entry.after or entry.gap for entry in await self.log.latest(100_000)][::-1]
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for a thread."""
+def play(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a scenario."""
+    asyncio.run(scenario())
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait for another thread to make a condition true."""
     deadline = time.monotonic() + 5
     while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
+        assert time.monotonic() < deadline, "the condition did not become true"
         await asyncio.sleep(0.001)

@@ -1,96 +1,172 @@
-"""What is forgotten when, and that no wrong clock wipes the past."""
+"""Which entries are deleted when, and that no wrong clock deletes the history."""
 
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from dstack_backend.adapters.memory_history import MemoryHistory
-from dstack_backend.app.history.retention import WITNESSES, Retention
-from dstack_backend.domain import Status, Timestamp
+from dstack_backend.app.history.retention import MAX_ENTRIES, WITNESSES, Retention
+from dstack_backend.domain import Timestamp
 from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.testing.fakes import EPOCH
+from tests.unit.app.history.harness import FaultyStore, HistoryHarness, eventually, play
+from tests.unit.history_entries import at, up
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
 
-def entry(at: datetime) -> HistoryEntry:
-    """An entry."""
-    return HistoryEntry(at=at, before=None, after=Status.AVAILABLE, reason=None, message="8 GPUs")
+def entry(moment: datetime) -> HistoryEntry:
+    """Return an entry of a time."""
+    return replace(up(0), at=moment)
 
 
-class RuntimeEnvironment:
-    """A service that keeps a day, and what it keeps: one entry a day, four of them."""
+class Service:
+    """A service that keeps entries for a day, and its entries: at first one a day, four of them."""
 
     def __init__(self, count: int = 4, step: timedelta = DAY) -> None:
-        self.history = MemoryHistory()
+        self.entries = [entry(EPOCH - step * days) for days in range(count, 0, -1)]
+        self.alive_at: datetime = EPOCH
         self.monotonic = 1000.0
-        past = [entry(EPOCH - step * days) for days in range(count, 0, -1)]
-        self.history.append(past, EPOCH)
-        self.start()
+        self.restart()
 
-    def start(self) -> None:
-        """Start, or start again."""
-        self.pruning = Retention(DAY)
+    def restart(self) -> None:
+        """Start again."""
+        self.retention = Retention(DAY)
 
-    def look(self, at: datetime, after: float = 0.0) -> int:
-        """Let so many seconds pass, and write when the clock shows that time: what is left?"""
+    def save(self, moment: datetime, after: float = 0.0) -> int:
+        """Save an entry so many seconds later, at a time of the wall clock; return the number."""
         self.monotonic += after
-        now = Timestamp(self.monotonic, at)
-        self.pruning.begin(self.history, now)
-        self.history.append([entry(at)], at)
-        self.pruning.prune(self.history, now)
-        return len(self.history.latest(1000))
+        now = Timestamp(self.monotonic, moment)
+        self.retention.start(self.alive_at, now)
+        self.alive_at = moment
+        self.entries.append(entry(moment))
+        del self.entries[: self.retention.expired(self.entries, now)]
+        return len(self.entries)
+
+    @property
+    def times(self) -> list[datetime]:
+        """The times of all entries, in the order of writing."""
+        return [each.at for each in self.entries]
 
 
-def test_the_old_is_forgotten_every_hour_but_not_at_the_start() -> None:
-    """While a machine boots its clock may be wrong; then everything would look too old."""
-    place = RuntimeEnvironment()
-    assert place.look(EPOCH) == 5
-    assert place.look(EPOCH + HOUR / 2, 1800.0) == 6
-    assert place.look(EPOCH + HOUR, 1800.0) == 4
-    assert place.history.latest(10)[-1].at == EPOCH - DAY
-    assert place.look(EPOCH + 1.5 * HOUR, 1800.0) == 5
+def test_old_entries_are_deleted_every_hour_but_not_at_the_start() -> None:
+    """While a machine boots its clock may be wrong; then every entry would look too old."""
+    service = Service()
+    assert service.save(EPOCH) == 5
+    assert service.save(EPOCH + HOUR / 2, 1800.0) == 6
+    assert service.save(EPOCH + HOUR, 1800.0) == 4
+    assert service.times[0] == EPOCH - DAY, "it still holds at the start of the kept day"
+    assert service.save(EPOCH + 1.5 * HOUR, 1800.0) == 5
 
 
 @pytest.mark.parametrize("ahead", [2 * DAY, 400 * DAY])
-def test_a_clock_that_is_ahead_for_hours_makes_nothing_old(ahead: timedelta) -> None:
-    """Be it from the start on, or set while we run."""
+def test_clock_ahead_for_hours_deletes_no_recent_entry(ahead: timedelta) -> None:
+    """Whether it was ahead from the start on or set while the service ran."""
     for first in (EPOCH, EPOCH + ahead):
-        place = RuntimeEnvironment()
-        place.look(first)
+        service = Service()
+        service.save(first)
         for hour in range(1, 4):
-            place.look(EPOCH + ahead + hour * HOUR, 3600.0)
-        left = [each.at for each in place.history.latest(100)]
-        assert EPOCH - DAY in left
+            service.save(EPOCH + ahead + hour * HOUR, 3600.0)
+        assert EPOCH - DAY in service.times
 
 
-def test_a_clock_that_was_behind_is_no_measure() -> None:
-    """What a boot in 1970 says is no reason to forget, nor to keep for ever after a restart."""
-    place = RuntimeEnvironment()
-    place.look(datetime.fromtimestamp(0, EPOCH.tzinfo))
-    place.look(EPOCH + HOUR, 3600.0)
-    assert len(place.history.latest(100)) == 6
-    place.start()
-    place.look(EPOCH + HOUR, 1.0)
-    place.look(EPOCH + 2 * HOUR, 3600.0)
-    assert place.history.latest(100)[-1].at == EPOCH - DAY
+def test_clock_that_was_not_set_deletes_nothing() -> None:
+    """Nor does a boot in 1970 keep old entries for ever after a restart."""
+    service = Service()
+    service.save(datetime.fromtimestamp(0, EPOCH.tzinfo))
+    service.save(EPOCH + HOUR, 3600.0)
+    assert len(service.entries) == 6
+    service.restart()
+    service.save(EPOCH + HOUR, 1.0)
+    service.save(EPOCH + 2 * HOUR, 3600.0)
+    assert service.times[0] == EPOCH - DAY
 
 
-def test_a_service_that_restarts_again_and_again_forgets_at_its_start() -> None:
-    """It has written so many entries since that its clock is no mistake."""
-    place = RuntimeEnvironment(count=150, step=HOUR)
-    place.look(EPOCH)
-    kept = place.history.latest(1000)
-    assert len(kept) < 151
-    assert kept[-1].at == kept[WITNESSES - 1].at - DAY - HOUR
+def test_entry_of_an_unset_clock_makes_nothing_old() -> None:
+    """Entries from before a boot in 1970 are kept as long as without it."""
+    unset = datetime.fromtimestamp(0, EPOCH.tzinfo)
+    service = Service()
+    service.entries.append(entry(unset))
+    service.save(EPOCH)
+    service.save(EPOCH + HOUR, 3600.0)
+    assert service.times == [EPOCH - DAY, unset, EPOCH, EPOCH + HOUR]
 
 
-def test_a_start_by_a_clock_that_is_ahead_forgets_nothing() -> None:
+def test_frequent_restarts_delete_old_entries_at_the_start() -> None:
+    """So many entries since then agree that the clock is right."""
+    service = Service(count=150, step=HOUR)
+    service.save(EPOCH)
+    assert len(service.entries) < 151
+    assert service.times[0] == service.times[-WITNESSES] - DAY - HOUR
+
+
+def test_start_by_a_clock_ahead_deletes_nothing() -> None:
     """A few entries of such a clock, of starts before, do not prove it right."""
-    place = RuntimeEnvironment(count=150, step=HOUR)
+    service = Service(count=150, step=HOUR)
     for _ in range(10):
-        place.start()
-        place.look(EPOCH + 400 * DAY, 1.0)
-    assert EPOCH - HOUR in [each.at for each in place.history.latest(1000)]
-    assert len(place.history.latest(1000)) > 120
+        service.restart()
+        service.save(EPOCH + 400 * DAY, 1.0)
+    assert EPOCH - HOUR in service.times
+    assert len(service.entries) > 120
+
+
+def test_last_entry_is_never_deleted() -> None:
+    """A node that has been up for longer than the retention is still known to be up."""
+    service = Service(count=1)
+    now = Timestamp(service.monotonic + 3600, EPOCH + 1000 * DAY)
+    service.retention.start(EPOCH + 999 * DAY, Timestamp(service.monotonic, EPOCH + 999 * DAY))
+    assert service.retention.expired(service.entries, Timestamp(service.monotonic, EPOCH)) == 0
+    assert service.retention.expired(service.entries, now) == 0
+    assert service.retention.expired([], now) == 0
+
+
+def test_more_entries_than_the_limit_are_deleted_at_once() -> None:
+    """Before the first load as well, and between the hourly looks at the age."""
+    entries = [up(second) for second in range(MAX_ENTRIES + 3)]
+    retention = Retention(400 * DAY)
+    assert retention.expired(entries, Timestamp(0, at(0))) == 3
+    retention.start(None, Timestamp(0, at(0)))
+    assert retention.expired(entries, Timestamp(1, at(1))) == 3
+    assert retention.expired(entries[:MAX_ENTRIES], Timestamp(2, at(2))) == 0
+
+
+def test_store_that_hangs_does_not_fill_the_memory() -> None:
+    """A flapping node: memory stays at its limit, and the store gets all that is left."""
+    store = FaultyStore([up(n - MAX_ENTRIES, n) for n in range(1, MAX_ENTRIES)], at(-5))
+    harness = HistoryHarness(store)
+
+    async def scenario() -> None:
+        async with harness.running():
+            await eventually(lambda: store.appends)
+            store.running.clear()
+            for number in range(1000):
+                harness.change(up=bool(number % 2))
+            count = len(await harness.log.latest(2 * MAX_ENTRIES))
+            store.running.set()
+            assert MAX_ENTRIES <= count <= MAX_ENTRIES + 1
+            await harness.beat()
+            entries = MemoryHistory.load(store).entries
+            assert len(entries) == MAX_ENTRIES
+            assert (await harness.log.latest(MAX_ENTRIES))[::-1] == list(entries)
+
+    play(scenario)
+
+
+def test_deleted_entries_are_deleted_from_the_store() -> None:
+    """With the next save; the numbers of the others stay."""
+    old = [replace(up(0, n), at=EPOCH - DAY * (9 - n)) for n in range(1, 9)]
+    harness = HistoryHarness(FaultyStore(old, EPOCH), keep=3 * DAY)
+
+    async def scenario() -> None:
+        async with harness.running():
+            harness.change(up=True)
+            await eventually(lambda: len(harness.stored) == 10)
+            for _ in range(2):
+                await harness.beat(3600)
+            await harness.beat()
+            numbers = [each.number for each in harness.store.load().entries]
+            assert numbers == [6, 7, 8, 9, 10]
+
+    play(scenario)

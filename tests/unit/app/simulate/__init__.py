@@ -1,1 +1,1 @@
-"""tests unit app simulate."""
+"""Tests of `simulate` and `demo`."""

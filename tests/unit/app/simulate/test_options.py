@@ -1,37 +1,37 @@
-"""The options of `simulate`, and the lines of its script."""
+"""The options of `simulate`."""
 
 from pathlib import Path
 
 import pytest
 
-from dstack_backend.app.simulate import OptionError
-from dstack_backend.app.simulate.options import Plan, read
-from dstack_backend.app.simulate.script import parse
+from dstack_backend.app.config.parsers import ListenAddress
+from dstack_backend.app.errors import UserError
+from dstack_backend.app.simulate.options import SimulateOptions, parse_options
 
 
-def test_without_options_it_listens_where_guides_have_dstack() -> None:
-    """On this machine alone, with nothing to follow."""
-    assert read({}) == Plan((), ("127.0.0.1", 19060), ())
+def test_default_address_is_the_one_of_dstack_guides() -> None:
+    """It listens on this machine alone and has no script."""
+    assert parse_options({}) == SimulateOptions((), ListenAddress("127.0.0.1", 19060), ())
 
 
 @pytest.mark.parametrize(
-    ("listen", "place"),
+    ("text", "listen"),
     [
-        ("localhost:0", ("localhost", 0)),
-        ("[::1]:19061", ("::1", 19061)),
+        ("localhost:0", ListenAddress("localhost", 0)),
+        ("[::1]:19061", ListenAddress("::1", 19061)),
         ("unix:/run/vmm.sock", Path("/run/vmm.sock")),
         ("unix:///run/vmm.sock", Path("/run/vmm.sock")),
     ],
 )
-def test_it_listens_where_it_is_told(listen: str, place: Path | tuple[str, int]) -> None:
-    """Addresses are written as in DSTACK_URL and LISTEN_ADDR."""
-    assert read({"listen": listen}).place == place
+def test_listen_accepts_addresses_and_sockets(text: str, listen: Path | ListenAddress) -> None:
+    """Addresses are written as in DSTACK_URL and LISTEN_ADDR; port 0 is any free one."""
+    assert parse_options({"listen": text}).listen == listen
 
 
-def test_options_are_the_first_lines_in_an_order_that_makes_sense() -> None:
-    """How many are free counts for the GPUs that were asked for, wherever it stands."""
+def test_setup_lines_have_a_fixed_order() -> None:
+    """The number of free GPUs applies to the number of GPUs, wherever it is given."""
     options = {"fault": "json-null", "free": "2", "token": "a b", "gpus": "4", "latency": ".5"}
-    assert read(options).first == (
+    assert parse_options(options).setup == (
         "gpus 4",
         "free 2",
         "token a b",
@@ -40,16 +40,16 @@ def test_options_are_the_first_lines_in_an_order_that_makes_sense() -> None:
     )
 
 
-def test_a_script_is_a_file_or_standard_input(tmp_path: Path) -> None:
-    """The lines of a file are known before it starts, those of standard input are not."""
+def test_script_is_a_file_or_standard_input(tmp_path: Path) -> None:
+    """The lines of a file are read before the start, those of standard input are not."""
     script = tmp_path / "script"
     script.write_text("# an outage\ncrash\n\nwait 1.5\nrevive\nend")
-    assert read({"script": str(script)}).script == tuple(script.read_text().splitlines())
-    assert read({"script": "-"}).script is None
+    assert parse_options({"script": str(script)}).script == tuple(script.read_text().splitlines())
+    assert parse_options({"script": "-"}).script is None
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "complaint"),
+    ("name", "value", "message"),
     [
         ("gpus", "many", "--gpus: 'many' is not a whole number from 0 to 10000"),
         ("gpus", "-1", "--gpus: '-1' is not a whole number"),
@@ -61,46 +61,34 @@ def test_a_script_is_a_file_or_standard_input(tmp_path: Path) -> None:
         ("latency", "soon", "--latency: 'soon' is not a number of seconds"),
         ("latency", "nan", "--latency: 'nan' is not"),
         ("latency", "99999", "--latency: '99999' is not"),
-        ("fault", "resett-in-body", "'resett-in-body'; perhaps reset-in-body"),
-        ("fault", "reset", "perhaps reset-before-headers or reset-in-headers or reset-in-body;"),
-        ("fault", "", "--fault: it names no fault; --list-faults lists all"),
-        ("fault", "x\x1b[2J\n" * 99, "--fault: no fault is called 'x\\x1b[2J\\nx"),
-        ("listen", "here", "--listen: 'here' is neither host:port, as in 127.0.0.1:19060, nor"),
-        ("listen", ":80", "--listen: ':80' is neither"),
-        ("listen", "::1:80", "--listen: '::1:80' is neither"),
-        ("listen", "127.0.0.1:70000", "--listen: '127.0.0.1:70000' is neither"),
+        ("fault", "resett-in-body", "'resett-in-body' is not a fault; did you mean reset-in-body"),
+        ("fault", "reset", "reset-before-headers or reset-in-headers or reset-in-body?"),
+        ("fault", "", "--fault: the name of a fault is missing; --list-faults lists all"),
+        ("fault", "x\x1b[2J\n" * 99, "--fault: 'x\\x1b[2J\\nx"),
+        ("listen", "here", "--listen: 'here' is not host:port; for example 127.0.0.1:19060 or"),
+        ("listen", ":80", "--listen: ':80' "),
+        ("listen", "::1:80", "--listen: '::1:80' is not host:port"),
+        ("listen", "127.0.0.1:70000", "--listen: '127.0.0.1:70000' has a port"),
         ("listen", "unix:vmm.sock", "--listen: the path of the socket is not absolute"),
+        ("listen", f"unix:/{'x' * 107}", "--listen: the path of the socket is longer than 107"),
         ("script", "/nowhere/script", "--script: no such file or directory"),
-        ("script", "/dev/null", "--script: it is no regular file; - reads standard input"),
-        ("CHECK_INTERVAL", "5", "--check-interval: it is the service's"),
+        ("script", "/dev/null", "--script: not a regular file; use - to read lines from"),
+        ("CHECK_INTERVAL", "5", "--check-interval: not an option of simulate"),
     ],
 )
-def test_a_bad_option_is_told_in_one_short_line(name: str, value: str, complaint: str) -> None:
+def test_invalid_option_is_reported_in_one_short_line(name: str, value: str, message: str) -> None:
     """The line names the option and what is wrong with it."""
-    with pytest.raises(OptionError) as caught:
-        read({name: value})
-    told = str(caught.value)
-    assert complaint in told
-    assert told.isprintable()
-    assert len(told) < 250
+    with pytest.raises(UserError) as caught:
+        parse_options({name: value})
+    text = str(caught.value)
+    assert message in text
+    assert text.isprintable()
+    assert len(text) < 250
 
 
-def test_a_bad_line_of_a_file_is_told_with_its_number(tmp_path: Path) -> None:
-    """A script is understood as a whole before its first line is followed."""
+def test_invalid_line_of_a_file_is_reported_with_its_number(tmp_path: Path) -> None:
+    """All lines are parsed before the first one runs."""
     script = tmp_path / "script"
     script.write_text("crash\nwait 1\nrevive!\n")
-    with pytest.raises(OptionError, match=r"--script, line 3: it begins with none of ok, fault, "):
-        read({"script": str(script)})
-
-
-@pytest.mark.parametrize("line", ["", "   ", "# crash", "  # wait a bit"])
-def test_an_empty_line_and_a_comment_are_no_direction(line: str) -> None:
-    """They are for whoever reads the script."""
-    assert parse(line) is None
-
-
-@pytest.mark.parametrize("line", ["crash now", "ok then", "wait", "wait -1", "end 1", "CRASH"])
-def test_a_direction_takes_what_it_takes_and_nothing_else(line: str) -> None:
-    """A slip is told, and not half followed."""
-    with pytest.raises(ValueError, match=r"'|begins with none"):
-        parse(line)
+    with pytest.raises(UserError, match=r"--script, line 3: not a command; .* ok, fault, "):
+        parse_options({"script": str(script)})

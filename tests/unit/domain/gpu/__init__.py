@@ -1,1 +1,1 @@
-"""tests unit domain gpu."""
+"""Tests of `domain.gpu`."""

@@ -1,21 +1,16 @@
-"""The node type, and the address on the way out."""
+"""The node type: model and count."""
 
 import re
-import socket
 
 import pytest
 from hypothesis import given
 
-from dstack_backend.adapters.ip_address import outgoing_address
-from dstack_backend.domain import KNOWN_MODELS, Gpu, GpuInventory, NoNodeType, node_type
+from dstack_backend.domain.gpu import KNOWN_MODELS, Gpu, GpuInventory, NoNodeType, node_type
 from dstack_backend.testing.strategies import inventories
-
-IPV4, IPV6 = socket.AF_INET, socket.AF_INET6
-LOCAL, NOWHERE = (IPV4, "127.0.0.1"), (IPV4, "255.255.255.255")  # nobody may connect to all
 
 
 def named(*models: str) -> GpuInventory:
-    """An inventory of GPUs whose descriptions name these models."""
+    """Return GPUs whose descriptions contain these models."""
     return GpuInventory(
         gpus=tuple(
             Gpu(slot="3b:00.0", product_id="10de:ffff", description=f"[{model}]", is_free=False)
@@ -44,14 +39,14 @@ def named(*models: str) -> GpuInventory:
         (["H\N{SUPERSCRIPT TWO}00"], NoNodeType.UNKNOWN_MODEL),
     ],
 )
-def test_the_node_type(models: list[str], expected: object) -> None:
-    """Model and count of all GPUs, free or not; nothing where no one model can be named."""
+def test_node_type_is_model_and_count(models: list[str], expected: object) -> None:
+    """All GPUs count. Without one common model there is no type."""
     assert node_type(named(*models)) == expected
 
 
 @pytest.mark.parametrize("model", sorted(KNOWN_MODELS - {"A2 / A16"}))
-def test_every_known_model_has_a_short_name(model: str) -> None:
-    """It begins the model's name, but for blanks; only a name of two models has none."""
+def test_known_models_have_a_short_name(model: str) -> None:
+    """It is a prefix of the name without spaces. Only the name of two models has none."""
     kind = node_type(named(f"{model} card"))  # `A800` alone could be half a PCI id
     assert isinstance(kind, str)
     short = kind.removeprefix("node-").removesuffix("x1")
@@ -60,27 +55,10 @@ def test_every_known_model_has_a_short_name(model: str) -> None:
 
 
 @given(inventories())
-def test_any_inventory_has_a_plain_type_or_a_reason(inventory: GpuInventory) -> None:
-    """Whatever a source's texts hold, a type is letters and digits, and counts all GPUs."""
+def test_any_inventory_has_a_valid_type_or_a_reason(inventory: GpuInventory) -> None:
+    """Whatever texts the source sends, a type consists of letters, digits and the count."""
     kind = node_type(inventory)
     if isinstance(kind, str):
         assert re.fullmatch(rf"node-[A-Za-z0-9]+x{len(inventory.gpus)}", kind)
     else:
         assert kind in NoNodeType
-
-
-@pytest.mark.parametrize(
-    ("destinations", "address"),
-    [
-        ([LOCAL], "127.0.0.1"),
-        ([NOWHERE, LOCAL], "127.0.0.1"),
-        ([NOWHERE], None),
-        ([(IPV6, "127.0.0.1")], None),
-        ([], None),
-    ],
-)
-def test_the_address_is_that_of_the_first_route(
-    destinations: list[tuple[socket.AddressFamily, str]], address: str | None
-) -> None:
-    """One that leads nowhere is passed over; with none left there is no address."""
-    assert outgoing_address(destinations) == address

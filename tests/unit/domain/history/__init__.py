@@ -1,1 +1,1 @@
-"""tests unit domain history."""
+"""Tests of the history's entries, gaps and uptime."""

@@ -1,127 +1,195 @@
-"""The entries for times of which nothing is known: what they make of the uptime."""
+"""Gap entries and the joining of histories, and what they make of the uptime."""
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dstack_backend.domain import Status
+from dstack_backend.domain import Status, Timestamp
 from dstack_backend.domain.history import (
-    NOT_KEPT,
-    NOT_RUNNING,
-    SET_BACK,
+    GapCause,
     HistoryEntry,
     Span,
     SpanState,
-    clock_rollback_gap,
+    StoredHistory,
+    interruption,
+    last_shared,
     merge_takeover,
-    overflow_gap,
     restart_gap,
     spans,
-    suspension_gap,
     uptime,
 )
-from dstack_backend.testing.strategies import history_entries, pasts
-from tests.unit.history_entries import at, down, up
+from dstack_backend.testing.strategies import entry_lists
+from tests.unit.history_entries import at, down, gap, up
 
 SECONDS = st.integers(-30, 150)
+REPLACED, STOPPED = GapCause.REPLACED, GapCause.STOPPED
 
 
-@given(pasts(), SECONDS, SECONDS)
-def test_after_a_restart_the_time_in_between_is_unknown(
+@given(entry_lists(), SECONDS, SECONDS)
+def test_time_between_stop_and_restart_is_unknown(
     entries: list[HistoryEntry], alive: int, pause: int
 ) -> None:
     """From the last sign of life, or the last entry, until the first check afterwards."""
-    gap = restart_gap(entries[-1] if entries else None, at(alive))
-    if gap is None:
+    stop = restart_gap(StoredHistory(entries, at(alive)))
+    if stop is None:
         assert not entries or entries[-1].after is None
         return
     stopped = max(at(alive), entries[-1].at)
     again = stopped + timedelta(seconds=abs(pause))
-    whole = [*entries, gap, up((again - at(0)).total_seconds())]
+    whole = [*entries, stop, up((again - at(0)).total_seconds())]
     total = uptime(spans(whole, stopped, again, again))
     assert (total.up_seconds, total.down_seconds) == (0, 0)
-    assert (gap.before, gap.message, gap.known) == (
-        entries[-1].after,
-        NOT_RUNNING,
-        SpanState.UNKNOWN,
-    )
+    assert (stop.before, stop.gap, stop.state) == (entries[-1].after, STOPPED, SpanState.UNKNOWN)
 
 
-def test_a_past_without_a_sign_of_life_ends_with_its_last_entry() -> None:
-    """Nothing says that we ran for longer."""
-    gap = restart_gap(up(5), None)
-    assert gap is not None
-    assert gap.at == at(5)
+def test_history_without_sign_of_life_ends_with_its_last_entry() -> None:
+    """Nothing shows that the service ran for longer."""
+    assert restart_gap(StoredHistory([up(5)])) == replace(gap(5, STOPPED), before=Status.AVAILABLE)
 
 
-def test_a_time_asleep_is_unknown_and_what_held_holds_on() -> None:
-    """A machine that was suspended looked at nothing, and did not restart."""
-    entries = [up(0), *suspension_gap(up(0), at(10), at(70))]
+def interrupt(current: HistoryEntry | None, seen: float, now: float) -> list[HistoryEntry]:
+    """Return the interruption where the monotonic clock advanced by 10 s."""
+    return interruption(current, Timestamp(100, at(seen)), Timestamp(110, at(now)))
+
+
+def test_suspension_is_a_gap_and_the_status_holds_after_it() -> None:
+    """There were no checks while the machine was suspended, and the process did not restart."""
+    entries = [up(0), *interrupt(up(0), 10, 70)]
+    assert entries[1].gap is GapCause.SUSPENDED
     assert spans(entries, at(0), at(100), at(100)) == [
         Span(at(0), at(10), SpanState.UP),
         Span(at(10), at(70), SpanState.UNKNOWN),
         Span(at(70), at(100), SpanState.UP),
     ]
     assert [entry.before for entry in entries] == [None, Status.AVAILABLE, None]
-    assert suspension_gap(None, at(10), at(70)) == []
 
 
-def test_a_clock_that_is_set_back_leaves_what_holds() -> None:
-    """Whether the old time was the wrong one or the new one, nothing is up that nobody saw."""
-    ahead = [up(0), down(500), *clock_rollback_gap(down(500), at(510), at(20))]
+def test_clock_set_back_leaves_the_status() -> None:
+    """Whether the old time or the new one was wrong, no time counts as up without a check."""
+    ahead = [up(0), down(500), *interrupt(down(500), 510, 20)]
     assert spans(ahead, at(0), at(600), at(600)) == [
         Span(at(0), at(20), SpanState.UP),
         Span(at(20), at(600), SpanState.DOWN),
     ]
-    unset = [up(0), *clock_rollback_gap(up(0), at(50), at(-1_700_000_000)), up(70)]
+    unset = [up(0), *interrupt(up(0), 50, -1_700_000_000), up(70)]
     assert spans(unset, at(0), at(100), at(100)) == [
         Span(at(0), at(50), SpanState.UP),
         Span(at(50), at(70), SpanState.UNKNOWN),
         Span(at(70), at(100), SpanState.UP),
     ]
-    assert (unset[1].message, unset[1].before, unset[2].before) == (
-        SET_BACK,
+    assert (unset[1].gap, unset[1].before, unset[2].before) == (
+        GapCause.CLOCK_SET_BACK,
         Status.AVAILABLE,
         None,
     )
-    assert clock_rollback_gap(None, at(50), at(0)) == []
 
 
-@given(history_entries())
-def test_where_entries_are_lost_nothing_is_known(first: HistoryEntry) -> None:
-    """From the first of them on; what held until then is still said."""
-    lost = overflow_gap(first)
-    assert (lost.at, lost.before, lost.known) == (first.at, first.before, SpanState.UNKNOWN)
-    assert (lost.reason, lost.message) == (None, NOT_KEPT)
+@pytest.mark.parametrize(
+    ("now", "cause"),
+    [
+        (40.001, GapCause.SUSPENDED),
+        (40, None),
+        (10, None),
+        (-20, None),
+        (-20.001, GapCause.CLOCK_SET_BACK),
+    ],
+)
+def test_clock_corrected_by_at_most_30_s_is_no_interruption(
+    now: float, cause: GapCause | None
+) -> None:
+    """Ten seconds passed on the monotonic clock; the wall clock shows `now`."""
+    assert [entry.gap for entry in interrupt(up(0), 0, now)][:1] == [cause][: cause is not None]
 
 
-def test_whoever_takes_over_tells_what_the_other_one_could_not() -> None:
-    """What both saw is told once, and what holds at the take-over holds on."""
-    gap = restart_gap(up(0), at(100))
-    assert gap is not None
-    seen = [up(10), down(50), up(120)]
-    assert merge_takeover(gap, seen, at(130)) == [replace(down(100), before=None), up(120)]
-    assert merge_takeover(gap, [up(100), down(120)], at(130)) == [up(100), down(120)]
-    assert merge_takeover(gap, [down(99), up(100)], at(100)) == [
-        replace(down(100), before=None),
-        up(100),
+def test_interruption_before_the_first_entry_is_none() -> None:
+    """There is no status that could hold."""
+    assert interrupt(None, 0, 1000) == []
+    assert interrupt(None, 0, -1000) == []
+
+
+def continued(
+    stored: list[HistoryEntry],
+    alive: float | None,
+    own: list[HistoryEntry],
+    now: float = 130,
+    shared: int = 0,
+) -> list[HistoryEntry]:
+    """Return the entries that continue a store."""
+    history = StoredHistory(stored, None if alive is None else at(alive))
+    return merge_takeover(history, own, at(now), REPLACED, shared)
+
+
+STOP = replace(gap(100, REPLACED), before=Status.AVAILABLE)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ([], [STOP]),
+        ([up(101), down(120)], [STOP, up(101), down(120)]),
+        ([up(100), down(120)], [STOP, up(100), down(120)]),
+        ([up(10), down(50), up(120)], [down(100), up(120)]),
+        ([down(99), up(100)], [down(100), up(100)]),
+        ([down(20), up(50), down(120)], [down(120)]),
+        ([down(20), up(50)], []),
+        ([up(20), gap(50, GapCause.SUSPENDED), up(120)], [STOP, up(120)]),
+    ],
+    ids=[
+        "nothing seen",
+        "seen later",
+        "seen from the takeover on",
+        "another status held",
+        "changed at the takeover",
+        "the same status held, then it changed",
+        "the same status held",
+        "suspended at the takeover",
+    ],
+)
+def test_takeover_continues_the_store_with_what_held(
+    own: list[HistoryEntry], expected: list[HistoryEntry]
+) -> None:
+    """The store holds `up` until second 100, the entries of this process from then on."""
+    numbered = [replace(entry, number=number) for number, entry in enumerate(own, start=1)]
+    found = [replace(entry, number=0) for entry in continued([up(0)], 100, numbered)]
+    assert found == expected
+
+
+def test_takeover_of_a_store_that_ends_with_a_gap_adds_no_other() -> None:
+    """What held is repeated at the last sign of life."""
+    stored = [up(0), gap(50, STOPPED)]
+    assert continued(stored, 100, [down(120, 1)]) == [down(120, 1)]
+    assert continued(stored, 100, [down(60, 1)]) == [down(100, 1)]
+    assert continued(stored, None, [down(60, 1)]) == [down(60, 1)]
+
+
+def test_takeover_does_not_repeat_shared_entries() -> None:
+    """Entries up to the last shared one are in the store already."""
+    own = [up(0, 1), down(150, 2), up(110, 3)]
+    assert continued([up(0, 1), down(150, 2), up(90, 3)], 100, own, shared=2) == [up(110, 3)]
+
+
+def test_store_with_a_clock_ahead_takes_no_entry_away() -> None:
+    """Its last sign of life is later than the present: all entries of this process are kept."""
+    ahead = replace(STOP, at=at(5000))
+    own = [up(10, 1), down(50, 2)]
+    assert continued([up(0)], 5000, own, now=60) == [ahead, *own]
+    assert continued([up(0)], 5000, own, now=60, shared=2) == [ahead, down(60, 2)]
+    assert continued([up(0)], 5000, [], now=60) == [ahead]
+
+
+@given(entry_lists(), st.integers(0, 12), st.integers(0, 12))
+def test_last_shared_is_the_end_of_the_common_entries(
+    entries: list[HistoryEntry], common: int, damaged: int
+) -> None:
+    """Whatever was written after them; a damaged message makes no difference."""
+    own = [replace(entry, number=number) for number, entry in enumerate(entries, start=1)]
+    stored = [
+        replace(entry, message="\ufffd") if entry.number == damaged else entry
+        for entry in own[:common]
     ]
-    assert merge_takeover(gap, [], at(130)) == []
-
-
-def test_a_stop_by_a_clock_that_was_ahead_is_no_take_over() -> None:
-    """What was seen since the start stays as it is: it was later."""
-    gap = restart_gap(up(0), at(5000))
-    assert gap is not None
-    assert merge_takeover(gap, [up(10), down(50)], at(60)) == [up(10), down(50)]
-
-
-def test_only_a_time_in_which_we_did_not_run_is_a_stop() -> None:
-    """Whatever else is said of a time of which nothing is known; and no status is one."""
-    stop, after = suspension_gap(up(0), at(1), at(2))
-    assert stop.is_stop
-    for other in (NOT_KEPT, SET_BACK, "Never", "Not running: z", ""):
-        assert not replace(stop, message=other).is_stop
-    assert not replace(after, message=NOT_RUNNING).is_stop
+    foreign = [replace(entry, at=entry.at + timedelta(days=1)) for entry in own[common:]]
+    assert last_shared([*stored, *foreign], own) == len(stored)
+    assert last_shared(foreign, []) == 0

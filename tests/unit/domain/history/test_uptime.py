@@ -1,4 +1,4 @@
-"""The arithmetic of the past, against a model that looks at each second by itself."""
+"""The arithmetic of uptime, against a model that looks at each second by itself."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -8,14 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dstack_backend.domain import (
-    BackendStatus,
-    CheckFailure,
-    GpuInventory,
-    Reason,
-    Status,
-    Timestamp,
-)
+from dstack_backend.domain import Reason, Status
 from dstack_backend.domain.history import (
     MIN_VALID_TIME,
     WINDOWS,
@@ -26,46 +19,47 @@ from dstack_backend.domain.history import (
     spans,
     timeline,
     uptime,
+    uptime_windows,
 )
-from dstack_backend.domain.status import Change, assess
-from dstack_backend.testing.strategies import history_entries, pasts
-from tests.unit.history_entries import at, up
+from dstack_backend.testing.strategies import entry_lists
+from tests.unit.history_entries import at, down, up
 
 SECONDS = st.integers(-30, 150)
+DAY = 86_400.0
 
 
-def known_in(second: int, entries: list[HistoryEntry], alive_until: int) -> SpanState:
-    """The model: what is known of one second, from the words of the module alone."""
+def state_in(second: int, entries: list[HistoryEntry], alive_until: int) -> SpanState:
+    """Return the state of one second, by the rules in the module's docstring alone."""
     dated = [entry for entry in entries if entry.at >= MIN_VALID_TIME]
     if not dated or at(second) >= max(dated[-1].at, at(alive_until)):
         return SpanState.UNKNOWN
-    said = [entry for entry in dated if entry.at <= at(second)]
-    if not said:
+    earlier = [entry for entry in dated if entry.at <= at(second)]
+    if not earlier:
         return SpanState.UNKNOWN
-    held = said[-1]
-    if held.after is Status.AVAILABLE:
+    holding = earlier[-1]
+    if holding.after is Status.AVAILABLE:
         return SpanState.UP
-    if held.after is None or held.reason in {Reason.STARTING, Reason.STALE}:
+    if holding.after is None or holding.reason in {Reason.STARTING, Reason.STALE}:
         return SpanState.UNKNOWN
     return SpanState.DOWN
 
 
-@given(pasts(), SECONDS, SECONDS, SECONDS)
-def test_each_second_counts_as_what_was_known_of_it(
+@given(entry_lists(), SECONDS, SECONDS, SECONDS)
+def test_each_second_counts_as_the_model_says(
     entries: list[HistoryEntry], one: int, other: int, alive_until: int
 ) -> None:
-    """Whatever the clock showed, the window and the last sign of life."""
+    """Whatever the clock showed, whatever the window and the last sign of life."""
     since, until = sorted((one, other))
     total = uptime(spans(entries, at(since), at(until), at(alive_until)))
-    seconds = [known_in(second, entries, alive_until) for second in range(since, until)]
-    assert total == Uptime(*(float(seconds.count(known)) for known in SpanState))
+    seconds = [state_in(second, entries, alive_until) for second in range(since, until)]
+    assert total == Uptime(*(float(seconds.count(state)) for state in SpanState))
 
 
-@given(pasts(), SECONDS, SECONDS, SECONDS)
-def test_spans_divide_the_time_without_hole_or_overlap(
+@given(entry_lists(), SECONDS, SECONDS, SECONDS)
+def test_spans_have_no_hole_and_do_not_overlap(
     entries: list[HistoryEntry], one: int, other: int, alive_until: int
 ) -> None:
-    """They begin and end with it, each begins where the one before ends, and none is empty."""
+    """They cover the window, each starts where the previous one ends, and none is empty."""
     since, until = sorted((one, other))
     parts = spans(entries, at(since), at(until), at(alive_until))
     edges = [at(since), *(part.end for part in parts)]
@@ -74,11 +68,11 @@ def test_spans_divide_the_time_without_hole_or_overlap(
     assert all(start < end for start, end in pairwise(edges))
 
 
-@given(pasts(), SECONDS, SECONDS)
-def test_after_the_last_sign_of_life_nothing_is_up(
+@given(entry_lists(), SECONDS, SECONDS)
+def test_no_time_after_the_last_sign_of_life_is_up(
     entries: list[HistoryEntry], since: int, alive_until: int
 ) -> None:
-    """After a `kill -9` nobody looked, however long the window goes on."""
+    """After a `kill -9` nothing is known, however long the window goes on."""
     end = max([at(alive_until), *(entry.at for entry in entries)])
     total = uptime(spans(entries, end, end + timedelta(days=1), at(alive_until)))
     assert total == Uptime(0.0, 0.0, 86_400.0)
@@ -86,11 +80,11 @@ def test_after_the_last_sign_of_life_nothing_is_up(
     assert uptime(spans(entries, begin - timedelta(days=1), begin, end)).up_seconds == 0
 
 
-@given(pasts(), SECONDS, st.integers(1, 180), st.integers(1, 60))
-def test_the_slots_of_a_timeline_add_up_to_the_whole(
+@given(entry_lists(), SECONDS, st.integers(1, 180), st.integers(1, 60))
+def test_slots_of_a_timeline_add_up_to_the_whole(
     entries: list[HistoryEntry], since: int, length: int, count: int
 ) -> None:
-    """Each slot is as long as the others, and no second is lost or counted twice between them."""
+    """All slots have the same length, and no second between them is lost or counted twice."""
     begin, end = at(since), at(since + length)
     parts = spans(entries, begin, end, end)
     slots = timeline(parts, begin, end, count)
@@ -103,41 +97,43 @@ def test_the_slots_of_a_timeline_add_up_to_the_whole(
     assert sum(slot.down_seconds for slot in slots) == pytest.approx(total.down_seconds)
 
 
-@given(pasts(), pasts(), SECONDS)
-def test_a_clock_that_was_ahead_hides_nothing_that_came_after_it(
+@given(entry_lists(), entry_lists(), SECONDS)
+def test_clock_ahead_hides_nothing_that_was_written_after_it(
     before: list[HistoryEntry], after: list[HistoryEntry], again: int
 ) -> None:
-    """From the first moment by the right clock on, all is as if there had been nothing before."""
+    """From the first entry by the right clock on, earlier entries make no difference."""
     ahead = replace(up(0), at=at(365 * 86_400))
     right = [up(again), *(entry for entry in after if entry.at >= at(again))]
     window = at(again), at(200), at(200)
     assert spans([*before, ahead, *right], *window) == spans(right, *window)
 
 
-@given(pasts(), pasts(), SECONDS, SECONDS)
-def test_a_clock_that_was_not_set_changes_nothing(
+@given(entry_lists(), entry_lists(), SECONDS, SECONDS)
+def test_entry_of_an_unset_clock_changes_nothing(
     before: list[HistoryEntry], after: list[HistoryEntry], since: int, unset: int
 ) -> None:
-    """A boot in 1970 neither wipes the past nor counts."""
+    """A boot in 1970 neither hides the time before it nor counts itself."""
     boot = replace(up(0), at=datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=abs(unset)))
     window = at(since), at(200), at(200)
     assert spans([*before, boot, *after], *window) == spans([*before, *after], *window)
 
 
-def test_the_first_moment_of_a_clock_that_is_set_counts() -> None:
-    """And the last one before it does not."""
+def test_times_from_2025_on_are_valid() -> None:
+    """The first moment of 2025 counts; the last microsecond and the last second of 2024 do not."""
+    assert datetime(2025, 1, 1, tzinfo=UTC) == MIN_VALID_TIME
     since, until = MIN_VALID_TIME - timedelta(days=1), MIN_VALID_TIME + timedelta(days=1)
-    counts = replace(up(0), at=MIN_VALID_TIME)
-    assert uptime(spans([counts], since, until, until)) == Uptime(86_400.0, 0.0, 86_400.0)
-    unset = replace(counts, at=MIN_VALID_TIME - timedelta(microseconds=1))
-    assert uptime(spans([unset], since, until, until)) == Uptime(0.0, 0.0, 2 * 86_400.0)
+    valid = replace(up(0), at=MIN_VALID_TIME)
+    assert uptime(spans([valid], since, until, until)) == Uptime(86_400.0, 0.0, 86_400.0)
+    for early in (timedelta(microseconds=1), timedelta(seconds=1)):
+        unset = replace(valid, at=MIN_VALID_TIME - early)
+        assert uptime(spans([unset], since, until, until)) == Uptime(0.0, 0.0, 2 * 86_400.0)
 
 
-@given(pasts(), st.integers(1, 6), st.integers(1, 30))
-def test_a_slot_is_the_uptime_of_its_own_time(
+@given(entry_lists(), st.integers(1, 6), st.integers(1, 30))
+def test_slot_equals_the_uptime_of_its_own_window(
     entries: list[HistoryEntry], count: int, length: int
 ) -> None:
-    """It says what the same time says when it is asked for alone."""
+    """A slot has the values that its time has as a window of its own."""
     end = at(count * length)
     slots = timeline(spans(entries, at(0), end, end), at(0), end, count)
     for number, slot in enumerate(slots):
@@ -145,17 +141,8 @@ def test_a_slot_is_the_uptime_of_its_own_time(
         assert slot == uptime(alone)
 
 
-@given(pasts(), st.lists(history_entries(), max_size=3))
-def test_what_is_read_twice_counts_once(
-    entries: list[HistoryEntry], pending: list[HistoryEntry]
-) -> None:
-    """A change that is written while the past is read may come from the disk and from memory."""
-    run_once, twice = [*entries, *pending], [*entries, *pending, *pending]
-    assert spans(run_once, at(0), at(130), at(130)) == spans(twice, at(0), at(130), at(130))
-
-
-def test_an_empty_window_has_no_spans() -> None:
-    """Nor one that ends before it begins."""
+def test_empty_window_has_no_spans() -> None:
+    """Nor has one that ends before it starts."""
     assert spans([up(0)], at(5), at(5), at(9)) == []
     assert spans([up(0)], at(5), at(3), at(9)) == []
     assert timeline([], at(5), at(5), 2) == [Uptime(0.0, 0.0, 0.0)] * 2
@@ -171,73 +158,46 @@ def test_an_empty_window_has_no_spans() -> None:
         (Uptime(3.0, 1.0, 12.0), 75.0, 75.0),
     ],
 )
-def test_shares_leave_the_unknown_out_of_the_uptime(
+def test_unknown_time_counts_neither_as_up_nor_as_down(
     total: Uptime, up_percent: float | None, unknown_percent: float
 ) -> None:
     """Up is a share of the known time, unknown one of the whole."""
     assert (total.up_percent, total.unknown_percent) == (up_percent, unknown_percent)
 
 
-GOOD = assess(GpuInventory())
-REFUSED = assess(CheckFailure(Reason.CONNECTION_REFUSED))
-SLOW = assess(CheckFailure(Reason.TIMED_OUT))
-STARTING = assess(CheckFailure(Reason.STARTING))
-NOW = Timestamp(7.0, datetime(2026, 11, 24, tzinfo=UTC))
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "statuses"),
-    [
-        (STARTING, GOOD, (None, Status.AVAILABLE)),
-        (STARTING, REFUSED, (None, Status.UNAVAILABLE)),
-        (GOOD, REFUSED, (Status.AVAILABLE, Status.UNAVAILABLE)),
-        (REFUSED, SLOW, (Status.UNAVAILABLE, Status.UNAVAILABLE)),
-        (REFUSED, GOOD, (Status.UNAVAILABLE, Status.AVAILABLE)),
-    ],
-)
-def test_a_change_becomes_an_entry(
-    before: BackendStatus, after: BackendStatus, statuses: tuple[Status | None, Status]
-) -> None:
-    """When, from, to, reason and sentence; before the first check nobody looked."""
-    assert entry_for(Change(NOW, before, after)) == HistoryEntry(
-        at=NOW.utc,
-        before=statuses[0],
-        after=statuses[1],
-        reason=after.reason,
-        message=after.message,
-    )
-
-
-def test_gpus_that_come_and_go_are_no_entry() -> None:
-    """The node is as available as before."""
-    assert entry_for(Change(NOW, GOOD, GOOD)) is None
-
-
-def test_a_sentence_without_end_is_cut() -> None:
-    """Another source of GPUs decides what its sentences are; the file stays small."""
-    endless = assess(CheckFailure(Reason.TIMED_OUT, "x" * 10_000))
-    entry = entry_for(Change(NOW, GOOD, endless))
-    assert entry is not None
-    assert len(entry.message) == 500
-
-
-def test_the_windows_are_those_of_the_contract() -> None:
-    """A day, a week, a month, a quarter."""
+def test_windows_are_those_of_the_contract() -> None:
+    """A day, a week, a month, a quarter, the shortest first."""
     days = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
     assert {name: timedelta(days=count) for name, count in days.items()} == WINDOWS
+    assert list(WINDOWS) == list(days)
 
 
-def test_a_long_past_is_divided_to_its_end() -> None:
+@given(entry_lists(), st.integers(0, 200), st.integers(0, 200))
+def test_uptime_windows_equal_the_uptime_of_each_window(
+    entries: list[HistoryEntry], now: int, alive_until: int
+) -> None:
+    """They are computed from one pass over the entries."""
+    expected = {
+        name: uptime(spans(entries, at(now) - length, at(now), at(alive_until)))
+        for name, length in WINDOWS.items()
+    }
+    found = uptime_windows(entries, at(now), at(alive_until))
+    assert list(found) == list(expected)
+    for name, total in expected.items():
+        assert found[name].up_seconds == pytest.approx(total.up_seconds)
+        assert found[name].down_seconds == pytest.approx(total.down_seconds)
+        assert found[name].unknown_seconds == pytest.approx(total.unknown_seconds)
+
+
+def test_shorter_windows_leave_out_what_was_before_them() -> None:
+    """Up for 80 days, then down for 20: of the last day and week all is down."""
+    found = uptime_windows([up(0), down(80 * DAY)], at(100 * DAY), at(100 * DAY))
+    assert [total.up_seconds for total in found.values()] == [0, 0, 10 * DAY, 70 * DAY]
+    assert [total.down_seconds for total in found.values()] == [DAY, 7 * DAY, 20 * DAY, 20 * DAY]
+
+
+def test_timeline_of_many_spans_is_divided_to_its_end() -> None:
     """A thousand changes, one a second: each slot has its own."""
     parts = [Span(at(n), at(n + 1), SpanState.DOWN if n % 2 else SpanState.UP) for n in range(1000)]
     slots = timeline(parts, at(0), at(1000), 10)
     assert slots == [Uptime(50.0, 50.0, 0.0)] * 10
-
-
-def test_a_clock_that_shows_a_time_before_this_service_was_not_set() -> None:
-    """The last second of 2024 counts for nothing, the first of 2025 does."""
-    new_year = datetime(2025, 1, 1, tzinfo=UTC)
-    end = new_year + timedelta(seconds=10)
-    for late, known in (0, SpanState.UP), (1, SpanState.UNKNOWN):
-        entry = replace(up(0), at=new_year - timedelta(seconds=late))
-        assert {part.known for part in spans([entry], new_year, end, end)} == {known}

@@ -1,16 +1,11 @@
-"""A DStack without a GPU host: a real server on loopback TCP or on a unix socket.
-
-It answers as DStack does (paths, fields, authentication, errors, the closing of idle connections),
-until it is given another behaviour: see `dstack_backend.testing.faults`.
-"""
+"""The HTTP server, with the paths, fields, authentication and errors of DStack."""
 
 import asyncio
 import base64
 import contextlib
 import ssl
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -21,26 +16,13 @@ from msgspec import Struct
 
 from dstack_backend.domain.gpu import Gpu
 
-__all__ = [
-    "EIGHT_H200",
-    "Behaviour",
-    "Remote",
-    "Request",
-    "SimulatedDStack",
-    "http_answer",
-    "in_thread",
-]
+__all__ = ["EIGHT_H200", "Behaviour", "Request", "SimulatedDStack", "http_answer"]
 
 IDLE_TIMEOUT = 10.0
 """Seconds after which DStack closes an idle connection."""
 
-LARGEST_HEAD = 64 * 1024
-
-LONGEST_END = 5.0
-"""Seconds that connections may take to end when the DStack does."""
-
-LOOK_AFTER_CLIENT = 0.05
-"""Seconds between two looks whether a client that is being answered is still there."""
+MAX_HEAD_SIZE = 64 * 1024
+CLIENT_CHECK_INTERVAL = 0.05
 
 _FIRST_FREE_BUS = 0x5D
 
@@ -57,7 +39,7 @@ EIGHT_H200 = tuple(
 
 
 class Request(Struct, frozen=True):
-    """What a client asked for.
+    """The head of an HTTP request.
 
     Attributes:
         method: `GET` or `POST`.
@@ -71,7 +53,7 @@ class Request(Struct, frozen=True):
 
 
 Behaviour = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
-"""Answers one request with whatever bytes it likes, at whatever pace, or not at all."""
+"""Answers one request in its own way, or not at all."""
 
 
 # A process that dies leaves its socket; from Python 3.13 on asyncio would remove it.
@@ -84,19 +66,19 @@ class SimulatedDStack:
     """One DStack. Its attributes may be changed at any time; the next request sees them.
 
     Attributes:
-        gpus: What ListGpus lists.
-        allow_attach_all: As in the answer; `None` leaves it out, as DStack before June 2025 did.
+        gpus: The GPUs that ListGpus lists.
+        allow_attach_all: Field of the answer; `None` omits it, as DStack before June 2025 did.
         version: The `X-App-Version` header.
-        token: The bearer token that is asked for; `None` lets everybody in.
+        token: The required bearer token; `None` requires none.
         login: User and password that are accepted beside the token.
         latency: Seconds that an answer takes: DStack waits for lspci.
-        behaviour: What happens instead of an answer, for faults.
-        calls: How many requests for ListGpus arrived.
+        behaviour: Replaces the answer, for faults.
+        calls: Number of requests for ListGpus.
         idle_timeout: Seconds after which an idle connection is closed.
     """
 
     def __init__(self, gpus: Sequence[Gpu] = EIGHT_H200) -> None:
-        """Make a DStack in good health. It does not listen yet."""
+        """Create a DStack without a fault. It does not listen yet."""
         self.gpus: Sequence[Gpu] = gpus
         self.allow_attach_all: bool | None = True
         self.version = "v0.5.11 (git:0123456789abcdef0123)"
@@ -113,26 +95,26 @@ class SimulatedDStack:
     async def listen_tcp(
         self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
     ) -> str:
-        """Listen on a TCP port (0: a free one) and give the `DSTACK_URL`."""
+        """Listen on a TCP port (0: a free one) and return the `DSTACK_URL`."""
         self._server = await asyncio.start_server(
-            self._serve, host, port, ssl=tls, limit=LARGEST_HEAD
+            self._serve, host, port, ssl=tls, limit=MAX_HEAD_SIZE
         )
-        address = self._server.sockets[0].getsockname()
-        self._listen_again = lambda: self.listen_tcp(host, address[1], tls)
+        bound = self._server.sockets[0].getsockname()[1]
+        self._listen_again = lambda: self.listen_tcp(host, bound, tls)
         shown = f"[{host}]" if ":" in host else host
-        return f"{'https' if tls else 'http'}://{shown}:{address[1]}"
+        return f"{'https' if tls else 'http'}://{shown}:{bound}"
 
     async def listen_unix(self, path: Path) -> str:
-        """Listen on a unix socket and give the `DSTACK_URL`."""
+        """Listen on a unix socket and return the `DSTACK_URL`."""
         # asyncio removes the socket that a dead server has left.
         self._server = await asyncio.start_unix_server(
-            self._serve, path, limit=LARGEST_HEAD, **_LEAVE_SOCKET
+            self._serve, path, limit=MAX_HEAD_SIZE, **_LEAVE_SOCKET
         )
         self._listen_again = lambda: self.listen_unix(path)
         return f"unix:{path}"
 
     async def crash(self) -> None:
-        """Stop listening and cut all connections, as a process that dies does."""
+        """Stop listening and abort all connections, as a process that dies does."""
         if self._server:
             # asyncio loses a connection that it has accepted but not yet given to a closed server.
             loop = asyncio.get_running_loop()
@@ -146,7 +128,7 @@ class SimulatedDStack:
         await asyncio.sleep(0)
 
     async def revive(self) -> str:
-        """Listen again where it listened before."""
+        """Listen again at the same address."""
         if self._listen_again is None:
             raise RuntimeError("it has never listened")
         return await self._listen_again()
@@ -154,15 +136,15 @@ class SimulatedDStack:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
         if self._server is None:
-            writer.transport.abort()  # it was accepted while the DStack crashed
+            writer.transport.abort()  # it was accepted during the crash
         try:
             while request := await self._read(reader):
-                await _until_gone(self._answer(request, writer), reader, writer)
+                await _run_while_connected(self._answer(request, writer), reader, writer)
                 await writer.drain()
                 if request.headers.get("connection", "").lower() == "close":
                     break
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # the client went away, or DStack has waited long enough
+            pass  # the client went away, or the connection was idle for too long
         finally:
             self._connections.discard(writer)
             writer.close()
@@ -177,16 +159,16 @@ class SimulatedDStack:
         return Request(method, target, {name.lower(): value.strip() for name, _, value in pairs})
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        listing = urlsplit(request.target).path.endswith("/prpc/ListGpus")
-        self.calls += listing
+        is_listing = urlsplit(request.target).path.endswith("/prpc/ListGpus")
+        self.calls += is_listing
         if self.latency:
             await asyncio.sleep(self.latency)
         if self.behaviour:
             await self.behaviour(request, writer)
-        elif not self._is_let_in(request):
+        elif not self._is_authorized(request):
             challenge = {"WWW-Authenticate": 'Basic realm="dstack-vmm API"'}
             writer.write(http_answer(401, b"", challenge))
-        elif not listing:
+        elif not is_listing:
             writer.write(http_answer(404, b""))
         else:
             writer.write(http_answer(200, self._listing(), {"X-App-Version": self.version}))
@@ -197,93 +179,41 @@ class SimulatedDStack:
             answer["allow_attach_all"] = self.allow_attach_all
         return msgspec.json.encode(answer)
 
-    def _is_let_in(self, request: Request) -> bool:
+    def _is_authorized(self, request: Request) -> bool:
         if self.token is None and self.login is None:
             return True
-        given = request.headers.get("authorization", "")
+        header = request.headers.get("authorization", "")
+        accepted: list[str] = []
+        if self.login:
+            login = base64.b64encode(":".join(self.login).encode()).decode()
+            accepted.append(f"Basic {login}")
+        if self.token is None:
+            return header in accepted
         query = parse_qs(urlsplit(request.target).query)
-        by_token = self.token is not None and (
-            given == f"Bearer {self.token}"
-            or request.headers.get("x-admin-token") == self.token
-            or self.token in query.get("token", [])
-        )
-        login = ":".join(self.login or ())
-        by_login = bool(login) and given == f"Basic {base64.b64encode(login.encode()).decode()}"
-        return by_token or by_login
+        sent = (request.headers.get("x-admin-token"), *query.get("token", []))
+        return header in (*accepted, f"Bearer {self.token}") or self.token in sent
 
 
-async def _until_gone(
+async def _run_while_connected(
     answer: Coroutine[None, None, None],
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:
-    """Answer as long as the client is there: most faults do not end by themselves."""
-    answering = asyncio.ensure_future(answer)
+    """Answer while the client is connected: most faults do not end by themselves."""
+    task = asyncio.ensure_future(answer)
     try:
-        while not (answering.done() or reader.at_eof() or writer.is_closing()):
-            await asyncio.wait({answering}, timeout=LOOK_AFTER_CLIENT)
+        while not (task.done() or reader.at_eof() or writer.is_closing()):
+            await asyncio.wait({task}, timeout=CLIENT_CHECK_INTERVAL)
     finally:
-        answering.cancel()
-        await asyncio.wait({answering})
-    if not answering.cancelled():
-        answering.result()
+        task.cancel()
+        await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
 
 
 def http_answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> bytes:
-    """Give the bytes of an HTTP/1.1 answer with a JSON body."""
+    """Return the bytes of an HTTP/1.1 answer with a JSON body."""
     phrase = _PHRASES.get(status, "Unknown")
     lines = {"Content-Type": "application/json", "Content-Length": str(len(body))} | (headers or {})
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"HTTP/1.1 {status} {phrase}\r\n{head}\r\n".encode() + body
-
-
-class Remote:
-    """A simulated DStack whose event loop is in another thread.
-
-    Attributes:
-        dstack: The DStack; its attributes may be changed from any thread.
-        url: Its `DSTACK_URL`.
-    """
-
-    def __init__(self, dstack: SimulatedDStack, url: str, loop: asyncio.AbstractEventLoop) -> None:
-        """Hold on to all three."""
-        self.dstack = dstack
-        self.url = url
-        self._loop = loop
-
-    def crash(self) -> None:
-        """Stop listening and cut all connections."""
-        asyncio.run_coroutine_threadsafe(self.dstack.crash(), self._loop).result()
-
-    def revive(self) -> None:
-        """Listen again where it listened before."""
-        asyncio.run_coroutine_threadsafe(self.dstack.revive(), self._loop).result()
-
-
-@contextlib.contextmanager
-def in_thread(
-    dstack: SimulatedDStack, socket: Path | None = None, tls: ssl.SSLContext | None = None
-) -> Generator[Remote, None, None]:
-    """Run a simulated DStack in a thread: on a unix socket where one is named, else on TCP."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="simulated-dstack", daemon=True)
-    thread.start()
-
-    async def finish() -> None:
-        await dstack.crash()
-        # Without their connections all tasks end by themselves; cancelling them would be logged.
-        # A connection that was just accepted is a task that begins another.
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            _, late = await asyncio.wait(others, timeout=LONGEST_END)
-            for task in late:
-                task.cancel()
-
-    try:
-        listening = dstack.listen_unix(socket) if socket else dstack.listen_tcp(tls=tls)
-        url = asyncio.run_coroutine_threadsafe(listening, loop).result()
-        yield Remote(dstack, url, loop)
-        asyncio.run_coroutine_threadsafe(finish(), loop).result()
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
