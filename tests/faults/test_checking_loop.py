@@ -45,7 +45,7 @@ def test_source_that_raises_is_unavailable_with_one_log_line(serve_harness: Serv
     service.wait_for("invalid_response", seconds=1.5)
     wait_until(lambda: service.status()["consecutive_failures"] > 3)
     assert service.log.count(" ERROR ") == 1
-    assert "OrderedSource: list_gpus() or metadata() raised [RuntimeError at " in service.log
+    assert "OrderedSource: list_gpus() or its inventory raised [RuntimeError at " in service.log
     service.order("good")
     service.wait_for(None, seconds=2.5)
     assert service.end()[0] == 0
