@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from dstack_backend.domain import Reason, Status
 from dstack_backend.domain.history import GapCause, HistoryEntry
-from dstack_backend.testing.history_strategies import HISTORY_START
+from dstack_backend.testing.strategies import HISTORY_START
 
 __all__ = ["at", "down", "gap", "up"]
 

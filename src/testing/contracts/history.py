@@ -13,8 +13,7 @@ from dstack_backend.domain.check import Reason
 from dstack_backend.domain.history import HistoryConflict, HistoryEntry, StoredHistory
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Status
-from dstack_backend.testing.history_strategies import HISTORY_START, entry_lists
-from dstack_backend.testing.strategies import nasty_texts
+from dstack_backend.testing.strategies import HISTORY_START, entry_lists, nasty_texts
 
 __all__ = ["HistoryContract"]
 
