@@ -29,13 +29,7 @@ class FakeHistory:
         """Store the entries, in the order of writing; they are numbered from 1."""
         self.now = now
         self.calls = 0
-        self._entries: list[HistoryEntry] = []
-        for entry in entries:
-            self.add(entry)
-
-    def add(self, entry: HistoryEntry) -> None:
-        """Add one more entry."""
-        self._entries.append(replace(entry, number=len(self._entries) + 1))
+        self._entries = [replace(entry, number=number) for number, entry in enumerate(entries, 1)]
 
     async def latest(
         self,

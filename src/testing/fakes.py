@@ -169,13 +169,7 @@ class FakeWatcher:
 
 
 class FakeHealth:
-    """A node with the state that a test sets.
-
-    Attributes:
-        health_response: The return value of `response`.
-        status_report: The return value of `report`.
-        ready: The return value of `is_ready`.
-    """
+    """A node with the state that a test sets, by `know` or by the attributes."""
 
     def __init__(self, result: CheckResult | None = None) -> None:
         self.know(result)
@@ -206,12 +200,7 @@ class FakeHealth:
 
 
 class RecordingObserver:
-    """Stores what it is called with.
-
-    Attributes:
-        checks: The finished checks, in order.
-        changes: The changes of the status, in order.
-    """
+    """Stores the checks and the changes that it is called with, in order."""
 
     def __init__(self) -> None:
         self.checks: list[Check] = []

@@ -1,7 +1,7 @@
 """Hypothesis strategies: results of checks, histories, answers of DStack, settings."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import hypothesis.strategies as st
 import msgspec
@@ -11,10 +11,10 @@ from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
 from dstack_backend.domain.gpu import Gpu, GpuInventory
 from dstack_backend.domain.history import GapCause, HistoryEntry
 from dstack_backend.domain.status import Status
+from dstack_backend.testing.fakes import EPOCH
 
 __all__ = [
     "CHECK_REASONS",
-    "HISTORY_START",
     "check_results",
     "entry_lists",
     "failures",
@@ -28,8 +28,6 @@ __all__ = [
 
 CHECK_REASONS = tuple(reason for reason in Reason if reason.is_conclusive)
 """The reasons with which a check can fail."""
-
-HISTORY_START = datetime(2026, 1, 1, tzinfo=UTC)
 
 _NASTY = (
     "<script>alert(1)</script>",
@@ -104,7 +102,7 @@ _MESSAGES = ("8 GPUs, 5 free", "Connection error: connection refused")
 def entry_lists(texts: SearchStrategy[str] | None = None) -> SearchStrategy[list[HistoryEntry]]:
     """Return up to twelve entries without a number, in the order of writing.
 
-    They are within two minutes of `HISTORY_START`, or have the time of a wrong clock: one that was
+    They are within two minutes of `EPOCH`, or have the time of a wrong clock: one that was
     not set, or one that was a month ahead.
     """
     messages = st.sampled_from(_MESSAGES) if texts is None else texts
@@ -116,7 +114,7 @@ def _entries(draw: DrawFn, texts: SearchStrategy[str]) -> HistoryEntry:
     after, reason, gap = draw(st.sampled_from(_OUTCOMES))
     seconds = draw(st.integers(0, 120) | st.sampled_from((-1_700_000_000, 30 * 86_400)))
     return HistoryEntry(
-        at=HISTORY_START + timedelta(seconds=seconds),
+        at=EPOCH + timedelta(seconds=seconds),
         before=draw(st.sampled_from((None, *Status))),
         after=after,
         reason=reason,

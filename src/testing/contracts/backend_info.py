@@ -1,8 +1,10 @@
-"""Checks of an answer of `/health`: of any backend, and of one whose node has GPUs."""
+"""Checks of an answer of `/health`, of any backend or of one whose node has GPUs."""
 
 import inspect
 import json
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -13,7 +15,6 @@ from dstack_backend.domain.backend_info import BackendInfo
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.gpu import GpuInventoryMetadata, GpuMetadata
 from dstack_backend.domain.status import Status
-from dstack_backend.testing.contracts.message import check_message
 
 __all__ = [
     "backend_info_schema",
@@ -21,11 +22,32 @@ __all__ = [
     "check_backend_info",
     "check_gpu_metadata",
     "check_kind",
+    "check_message",
 ]
 
 OK, UNAVAILABLE = 200, 503
 
 KINDS = sorted({reason.kind for reason in Reason})
+
+MAX_LENGTH = 200
+
+_FORM = re.compile(r"[^\W\d_][\w -]*: \S.*")
+
+_PRIVATE = {
+    "an address": re.compile(r"\S*(?:://|::)\S*"),
+    "a host with its port": re.compile(r"\b[\w.-]*[a-z][\w.-]*:\d{2,5}\b", re.IGNORECASE),
+    "a hardware or IPv6 address": re.compile(r"\b(?:[\da-f]{1,4}:){2,}[\da-f]{1,4}", re.IGNORECASE),
+    "a path": re.compile(r"(?<!\w)/[\w.]\S*"),  # not the slash of HTTP/1.1
+    "an exception's text": re.compile(
+        r"\w+(?:Error|Exception)\b|Error\(|Errno|Traceback|0x[\da-f]{6}"
+    ),
+}
+
+# The slot of a card (3b:00.0) is published anyway, and a time of day (12:30:45) is no address.
+_HARMLESS = re.compile(
+    r"\b(?:[\da-f]{4,8}:)?[\da-f]{2}:[\da-f]{2}\.[0-7]\b|(?<![\w:])\d\d:\d\d:\d\d(?![\w:])",
+    re.IGNORECASE,
+)
 
 
 def backend_info_schema() -> Mapping[str, object]:
@@ -86,6 +108,25 @@ def check_gpu_metadata(metadata: Mapping[str, object]) -> None:
     assert metadata["gpu_count"] == len(gpus), "gpu_count must be the number of GPUs"
     free = sum(gpu["is_free"] for gpu in gpus)
     assert metadata["free_gpu_count"] == free, "free_gpu_count must be the number of free GPUs"
+
+
+def check_message(message: str) -> None:
+    """Assert that a message is one line of the form `<Kind>: <detail>` that may be published.
+
+    Only what looks like an address, a path or the text of an exception is found.
+    """
+    assert _FORM.fullmatch(message), f"the message is not `<Kind>: <detail>`: {message!r}"
+    assert message.isprintable(), f"the message contains a control character: {message!r}"
+    is_short = len(message) <= MAX_LENGTH
+    assert is_short, f"the message is longer than {MAX_LENGTH} characters: {message!r}"
+    rest = _HARMLESS.sub("", message)
+    for name, pattern in _PRIVATE.items():
+        found = pattern.search(rest)
+        assert not found, f"the message contains {name}, {found[0]!r}: {message!r}"
+    for numbers in re.findall(r"\d+(?:\.\d+){3,}", message):
+        with suppress(ValueError):  # the version of a driver, such as 550.54.15.01, is no address
+            ip_address(numbers)
+            raise AssertionError(f"the message contains an address, {numbers!r}: {message!r}")
 
 
 def check_kind(message: str) -> None:

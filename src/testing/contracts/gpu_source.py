@@ -26,7 +26,6 @@ from dstack_backend.testing.contracts.calls import (
     expect_no_leak,
     longest_block,
     run,
-    start_call,
 )
 
 __all__ = [
@@ -205,7 +204,7 @@ class TimeoutContract:
         """A cancelled call does not wait for its deadline."""
 
         async def cancel_waiting_call(source: GpuSource) -> None:
-            task = start_call(source)
+            task = asyncio.ensure_future(source.list_gpus())
             await asyncio.wait({task}, timeout=self.deadline / 4)
             assert not task.done(), "list_gpus() returned long before its deadline"
             await expect_no_leak(cancel(task, TOLERANCE))
@@ -225,13 +224,13 @@ async def _cancel_at_many_times(source: GpuSource, deadline: float) -> None:
     for rounds in ROUNDS_BEFORE_CANCEL:
         await _cancel_after_rounds(rounds, source, deadline)
     for share in SHARES_BEFORE_CANCEL:
-        task = start_call(source)
+        task = asyncio.ensure_future(source.list_gpus())
         await asyncio.sleep(share * duration)
         await cancel(task, deadline + TOLERANCE)
 
 
 async def _cancel_after_rounds(rounds: int, source: GpuSource, deadline: float) -> None:
-    task = start_call(source)
+    task = asyncio.ensure_future(source.list_gpus())
     for _ in range(rounds):
         await asyncio.sleep(0)
     await cancel(task, deadline + TOLERANCE)

@@ -18,12 +18,7 @@ __all__ = ["CANARY", "FAULTS", "HOSTILE_ANSWERS", "Fault"]
 
 
 class Fault(Struct, frozen=True):
-    """A fault of DStack.
-
-    Attributes:
-        behaviour: The behaviour of the simulated DStack.
-        reason: The reason of the failed check.
-    """
+    """A behaviour of the simulated DStack, and the reason of the check that it fails."""
 
     behaviour: Behaviour
     reason: Reason

@@ -165,22 +165,17 @@ class SimulatedDStack:
         return msgspec.json.encode(answer)
 
     def _is_authorized(self, request: Request) -> bool:
-        if self.token is None and self.login is None:
-            return True
-        header = request.headers.get("authorization", "")
+        accepted = {f"Bearer {self.token}"} if self.token else set[str]()
         if self.login:
-            login = base64.b64encode(":".join(self.login).encode()).decode()
-            if header == f"Basic {login}":
-                return True
+            accepted.add("Basic " + base64.b64encode(":".join(self.login).encode()).decode())
         query = parse_qs(urlsplit(request.target).query)
-        tokens = (request.headers.get("x-admin-token"), *query.get("token", []))
-        return self.token is not None and (header == f"Bearer {self.token}" or self.token in tokens)
+        tokens = (request.headers.get("x-admin-token", ""), *query.get("token", []))
+        sent = {request.headers.get("authorization"), *(f"Bearer {token}" for token in tokens)}
+        return not accepted or not accepted.isdisjoint(sent)
 
 
 async def _run_while_connected(
-    answer: Coroutine[None, None, None],
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
+    answer: Coroutine[None, None, None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Answer while the client is connected: most faults do not end by themselves."""
     task = asyncio.ensure_future(answer)

@@ -16,8 +16,8 @@ ENTRY = HistoryEntry(
 def test_fake_history_returns_its_entries() -> None:
     """Numbered, the last one first, and as uptime up to its own present time."""
     later = EPOCH.replace(hour=1)
-    history = FakeHistory([ENTRY], now=later)
-    history.add(replace(ENTRY, at=later, after=None, gap=GapCause.STOPPED))
+    stop = replace(ENTRY, at=later, after=None, gap=GapCause.STOPPED)
+    history = FakeHistory([ENTRY, stop], now=later)
 
     async def read() -> None:
         assert [entry.number for entry in await history.latest(10)] == [2, 1]
