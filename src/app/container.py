@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from dependency_injector import containers, providers
 
+from dstack_backend.adapters.asyncio_notifier import Notifier
 from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, HttpxDStack
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
@@ -19,7 +20,6 @@ from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.history.open import opener
 from dstack_backend.app.identity import node_identity
 from dstack_backend.app.monitoring.monitor import Monitor
-from dstack_backend.app.monitoring.notifier import Notifier
 from dstack_backend.app.server.lifespan import make_lifespan
 from dstack_backend.domain.ports import Observer
 
