@@ -34,15 +34,19 @@ UPTIME_TTL = 10.0
 _TIME = {"format": "date-time", "type": "string", "oneOf": None}
 _FORMAT = "ISO 8601; without a zone it is UTC"
 Since = Annotated[
-    str | None, QueryParameter(description=f"only from then on, {_FORMAT}", schema_extra=_TIME)
+    str | None,
+    QueryParameter(description=f"entries from this time on, {_FORMAT}", schema_extra=_TIME),
 ]
 Until = Annotated[
-    str | None, QueryParameter(description=f"only before that, {_FORMAT}", schema_extra=_TIME)
+    str | None,
+    QueryParameter(description=f"entries before this time, {_FORMAT}", schema_extra=_TIME),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_ENTRIES, description="so many entries at most")]
+Limit = Annotated[
+    int, QueryParameter(ge=1, le=MAX_ENTRIES, description="maximum number of entries")
+]
 Before = Annotated[
     int | None,
-    QueryParameter(ge=1, le=MAX_NUMBER, description="only entries with a lower `number`"),
+    QueryParameter(ge=1, le=MAX_NUMBER, description="entries with a lower `number`"),
 ]
 
 _OUTAGE = HistoryEntry(
