@@ -31,22 +31,18 @@ MAX_NUMBER = 2**63 - 1
 UPTIME_TTL = 10.0
 """Seconds: the uptime of 50,000 entries takes a thread a fraction of a second to compute."""
 
-_TIME = {"format": "date-time", "type": "string", "oneOf": None}
-_FORMAT = "ISO 8601; without a zone it is UTC"
-Since = Annotated[
-    str | None,
-    QueryParameter(description=f"entries from this time on, {_FORMAT}", schema_extra=_TIME),
-]
-Until = Annotated[
-    str | None,
-    QueryParameter(description=f"entries before this time, {_FORMAT}", schema_extra=_TIME),
-]
-Limit = Annotated[
-    int, QueryParameter(ge=1, le=MAX_ENTRIES, description="maximum number of entries")
-]
+
+def _time(description: str) -> QueryParameter:
+    text = f"{description}, ISO 8601; without a zone it is UTC"
+    schema = {"format": "date-time", "type": "string", "oneOf": None}
+    return QueryParameter(description=text, schema_extra=schema)
+
+
+Since = Annotated[str | None, _time("entries from this time on")]
+Until = Annotated[str | None, _time("entries before this time")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_ENTRIES, description="maximum entry count")]
 Before = Annotated[
-    int | None,
-    QueryParameter(ge=1, le=MAX_NUMBER, description="entries with a lower `number`"),
+    int | None, QueryParameter(ge=1, le=MAX_NUMBER, description="entries with a lower `number`")
 ]
 
 _OUTAGE = HistoryEntry(
@@ -95,9 +91,8 @@ def history_handlers(reader: HistoryReader) -> list[HTTPRouteHandler]:
         window = {"since": _parse("since", since), "until": _parse("until", until)}
         found = await reader.latest(limit + 1, **window, before=before)
         entries = found[:limit]
-        return HistoryPage(
-            entries, _next(window, limit, entries[-1].number) if len(found) > limit else None
-        )
+        next_page = _next(window, limit, entries[-1].number) if len(found) > limit else None
+        return HistoryPage(entries, next_page)
 
     @get(
         "/uptime",
