@@ -15,14 +15,13 @@ from typing import NoReturn
 from dstack_backend.app.cli.output import write_line
 from dstack_backend.app.config.parsers import ListenAddress, quote
 from dstack_backend.app.server.runner import run_until_signal
-from dstack_backend.app.simulate.node import SimulatedNode
 from dstack_backend.app.simulate.options import (
     SimulateOptions,
     error_text,
     parse_options,
     user_errors,
 )
-from dstack_backend.app.simulate.script import expected_results, parse_line
+from dstack_backend.app.simulate.script import SimulatedNode, expected_results, parse_line
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
 __all__ = ["run"]

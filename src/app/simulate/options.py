@@ -19,7 +19,6 @@ __all__ = ["SimulateOptions", "error_text", "parse_options", "user_errors"]
 SETUP = ("gpus", "free", "product-id", "token", "latency", "fault")
 """Options that are commands of the script. They run in this order before it listens."""
 
-OPTIONS = {"listen", "script", "list-faults", *SETUP}
 DEFAULT_LISTEN = "127.0.0.1:19060"  # the port of DStack's guides, for this machine alone
 MAX_SOCKET_PATH = 107  # bytes, see unix(7)
 MAX_SCRIPT = 1024 * 1024
@@ -30,7 +29,6 @@ class SimulateOptions(Struct, frozen=True):
 
     Attributes:
         setup: Lines of the script that run before it listens.
-        listen: The path of a socket, or an address.
         script: Lines that run from then on; `None`: those of standard input.
     """
 
@@ -45,18 +43,15 @@ def parse_options(options: Mapping[str, str]) -> SimulateOptions:
     Raises:
         UserError: One of them cannot be used.
     """
-    for name in options.keys() - OPTIONS:
-        option = "--" + name.lower().replace("_", "-")
-        raise UserError(option, "not an option of simulate; see dstack-backend simulate --help")
-    setup = tuple(f"{name} {options[name]}" for name in SETUP if name in options)
-    for line in setup:
-        with user_errors(f"--{line.partition(' ')[0]}"):
+    setup = {name: f"{name} {options[name]}" for name in SETUP if name in options}
+    for name, line in setup.items():
+        with user_errors(f"--{name}"):
             parse_line(line)
     with user_errors("--listen", f"{DEFAULT_LISTEN} or unix:/tmp/vmm.sock"):
         listen = _parse_listen(options.get("listen", DEFAULT_LISTEN))
     with user_errors("--script"):
         script = _read_script(options.get("script"))
-    return SimulateOptions(setup, listen, script)
+    return SimulateOptions(tuple(setup.values()), listen, script)
 
 
 def _parse_listen(text: str) -> Path | ListenAddress:
