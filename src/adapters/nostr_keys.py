@@ -13,15 +13,7 @@ from tempfile import NamedTemporaryFile
 from types import ModuleType
 from typing import NamedTuple
 
-__all__ = [
-    "KeyFile",
-    "MissingLibraryError",
-    "create_key",
-    "npub",
-    "public_keys",
-    "read_key",
-    "would_create",
-]
+__all__ = ["KeyFile", "create_key", "npub", "public_keys", "read_key", "would_create"]
 
 MAX_KEY_FILE = 1024
 """Bytes: far more than a key has."""
@@ -32,20 +24,8 @@ _FIELD = 2**256 - 2**32 - 977
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
-class MissingLibraryError(ValueError):
-    """The extra `nostr` is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("needs the extra nostr; run: pip install 'dstack-backend[nostr]'")
-
-
 class KeyFile(NamedTuple):
-    """What is known of a file with a secret key.
-
-    Attributes:
-        public_key: Its public key, in hexadecimal.
-        is_private: Whether only its owner and its group can read the file.
-    """
+    """A file with a secret key. It is private if only its owner and its group can read it."""
 
     public_key: str
     is_private: bool
@@ -94,13 +74,13 @@ def _is_on_curve(x: int) -> bool:
     return x < _FIELD and pow(x**3 + 7, (_FIELD - 1) // 2, _FIELD) == 1
 
 
-def npub(key: str) -> str:
-    """Return the npub of a public key in hexadecimal.
-
-    Raises:
-        MissingLibraryError: The extra is not installed.
-    """
-    return str(_library().PublicKey.parse(key).to_bech32())
+def npub(key: str) -> str | None:
+    """Return the npub of a public key in hexadecimal; `None` where the extra is not installed."""
+    try:
+        library = _library()
+    except ValueError:
+        return None
+    return str(library.PublicKey.parse(key).to_bech32())
 
 
 def read_key(file: Path) -> KeyFile:
@@ -190,5 +170,6 @@ def _library() -> ModuleType:
     try:
         import nostr_sdk  # type: ignore[import-untyped]  # noqa: PLC0415 - optional, and slow
     except ImportError:
-        raise MissingLibraryError from None
+        fault = "needs the extra nostr; run: pip install 'dstack-backend[nostr]'"
+        raise ValueError(fault) from None
     return nostr_sdk  # type: ignore[no-any-return]  # it has annotations but no marker for them
