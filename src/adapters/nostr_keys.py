@@ -15,9 +15,7 @@ from typing import NamedTuple
 
 __all__ = ["KeyFile", "create_key", "npub", "public_keys", "read_key", "would_create"]
 
-MAX_KEY_FILE = 1024
-"""Bytes: far more than a key has."""
-
+MAX_KEY_FILE = 1024  # bytes, far more than a key has
 NO_KEY = "holds no secret key"
 
 _FIELD = 2**256 - 2**32 - 977
@@ -51,7 +49,11 @@ def _public_key(text: str) -> str:
     if _HEX.fullmatch(text):
         key = text.lower()
     elif text.isascii() and text.lower().startswith("npub1"):
-        key = _decode_npub(text)
+        library = _library()
+        try:
+            key = str(library.PublicKey.parse(text).to_hex())
+        except library.NostrSdkError:
+            raise ValueError("is not an npub; a letter may be wrong") from None
     elif text.lower().startswith("nsec1"):
         raise ValueError("is a secret key; use its public key, the npub")
     else:
@@ -59,14 +61,6 @@ def _public_key(text: str) -> str:
     if not _is_on_curve(int(key, 16)):
         raise ValueError("is not a public key; a digit may be wrong")
     return key
-
-
-def _decode_npub(text: str) -> str:
-    library = _library()
-    try:
-        return str(library.PublicKey.parse(text).to_hex())
-    except library.NostrSdkError:
-        raise ValueError("is not an npub; a letter may be wrong") from None
 
 
 def _is_on_curve(x: int) -> bool:
@@ -146,11 +140,7 @@ def create_key(file: Path, *, dry_run: bool = False) -> bool:
 
 
 def would_create(file: Path) -> bool:
-    """Return whether `create_key` would create the file.
-
-    Raises:
-        ValueError: It cannot be made, for the same reason.
-    """
+    """Return whether `create_key` would create the file. Raises `ValueError` where that does."""
     return create_key(file, dry_run=True)
 
 

@@ -3,11 +3,12 @@
 import logging
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from dstack_backend.adapters.ip_address import AUTO, outgoing_address
 from dstack_backend.adapters.nostr_keys import create_key, npub, read_key
 from dstack_backend.app.config.settings import Settings, setting_error
-from dstack_backend.domain.backend_info import DSTACK, DSTACK_TOPIC, NodeIdentity
+from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.check import CheckFailure, CheckResult
 from dstack_backend.domain.gpu import GpuInventory, NoNodeType, node_type
 
@@ -32,17 +33,14 @@ class IdentityReport(Struct, frozen=True, kw_only=True):
     ip_address: str | UnsetType = UNSET
 
 
-def node_identity(
-    settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = DSTACK
-) -> NodeIdentity:
-    """Return the identity. Of a secret key it holds the public key only.
+def node_identity(settings: Settings, base: NodeIdentity | None = None) -> NodeIdentity:
+    """Return `base` with the keys and the address of the settings. It holds no secret key.
 
     Raises:
         UserError: The key file cannot be used or created.
     """
-    return NodeIdentity(
-        topic=topic,
-        source=source,
+    return replace(
+        base or NodeIdentity(),
         pubkeys=tuple(dict.fromkeys((*settings.pubkeys, *_file_keys(settings)))),
         ip_address=_ip_address(settings.advertised_ip),
     )

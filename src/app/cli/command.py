@@ -25,7 +25,6 @@ class Command(NamedTuple):
     Attributes:
         run: Runs it with the environment and the options, and returns the exit code. The options
             have the variable of a setting or the name of an option as their key.
-        example: Options for `--help`.
         defaults: Defaults of its own, by variable.
         details: The rest of the description in `--help`.
         runs_until_signal: Whether Ctrl-C is its normal end.

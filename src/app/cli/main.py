@@ -1,13 +1,12 @@
 """The program: runs one command, prints its error, and chooses the exit code.
 
-| code | meaning                                                                          |
-|------|----------------------------------------------------------------------------------|
-| 0    | success                                                                          |
-| 1    | the node is unavailable, the service is not alive, a step failed, no history     |
-| 2    | a setting or the command line cannot be used, or an extra is not installed       |
-| 70   | an unexpected error (EX_SOFTWARE of sysexits.h)                                  |
-| 130  | ended by SIGINT before there was a result: 128 and the number of the signal      |
-| 143  | ended by SIGTERM before there was a result                                       |
+| code     | meaning                                                                      |
+|----------|------------------------------------------------------------------------------|
+| 0        | success, or the normal end of a command that runs until a signal             |
+| 1        | the node is unavailable, the service is not alive, a step failed, no history |
+| 2        | a setting or the command line cannot be used, or an extra is not installed   |
+| 70       | an unexpected error (EX_SOFTWARE of sysexits.h)                              |
+| 130, 143 | ended by SIGINT or SIGTERM before there was a result                         |
 """
 
 import contextlib
@@ -57,7 +56,7 @@ def program() -> NoReturn:
 
 
 def _signal_code(command: Command | None, number: int) -> int:
-    """Return the exit code after a signal. It never looks like a result."""
+    """Return the exit code after a signal; that of a shell where there was no result."""
     return 0 if command and command.runs_until_signal else 128 + number
 
 

@@ -26,7 +26,6 @@ __all__ = [
     "parse_path",
     "parse_pubkeys",
     "parse_seconds",
-    "parse_switch",
     "parse_token",
     "parse_token_file",
     "quote",
@@ -39,9 +38,7 @@ MAX_SECONDS = 86400.0
 MAX_QUOTED = 40
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the keys are looked up
-_LABEL = r"[A-Za-z0-9_-]{1,63}"
-"""A part of a name between two dots (RFC 1035). Python's look-up raises for a longer one."""
-
+_LABEL = r"[A-Za-z0-9_-]{1,63}"  # as in RFC 1035; Python's look-up raises for a longer one
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _HOST_PORT = re.compile(
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]*)):(?P<port>[0-9]{1,5})"
@@ -70,8 +67,10 @@ def parse_host_port(text: str, min_port: int = 1) -> ListenAddress:
     if match is None:
         raise ValueError(f"{quote(text)} is not host:port")
     ipv6, name, port = match["ipv6"], match["name"], int(match["port"])
-    if ipv6 and not _is_ipv6(ipv6):
-        raise ValueError(f"{quote(text)} has no IPv6 address in its brackets")
+    try:
+        IPv6Address(ipv6 or "::")
+    except ValueError:
+        raise ValueError(f"{quote(text)} has no IPv6 address in its brackets") from None
     if not ipv6 and not name:
         raise ValueError(f"{quote(text)} has no host; 0.0.0.0 is all addresses")
     if not ipv6 and not _HOST.fullmatch(name):
@@ -121,11 +120,6 @@ def parse_one_of(*values: str) -> Callable[[str], str]:
         return text.lower()
 
     return parse
-
-
-def parse_switch(on: str, off: str) -> Callable[[str], bool]:
-    """Return a parser of two words."""
-    return lambda text: parse_one_of(on, off)(text) == on
 
 
 def parse_optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
@@ -178,10 +172,3 @@ def parse_advertised_ip(text: str) -> str:
 def quote(text: str) -> str:
     """Return a value that is no secret for a message: printable, on one line, at most 40 long."""
     return ascii(text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "...")
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return bool(IPv6Address(text))
-    except ValueError:
-        return False

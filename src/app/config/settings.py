@@ -67,10 +67,6 @@ class DStackSettings(Struct, frozen=True, kw_only=True):
 def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
     """Return the settings that every backend has. Those of DStack are not read.
 
-    Args:
-        environ: The environment's variables.
-        options: The command line's options, by variable.
-
     Raises:
         UserError: One of them cannot be used.
     """
@@ -92,7 +88,7 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
         log_format=read(t.LOG_FORMAT),
         pubkeys=read(t.PUBKEYS),
         nostr_key_file=read(t.NOSTR_KEY_FILE),
-        nostr_key_create=read(t.NOSTR_KEY_CREATE),
+        nostr_key_create=read(t.NOSTR_KEY_CREATE) == "1",
         advertised_ip=read(t.ADVERTISED_IP),
     )
 
@@ -104,7 +100,7 @@ def load_history_folder(environ: Mapping[str, str], options: Mapping[str, str]) 
         UserError: One of the two settings cannot be used.
     """
     folder = read_setting(t.DATA_DIR, environ, options)
-    return folder if read_setting(t.HISTORY, environ, options) else None
+    return folder if read_setting(t.HISTORY, environ, options) == "on" else None
 
 
 def load_dstack(environ: Mapping[str, str], options: Mapping[str, str]) -> DStackSettings:

@@ -19,7 +19,6 @@ class Setting(NamedTuple, Generic[T]):
     """One setting.
 
     Attributes:
-        variable: The environment variable.
         metavar: Placeholder for the value in `--help`.
         default: The default; empty for none.
         parse: Returns the value of a text, or raises `ValueError`.
@@ -64,7 +63,7 @@ RECOVERY_THRESHOLD = Setting("RECOVERY_THRESHOLD", "N", "1", p.parse_count(1, 10
     "successes in a row until available")
 DATA_DIR = Setting("DATA_DIR", "DIR", "./data", p.parse_path,
     "folder of the history; `/data` in the image")
-HISTORY = Setting("HISTORY", "on|off", "on", p.parse_switch("on", "off"),
+HISTORY = Setting("HISTORY", "on|off", "on", p.parse_one_of("on", "off"),
     "`off` keeps the history in memory only")
 HISTORY_RETENTION = Setting("HISTORY_RETENTION", "DAYS", "400", p.parse_count(1, 3650),
     "days for which the history is kept")
@@ -79,7 +78,7 @@ PUBKEYS = Setting("PUBKEYS", "KEYS", "", p.parse_pubkeys,
 NOSTR_KEY_FILE = Setting("NOSTR_KEY_FILE", "FILE", "", p.parse_optional(p.parse_path),
     "file with the worker's Nostr secret key; its public key is published",
     "/var/lib/dstack-backend/key")
-NOSTR_KEY_CREATE = Setting("NOSTR_KEY_CREATE", "0|1", "0", p.parse_switch("1", "0"),
+NOSTR_KEY_CREATE = Setting("NOSTR_KEY_CREATE", "0|1", "0", p.parse_one_of("1", "0"),
     "`1` creates that file if missing")
 ADVERTISED_IP = Setting("ADVERTISED_IP", "IP", "", p.parse_optional(p.parse_advertised_ip),
     "published address of the node; `auto` uses that of the default route", "203.0.113.7")

@@ -59,18 +59,6 @@ class SimulatedNode:
         self._product_id = product_id
         self._update_gpus()
 
-    def set_token(self, token: str) -> None:
-        """Require a bearer token; an empty one: none."""
-        self.dstack.token = token or None
-
-    def set_latency(self, seconds: float) -> None:
-        """Delay each answer."""
-        self.dstack.latency = seconds
-
-    def set_behaviour(self, behaviour: Behaviour | None) -> None:
-        """Set what happens to each request; `None`: a good answer."""
-        self.dstack.behaviour = behaviour
-
     async def crash(self) -> None:
         """Stop listening and cut all connections."""
         self._is_crashed = True
@@ -154,12 +142,17 @@ def _parse_product_id(text: str) -> str:
     return text.lower()
 
 
+def _set(attribute: str) -> Callable[[SimulatedNode, Any], None]:
+    """Return what sets an attribute of the simulated DStack."""
+    return lambda node, value: setattr(node.dstack, attribute, value)
+
+
 _COMMANDS: dict[
     str,
     tuple[Callable[[str], Any], Callable[[SimulatedNode, Any], Awaitable[None] | None]],
 ] = {
-    "ok": (_no_argument, lambda node, _: node.set_behaviour(None)),
-    "fault": (_parse_fault, SimulatedNode.set_behaviour),
+    "ok": (_no_argument, _set("behaviour")),
+    "fault": (_parse_fault, _set("behaviour")),
     "crash": (_no_argument, lambda node, _: node.crash()),
     "revive": (_no_argument, lambda node, _: node.revive()),
     "gpus": (_parse_count, SimulatedNode.set_gpu_count),
@@ -168,8 +161,8 @@ _COMMANDS: dict[
         SimulatedNode.set_free_count,
     ),
     "product-id": (_parse_product_id, SimulatedNode.set_product_id),
-    "latency": (parse_seconds(0), SimulatedNode.set_latency),
-    "token": (str, SimulatedNode.set_token),
+    "latency": (parse_seconds(0), _set("latency")),
+    "token": (lambda text: text or None, _set("token")),
     "wait": (parse_seconds(0), lambda _, seconds: asyncio.sleep(seconds)),
     "end": (_no_argument, lambda node, _: node.ended.set()),
 }

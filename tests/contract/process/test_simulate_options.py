@@ -24,7 +24,7 @@ main(sys.argv[1:])
     ("options", "message"),
     [
         (("--free", "9"), "--free: there are 8 GPUs, so 9 cannot be free"),
-        (("--fault",), "--fault: needs a value; see dstack-backend simulate --help"),
+        (("--fault",), "--fault: needs a value; see dstack-backend"),
         (("--listen", "here"), "--listen: 'here' is not host:port; for example"),
         (("--listen", "192.0.2.1:0"), "--listen: cannot assign requested address"),
         (("--listen", "unix:/nowhere/vmm.sock"), "--listen: no such file or directory"),

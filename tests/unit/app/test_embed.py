@@ -66,6 +66,8 @@ def test_observers_and_watcher_are_used() -> None:
     assert used is watcher
     default = embed(FakeGpuSource(), SETTINGS, topic="mine", name="sysfs")
     assert isinstance(default.watcher(), NullWatcher)
+    assert seen in container.observers()
+    assert seen not in default.observers()
 
 
 def test_service_defaults_to_the_topic() -> None:

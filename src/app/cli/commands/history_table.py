@@ -22,8 +22,6 @@ from dstack_backend.domain.history import (
 
 __all__ = ["HistoryReport", "WindowReport", "as_text", "read_report", "window_report"]
 
-NO_HISTORY = 1
-
 _LEGEND = (
     "Up is the share of the known time. Unknown is the time without checks: the service did not\n"
     "run, or its checks did not finish. It was last known to run at {} UTC."
@@ -65,7 +63,7 @@ def read_report(
         stored = _read(folder)
     except HistoryError as exc:
         fault = f"there is no history to show: {exc}"
-        raise UserError("", fault, exit_code=NO_HISTORY) from None
+        raise UserError("", fault, exit_code=1) from None
     alive_at = stored.alive_at or stored.entries[-1].at
     windows = uptime_windows(stored.entries, SystemClock().utc(), alive_at)
     entries = latest(stored.entries, limit, since=since, until=until)

@@ -6,7 +6,7 @@ import pytest
 
 from dstack_backend.app.config.parsers import ListenAddress
 from dstack_backend.app.errors import UserError
-from dstack_backend.app.simulate.options import SimulateOptions, parse_options
+from dstack_backend.app.simulate.command import SimulateOptions, parse_options
 
 
 def test_default_address_is_the_one_of_dstack_guides() -> None:
