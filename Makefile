@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema build deploy-check browser-tests clean
+.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build deploy-check browser-tests clean
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -29,7 +29,7 @@ browser-tests: $(STAMP) ## test the page in a browser, 2 minutes; needs Debian's
 	@$(BIN)/python -m pytest tests/browser
 
 check: static deploy-check browser-tests test ## run everything that CI runs
-static: lint types imports lock-check build ## run the static checks: format, lint, types, imports, locks, wheel
+static: lint types imports lock-check settings-check build ## run the static checks: format, lint, types, imports, locks, settings, wheel
 
 format: $(STAMP) ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
@@ -54,6 +54,12 @@ bench: $(STAMP) ## run the benchmarks, write docs/benchmarks.md; needs wrk and n
 
 schema: $(STAMP) ## write docs/backend-info.schema.json
 	@$(BIN)/python -m tools.schema
+
+settings: $(STAMP) ## write the table of settings into the READMEs
+	@$(BIN)/python -m tools.settings_table
+
+settings-check: $(STAMP)
+	@$(BIN)/python -m tools.settings_table --check
 
 build: $(STAMP) ## build wheel and sdist into dist/
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist

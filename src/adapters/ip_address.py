@@ -11,7 +11,6 @@ AUTO = "auto"
 
 # Addresses for documentation (RFC 5737, RFC 3849): only the default route leads there.
 _DESTINATIONS = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
-_PORT = 9  # any port: nothing is sent
 
 # Private addresses are not among them: node and worker may share a network.
 _UNREACHABLE = tuple(
@@ -52,14 +51,11 @@ def outgoing_address(
     """Return the source address for the first destination with a route; `None` if none has one.
 
     Connecting a UDP socket sends nothing: it only makes the kernel choose a route.
-
-    Args:
-        destinations: Family and address; by default those of the default routes, IPv4 first.
     """
     for family, destination in destinations:
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.connect((destination, _PORT))
+                probe.connect((destination, 9))  # any port: nothing is sent
                 return str(probe.getsockname()[0])
         except OSError:
             continue  # the family is not supported, or there is no route

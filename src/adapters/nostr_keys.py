@@ -13,39 +13,17 @@ from tempfile import NamedTemporaryFile
 from types import ModuleType
 from typing import NamedTuple
 
-__all__ = [
-    "KeyFile",
-    "MissingLibraryError",
-    "create_key",
-    "npub",
-    "public_keys",
-    "read_key",
-    "would_create",
-]
+__all__ = ["KeyFile", "create_key", "npub", "public_keys", "read_key", "would_create"]
 
-MAX_KEY_FILE = 1024
-"""Bytes: far more than a key has."""
-
+MAX_KEY_FILE = 1024  # bytes, far more than a key has
 NO_KEY = "holds no secret key"
 
 _FIELD = 2**256 - 2**32 - 977
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
-class MissingLibraryError(ValueError):
-    """The extra `nostr` is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("needs the extra nostr; run: pip install 'dstack-backend[nostr]'")
-
-
 class KeyFile(NamedTuple):
-    """What is known of a file with a secret key.
-
-    Attributes:
-        public_key: Its public key, in hexadecimal.
-        is_private: Whether only its owner and its group can read the file.
-    """
+    """A file with a secret key. It is private if only its owner and its group can read it."""
 
     public_key: str
     is_private: bool
@@ -71,7 +49,11 @@ def _public_key(text: str) -> str:
     if _HEX.fullmatch(text):
         key = text.lower()
     elif text.isascii() and text.lower().startswith("npub1"):
-        key = _decode_npub(text)
+        library = _library()
+        try:
+            key = str(library.PublicKey.parse(text).to_hex())
+        except library.NostrSdkError:
+            raise ValueError("is not an npub; a letter may be wrong") from None
     elif text.lower().startswith("nsec1"):
         raise ValueError("is a secret key; use its public key, the npub")
     else:
@@ -81,26 +63,18 @@ def _public_key(text: str) -> str:
     return key
 
 
-def _decode_npub(text: str) -> str:
-    library = _library()
-    try:
-        return str(library.PublicKey.parse(text).to_hex())
-    except library.NostrSdkError:
-        raise ValueError("is not an npub; a letter may be wrong") from None
-
-
 def _is_on_curve(x: int) -> bool:
     """Return whether x belongs to a point (BIP340, lift_x). Half of all typing errors do not."""
     return x < _FIELD and pow(x**3 + 7, (_FIELD - 1) // 2, _FIELD) == 1
 
 
-def npub(key: str) -> str:
-    """Return the npub of a public key in hexadecimal.
-
-    Raises:
-        MissingLibraryError: The extra is not installed.
-    """
-    return str(_library().PublicKey.parse(key).to_bech32())
+def npub(key: str) -> str | None:
+    """Return the npub of a public key in hexadecimal; `None` where the extra is not installed."""
+    try:
+        library = _library()
+    except ValueError:
+        return None
+    return str(library.PublicKey.parse(key).to_bech32())
 
 
 def read_key(file: Path) -> KeyFile:
@@ -166,11 +140,7 @@ def create_key(file: Path, *, dry_run: bool = False) -> bool:
 
 
 def would_create(file: Path) -> bool:
-    """Return whether `create_key` would create the file.
-
-    Raises:
-        ValueError: It cannot be made, for the same reason.
-    """
+    """Return whether `create_key` would create the file. Raises `ValueError` where that does."""
     return create_key(file, dry_run=True)
 
 
@@ -190,5 +160,6 @@ def _library() -> ModuleType:
     try:
         import nostr_sdk  # type: ignore[import-untyped]  # noqa: PLC0415 - optional, and slow
     except ImportError:
-        raise MissingLibraryError from None
+        fault = "needs the extra nostr; run: pip install 'dstack-backend[nostr]'"
+        raise ValueError(fault) from None
     return nostr_sdk  # type: ignore[no-any-return]  # it has annotations but no marker for them

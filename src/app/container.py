@@ -5,8 +5,6 @@ A keyword argument replaces a provider; another backend uses `embed`:
     Container(settings=settings, source=FakeGpuSource(), watcher=FakeWatcher(), clock=FakeClock())
 """
 
-from collections.abc import Sequence
-
 from dependency_injector import containers, providers
 
 from dstack_backend.adapters.asyncio_notifier import Notifier
@@ -21,13 +19,8 @@ from dstack_backend.app.history.open import opener
 from dstack_backend.app.identity import node_identity
 from dstack_backend.app.monitoring.monitor import Monitor
 from dstack_backend.app.server.lifespan import make_lifespan
-from dstack_backend.domain.ports import Observer
 
 __all__ = ["Container"]
-
-
-def _all_observers(*built_in: Observer, more: Sequence[Observer]) -> list[Observer]:
-    return [*built_in, *more]
 
 
 class Container(containers.DeclarativeContainer):
@@ -57,10 +50,7 @@ class Container(containers.DeclarativeContainer):
         HistoryLog, open_history, settings.provided.history_retention, clock
     )
     notifier = providers.Singleton(Notifier)
-    more_observers = providers.Object[Sequence[Observer]](())
-    observers = providers.Callable(
-        _all_observers, log_observer, metrics, history, notifier, more=more_observers
-    )
+    observers = providers.List(log_observer, metrics, history, notifier)
     monitor = providers.Singleton(
         Monitor,
         source=source,

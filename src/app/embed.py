@@ -3,12 +3,11 @@
 import inspect
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from dstack_backend.app.config.settings import Settings
 from dstack_backend.app.container import Container
 from dstack_backend.app.identity import node_identity
 from dstack_backend.app.monitoring.wakeup import NullWatcher
+from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.ports import ConnectivityWatcher, GpuSource, Observer
 
 __all__ = ["embed"]
@@ -28,13 +27,12 @@ def embed(  # noqa: PLR0913 - all but two have a default or are named by the cal
 
     Args:
         source: Returns the inventory.
-        settings: The settings that `load` returns.
+        settings: As `load` returns them.
         topic: Topic of the backend, in `/health`.
         name: Name of the source for people, on the page and in the log.
-        watcher: Gives hints to check; by default there are none.
-        observers: Are called for each check and each change, beside log, metrics and history.
-        service: Name of the service, in the log, at `GET /` and in the names of the metrics; by
-            default the topic.
+        watcher: Reports when to check at once; by default nothing does.
+        observers: Are called beside log, metrics and history.
+        service: Name of the service in the log, at `GET /` and in the names of the metrics.
 
     Raises:
         TypeError: `source` is not an instance with `async def list_gpus(self)`.
@@ -46,15 +44,16 @@ def embed(  # noqa: PLR0913 - all but two have a default or are named by the cal
     for parameter, text in {"topic": topic, "name": name, "service": service}.items():
         if not text.strip():
             raise ValueError(f"{parameter} must not be empty")
-    identity = node_identity(settings, topic=topic, source=name)
-    return Container(
+    identity = NodeIdentity(topic=topic, source=name, service=service)
+    container = Container(
         settings=settings,
         source=source,
         source_name=name,
         watcher=watcher or NullWatcher(),
-        identity=replace(identity, service=service),
-        more_observers=tuple(observers),
+        identity=node_identity(settings, identity),
     )
+    container.observers.add_args(*observers)
+    return container
 
 
 def _validate_source(source: object) -> None:

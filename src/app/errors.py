@@ -11,13 +11,12 @@ _EXTRAS = {**dict.fromkeys(_SERVER, "server"), "apprise": "notify", "nostr_sdk":
 
 
 class UserError(Exception):
-    """Something that the user has to change. Its text is one line that says what to do.
+    """Something that the user has to change. Its text is one line without a secret.
 
     Attributes:
         subject: What is wrong: a setting, an option, a command.
-        fault: What is wrong with it, without a secret.
+        fault: What is wrong with it.
         example: A valid value; `None` where there is none to show.
-        exit_code: The exit code of the process.
     """
 
     def __init__(

@@ -1,19 +1,18 @@
 """The node's identity: built from the settings at the start, and reported by `identity`."""
 
 import logging
-from pathlib import Path
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.json import encode
+from msgspec.structs import replace
 
 from dstack_backend.adapters.ip_address import AUTO, outgoing_address
-from dstack_backend.adapters.nostr_keys import MissingLibraryError, create_key, npub, read_key
+from dstack_backend.adapters.nostr_keys import create_key, npub, read_key
 from dstack_backend.app.config.settings import Settings, setting_error
-from dstack_backend.domain.backend_info import DSTACK, DSTACK_TOPIC, NodeIdentity
+from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.check import CheckFailure, CheckResult
 from dstack_backend.domain.gpu import GpuInventory, NoNodeType, node_type
 
-__all__ = ["IdentityReport", "PublicKey", "as_json", "as_text", "node_identity", "report_identity"]
+__all__ = ["IdentityReport", "PublicKey", "as_text", "node_identity", "report_identity"]
 
 _log = logging.getLogger(__name__)
 
@@ -26,14 +25,7 @@ class PublicKey(Struct, frozen=True, kw_only=True):
 
 
 class IdentityReport(Struct, frozen=True, kw_only=True):
-    """What an operator needs to register the node.
-
-    Attributes:
-        pubkeys: The public keys in `/health`.
-        node_type: The node type; `None` where there is none.
-        detail: Why there is no node type.
-        ip_address: The address in `/health`; absent where it is not published.
-    """
+    """What an operator needs to register the node. `detail` is why there is no node type."""
 
     pubkeys: tuple[PublicKey, ...]
     node_type: str | None
@@ -41,22 +33,14 @@ class IdentityReport(Struct, frozen=True, kw_only=True):
     ip_address: str | UnsetType = UNSET
 
 
-def node_identity(
-    settings: Settings, *, topic: str = DSTACK_TOPIC, source: str = DSTACK
-) -> NodeIdentity:
-    """Return the identity. Of a secret key it holds the public key only.
-
-    Args:
-        settings: The settings.
-        topic: What the backend reports on.
-        source: Name of the source for people.
+def node_identity(settings: Settings, base: NodeIdentity | None = None) -> NodeIdentity:
+    """Return `base` with the keys and the address of the settings. It holds no secret key.
 
     Raises:
         UserError: The key file cannot be used or created.
     """
-    return NodeIdentity(
-        topic=topic,
-        source=source,
+    return replace(
+        base or NodeIdentity(),
         pubkeys=tuple(dict.fromkeys((*settings.pubkeys, *_file_keys(settings)))),
         ip_address=_ip_address(settings.advertised_ip),
     )
@@ -66,16 +50,11 @@ def report_identity(identity: NodeIdentity, result: CheckResult) -> IdentityRepo
     """Return the report for an identity and the result of a check."""
     kind, detail = _node_type(result)
     return IdentityReport(
-        pubkeys=tuple(PublicKey(hex=key, npub=_npub(key)) for key in identity.pubkeys),
+        pubkeys=tuple(PublicKey(hex=key, npub=npub(key)) for key in identity.pubkeys),
         node_type=kind,
         detail=detail,
         ip_address=identity.ip_address,
     )
-
-
-def as_json(report: IdentityReport) -> str:
-    """Return the report as one line of JSON."""
-    return encode(report).decode()
 
 
 def as_text(report: IdentityReport) -> str:
@@ -98,19 +77,15 @@ def _file_keys(settings: Settings) -> tuple[str, ...]:
             raise setting_error("NOSTR_KEY_FILE", "it is not set, but NOSTR_KEY_CREATE is")
         return ()
     try:
-        return (_key_in(file, create=settings.nostr_key_create),)
+        is_new = settings.nostr_key_create and create_key(file)
+        key = read_key(file)
     except ValueError as exc:
         raise setting_error("NOSTR_KEY_FILE", str(exc)) from None
-
-
-def _key_in(file: Path, *, create: bool) -> str:
-    is_new = create and create_key(file)
-    key = read_key(file)
     if is_new:
         _log.info("created a Nostr key in NOSTR_KEY_FILE; its public key is %s", key.public_key)
     if not key.is_private:
         _log.warning("every user can read NOSTR_KEY_FILE; change that with chmod o=")
-    return key.public_key
+    return (key.public_key,)
 
 
 def _ip_address(advertised: str | None) -> str | UnsetType:
@@ -130,10 +105,3 @@ def _node_type(result: CheckResult) -> tuple[str | None, str | None]:
         return None, "the inventory has no GPUs"
     kind = node_type(result)
     return (None, kind.message) if isinstance(kind, NoNodeType) else (kind, None)
-
-
-def _npub(key: str) -> str | None:
-    try:
-        return npub(key)
-    except MissingLibraryError:
-        return None

@@ -12,13 +12,7 @@ __all__ = ["JSON", "Command", "Option"]
 
 
 class Option(NamedTuple):
-    """An option that is not a setting.
-
-    Attributes:
-        name: The option without its dashes.
-        metavar: What stands for its value in `--help`; empty where it takes none.
-        help: What it means.
-    """
+    """An option that is not a setting. Its metavar is empty where it takes no value."""
 
     name: str
     metavar: str
@@ -29,15 +23,10 @@ class Command(NamedTuple):
     """One command.
 
     Attributes:
-        name: What the user types.
-        summary: What it does, in one line.
         run: Runs it with the environment and the options, and returns the exit code. The options
             have the variable of a setting or the name of an option as their key.
-        example: Options with which it works.
-        settings: The settings that it uses.
         defaults: Defaults of its own, by variable.
-        options: Its options that are not settings.
-        details: More about it, for its `--help`.
+        details: The rest of the description in `--help`.
         runs_until_signal: Whether Ctrl-C is its normal end.
     """
 

@@ -1,12 +1,12 @@
 """The program: runs one command, prints its error, and chooses the exit code.
 
-| code | meaning                                                                          |
-|------|----------------------------------------------------------------------------------|
-| 0    | success                                                                          |
-| 1    | the node is unavailable, the service is not alive, a step failed, no history     |
-| 2    | a setting or the command line cannot be used, or an extra is not installed       |
-| 70   | an unexpected error (EX_SOFTWARE of sysexits.h)                                  |
-| 130  | ended by a signal before there was a result                                      |
+| code     | meaning                                                                      |
+|----------|------------------------------------------------------------------------------|
+| 0        | success, or the normal end of a command that runs until a signal             |
+| 1        | the node is unavailable, the service is not alive, a step failed, no history |
+| 2        | a setting or the command line cannot be used, or an extra is not installed   |
+| 70       | an unexpected error (EX_SOFTWARE of sysexits.h)                              |
+| 130, 143 | ended by SIGINT or SIGTERM before there was a result                         |
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from dstack_backend.app.errors import UserError, missing_extra
 
 __all__ = ["main", "program"]
 
-UNEXPECTED, INTERRUPTED = 70, 130
+UNEXPECTED = 70
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -31,10 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     command = None
     try:
         command, options = parse_args(sys.argv[1:] if arguments is None else arguments)
-        _exit_on_sigterm(0 if command.runs_until_signal else INTERRUPTED)
+        # Without a handler, the kernel ignores SIGTERM for the first process of a container.
+        signal.signal(signal.SIGTERM, lambda number, _: os._exit(_signal_code(command, number)))
         environ = {name: value for name, value in os.environ.items() if value}
         code = command.run({**command.defaults, **environ}, options)
-    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - a line and not a traceback
+    except KeyboardInterrupt:
+        code = _signal_code(command, signal.SIGINT)
+    except Exception as exc:  # noqa: BLE001 - a line and not a traceback
         code = _report(exc, command)
     sys.exit(code)
 
@@ -52,15 +55,13 @@ def program() -> NoReturn:
         os._exit(code)
 
 
-def _exit_on_sigterm(code: int) -> None:
-    """Handle SIGTERM: the kernel ignores it for the first process of a container otherwise."""
-    signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(code))
+def _signal_code(command: Command | None, number: int) -> int:
+    """Return the exit code after a signal; that of a shell where there was no result."""
+    return 0 if command and command.runs_until_signal else 128 + number
 
 
-def _report(exc: BaseException, command: Command | None) -> int:
+def _report(exc: Exception, command: Command | None) -> int:
     """Print the line for an error and return the exit code. The only place that does."""
-    if isinstance(exc, KeyboardInterrupt):
-        return 0 if command and command.runs_until_signal else INTERRUPTED
     if isinstance(exc, ModuleNotFoundError):
         exc = missing_extra(exc, command.name if command else "--print-completion") or exc
     if isinstance(exc, UserError):

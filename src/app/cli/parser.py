@@ -15,7 +15,7 @@ from dstack_backend import __version__
 from dstack_backend.app.cli.command import Command
 from dstack_backend.app.cli.commands import COMMANDS
 from dstack_backend.app.cli.output import write_line
-from dstack_backend.app.config.table import SETTINGS, Setting
+from dstack_backend.app.config.table import SETTINGS
 from dstack_backend.app.errors import UserError
 
 __all__ = ["parse_args"]
@@ -89,7 +89,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(*, show_settings: bool = False) -> _Parser:
-    """Return the parser; the options of `serve` without a command are left out of `--help`."""
+    """Return the parser. `--help` does not show the settings that stand before a command."""
     parser = _Parser(
         prog=PROGRAM,
         usage="%(prog)s [COMMAND] [OPTIONS]",
@@ -104,9 +104,7 @@ def _parser(*, show_settings: bool = False) -> _Parser:
         metavar="SHELL",
         help=f"print the completion script for a shell: {', '.join(SHELLS)}",
     )
-    for setting in SETTINGS:
-        action = _add_setting(parser.add_argument, setting, setting.default)
-        action.help = action.help if show_settings else argparse.SUPPRESS
+    _add_settings(parser.add_argument, COMMANDS["serve"], are_shown=show_settings)
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", prog=PROGRAM
     )
@@ -119,34 +117,28 @@ def _parser(*, show_settings: bool = False) -> _Parser:
             description=f"{summary}.\n{command.details}",
             epilog=f"example:\n  {PROGRAM} {command.name} {command.example}",
         )
-        _add_options(command_parser, command)
+        for name, metavar, text in command.options:
+            _add(command_parser.add_argument, f"--{name}", name, metavar, text)
+        group = command_parser.add_argument_group(SETTINGS_TITLE)
+        _add_settings(group.add_argument, command)
     return parser
 
 
-def _add_options(parser: _Parser, command: Command) -> None:
-    for option in command.options:
-        name = f"--{option.name}"
-        if option.metavar:
-            _add(parser.add_argument, name, option.name, option.metavar, option.help)
-        else:
-            parser.add_argument(name, dest=option.name, action="store_true", help=option.help)
-    if command.settings:
-        group = parser.add_argument_group(SETTINGS_TITLE)
-        for setting in command.settings:
-            default = command.defaults.get(setting.variable, setting.default)
-            _add_setting(group.add_argument, setting, default)
+def _add_settings(add: AddArgument, command: Command, *, are_shown: bool = True) -> None:
+    for setting in command.settings:
+        default = command.defaults.get(setting.variable, setting.default)
+        text = setting.help.replace("`", "") + (f" (default: {default})" if default else "")
+        shown = text if are_shown else argparse.SUPPRESS
+        _add(add, setting.option, setting.variable, setting.metavar, shown)
 
 
-def _add_setting(add: AddArgument, setting: Setting[Any], default: str) -> argparse.Action:
-    text = setting.help.replace("`", "") + (f" (default: {default})" if default else "")
-    return _add(add, setting.option, setting.variable, setting.metavar, text)
-
-
-def _add(add: AddArgument, option: str, dest: str, metavar: str, text: str) -> argparse.Action:
-    action = add(option, dest=dest, metavar=metavar, help=text)
+def _add(add: AddArgument, flag: str, dest: str, metavar: str, text: str) -> None:
+    if not metavar:
+        add(flag, dest=dest, action="store_true", help=text)
+        return
+    action = add(flag, dest=dest, metavar=metavar, help=text)
     if metavar in _COMPLETION:
         action.complete = _COMPLETION[metavar]  # type: ignore[attr-defined]  # shtab reads it
-    return action
 
 
 def _argument_error(name: str, arguments: Sequence[str]) -> UserError:
@@ -161,10 +153,8 @@ def _argument_error(name: str, arguments: Sequence[str]) -> UserError:
     return _error("no such command", f"the commands are {', '.join(COMMANDS)}{hint}")
 
 
-def _error(subject: str, fault: str, command: str = "") -> UserError:
-    return UserError(
-        subject, f"{fault}; see {' '.join(filter(None, (PROGRAM, command, '--help')))}"
-    )
+def _error(subject: str, fault: str, *command: str) -> UserError:
+    return UserError(subject, f"{fault}; see {' '.join((PROGRAM, *command, '--help'))}")
 
 
 def _names(arguments: Iterable[str]) -> list[str]:

@@ -5,7 +5,6 @@ The adapters' own parsers are imported on first use: they load httpx, ssl and mo
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -19,7 +18,7 @@ __all__ = [
     "ListenAddress",
     "parse_advertised_ip",
     "parse_ca_file",
-    "parse_days",
+    "parse_count",
     "parse_dstack_url",
     "parse_host_port",
     "parse_one_of",
@@ -27,8 +26,6 @@ __all__ = [
     "parse_path",
     "parse_pubkeys",
     "parse_seconds",
-    "parse_switch",
-    "parse_threshold",
     "parse_token",
     "parse_token_file",
     "quote",
@@ -37,15 +34,11 @@ __all__ = [
 T = TypeVar("T")
 
 MAX_PORT = 65535
-MIN_SECONDS, MAX_SECONDS = 0.1, 86400.0
-MAX_THRESHOLD = 1000
-MAX_RETENTION_DAYS = 3650
+MAX_SECONDS = 86400.0
 MAX_QUOTED = 40
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the keys are looked up
-_LABEL = r"[A-Za-z0-9_-]{1,63}"
-"""A part of a name between two dots (RFC 1035). Python's look-up raises for a longer one."""
-
+_LABEL = r"[A-Za-z0-9_-]{1,63}"  # as in RFC 1035; Python's look-up raises for a longer one
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _HOST_PORT = re.compile(
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]*)):(?P<port>[0-9]{1,5})"
@@ -53,12 +46,7 @@ _HOST_PORT = re.compile(
 
 
 class ListenAddress(NamedTuple):
-    """Where a server listens.
-
-    Attributes:
-        host: An address or a name, an IPv6 address without brackets.
-        port: The TCP port.
-    """
+    """Where a server listens. An IPv6 address has no brackets in `host`."""
 
     host: str
     port: int
@@ -79,8 +67,10 @@ def parse_host_port(text: str, min_port: int = 1) -> ListenAddress:
     if match is None:
         raise ValueError(f"{quote(text)} is not host:port")
     ipv6, name, port = match["ipv6"], match["name"], int(match["port"])
-    if ipv6 and not _is_ipv6(ipv6):
-        raise ValueError(f"{quote(text)} has no IPv6 address in its brackets")
+    try:
+        IPv6Address(ipv6 or "::")
+    except ValueError:
+        raise ValueError(f"{quote(text)} has no IPv6 address in its brackets") from None
     if not ipv6 and not name:
         raise ValueError(f"{quote(text)} has no host; 0.0.0.0 is all addresses")
     if not ipv6 and not _HOST.fullmatch(name):
@@ -90,24 +80,28 @@ def parse_host_port(text: str, min_port: int = 1) -> ListenAddress:
     return ListenAddress(ipv6 or name, port)
 
 
-def parse_seconds(text: str) -> float:
-    """Parse the seconds of an interval or a timeout."""
-    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text):
-        raise ValueError(f"{quote(text)} is not a number of seconds")
-    if not MIN_SECONDS <= float(text) <= MAX_SECONDS:
-        limits = f"{MIN_SECONDS:g} to {MAX_SECONDS:g}"
-        raise ValueError(f"{quote(text)} is not a number of seconds from {limits}")
-    return float(text)
+def parse_seconds(minimum: float) -> Callable[[str], float]:
+    """Return a parser of seconds, up to one day."""
+    limits = f"{minimum:g} to {MAX_SECONDS:g}"
+
+    def parse(text: str) -> float:
+        is_number = re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text)
+        if not is_number or not minimum <= float(text) <= MAX_SECONDS:
+            raise ValueError(f"{quote(text)} is not a number of seconds from {limits}")
+        return float(text)
+
+    return parse
 
 
-def parse_threshold(text: str) -> int:
-    """Parse a number of checks in a row."""
-    return _parse_count(text, MAX_THRESHOLD)
+def parse_count(minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return a parser of a whole number."""
 
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
+            raise ValueError(f"{quote(text)} is not a whole number from {minimum} to {maximum}")
+        return int(text)
 
-def parse_days(text: str) -> timedelta:
-    """Parse a number of days."""
-    return timedelta(days=_parse_count(text, MAX_RETENTION_DAYS))
+    return parse
 
 
 def parse_path(text: str) -> Path:
@@ -126,11 +120,6 @@ def parse_one_of(*values: str) -> Callable[[str], str]:
         return text.lower()
 
     return parse
-
-
-def parse_switch(on: str, off: str) -> Callable[[str], bool]:
-    """Return a parser of two words."""
-    return lambda text: parse_one_of(on, off)(text) == on
 
 
 def parse_optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
@@ -183,16 +172,3 @@ def parse_advertised_ip(text: str) -> str:
 def quote(text: str) -> str:
     """Return a value that is no secret for a message: printable, on one line, at most 40 long."""
     return ascii(text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "...")
-
-
-def _parse_count(text: str, maximum: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= maximum:
-        raise ValueError(f"{quote(text)} is not a whole number from 1 to {maximum}")
-    return int(text)
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return bool(IPv6Address(text))
-    except ValueError:
-        return False

@@ -40,15 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The settings that every backend has.
 
     Attributes:
-        listen: Where the service listens.
-        policy: Interval, timeout and thresholds.
         history_folder: Where the history is kept; `None` keeps it in memory only.
-        history_retention: How long it is kept.
-        log_level: The lowest level that is logged.
-        log_format: `text` or `json`.
-        pubkeys: Public keys of the node.
-        nostr_key_file: Where the worker's secret key is kept.
-        nostr_key_create: Whether to create that file where it is absent.
         advertised_ip: Address of the node: an address, `auto`, or `None` to publish none.
     """
 
@@ -65,13 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class DStackSettings(Struct, frozen=True, kw_only=True):
-    """How DStack is reached.
-
-    Attributes:
-        address: Where DStack listens.
-        credentials: What is sent to DStack as authorization; `None` where nothing is set.
-        tls: Certificates to trust; `None` where DStack is reached without TLS.
-    """
+    """How DStack is reached. `tls` is `None` where the address is not `https://`."""
 
     address: "DStackAddress"
     credentials: "Credentials | None"
@@ -80,10 +66,6 @@ class DStackSettings(Struct, frozen=True, kw_only=True):
 
 def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
     """Return the settings that every backend has. Those of DStack are not read.
-
-    Args:
-        environ: The environment's variables.
-        options: The command line's options, by the variable of each.
 
     Raises:
         UserError: One of them cannot be used.
@@ -101,12 +83,12 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
             recovery_threshold=read(t.RECOVERY_THRESHOLD),
         ),
         history_folder=load_history_folder(environ, options),
-        history_retention=read(t.HISTORY_RETENTION),
+        history_retention=timedelta(days=read(t.HISTORY_RETENTION)),
         log_level=read(t.LOG_LEVEL),
         log_format=read(t.LOG_FORMAT),
         pubkeys=read(t.PUBKEYS),
         nostr_key_file=read(t.NOSTR_KEY_FILE),
-        nostr_key_create=read(t.NOSTR_KEY_CREATE),
+        nostr_key_create=read(t.NOSTR_KEY_CREATE) == "1",
         advertised_ip=read(t.ADVERTISED_IP),
     )
 
@@ -118,7 +100,7 @@ def load_history_folder(environ: Mapping[str, str], options: Mapping[str, str]) 
         UserError: One of the two settings cannot be used.
     """
     folder = read_setting(t.DATA_DIR, environ, options)
-    return folder if read_setting(t.HISTORY, environ, options) else None
+    return folder if read_setting(t.HISTORY, environ, options) == "on" else None
 
 
 def load_dstack(environ: Mapping[str, str], options: Mapping[str, str]) -> DStackSettings:

@@ -19,9 +19,8 @@ class Setting(NamedTuple, Generic[T]):
     """One setting.
 
     Attributes:
-        variable: The environment variable.
-        metavar: What stands for the value in `--help`.
-        default: What holds where it is not set; empty where nothing does.
+        metavar: Placeholder for the value in `--help`.
+        default: The default; empty for none.
         parse: Returns the value of a text, or raises `ValueError`.
         help: What it means, in Markdown.
         example: A valid value, where there is no default to show.
@@ -54,19 +53,19 @@ DSTACK_TOKEN_FILE = Setting("DSTACK_TOKEN_FILE", "FILE", "", p.parse_optional(p.
 DSTACK_CA_FILE = Setting("DSTACK_CA_FILE", "FILE", "", p.parse_optional(p.parse_ca_file),
     "certificates (PEM) to trust for `https://`, instead of the public ones",
     "/etc/ssl/certs/dstack-ca.pem")
-CHECK_INTERVAL = Setting("CHECK_INTERVAL", "SECONDS", "10", p.parse_seconds,
+CHECK_INTERVAL = Setting("CHECK_INTERVAL", "SECONDS", "10", p.parse_seconds(0.1),
     "seconds between starts of checks")
-CHECK_TIMEOUT = Setting("CHECK_TIMEOUT", "SECONDS", "5", p.parse_seconds,
+CHECK_TIMEOUT = Setting("CHECK_TIMEOUT", "SECONDS", "5", p.parse_seconds(0.1),
     "seconds that a check may take")
-FAILURE_THRESHOLD = Setting("FAILURE_THRESHOLD", "N", "1", p.parse_threshold,
+FAILURE_THRESHOLD = Setting("FAILURE_THRESHOLD", "N", "1", p.parse_count(1, 1000),
     "failures in a row until unavailable")
-RECOVERY_THRESHOLD = Setting("RECOVERY_THRESHOLD", "N", "1", p.parse_threshold,
+RECOVERY_THRESHOLD = Setting("RECOVERY_THRESHOLD", "N", "1", p.parse_count(1, 1000),
     "successes in a row until available")
 DATA_DIR = Setting("DATA_DIR", "DIR", "./data", p.parse_path,
     "folder of the history; `/data` in the image")
-HISTORY = Setting("HISTORY", "on|off", "on", p.parse_switch("on", "off"),
+HISTORY = Setting("HISTORY", "on|off", "on", p.parse_one_of("on", "off"),
     "`off` keeps the history in memory only")
-HISTORY_RETENTION = Setting("HISTORY_RETENTION", "DAYS", "400", p.parse_days,
+HISTORY_RETENTION = Setting("HISTORY_RETENTION", "DAYS", "400", p.parse_count(1, 3650),
     "days for which the history is kept")
 LOG_LEVEL = Setting("LOG_LEVEL", "LEVEL", "info",
     p.parse_one_of("debug", "info", "warning", "error"),
@@ -79,7 +78,7 @@ PUBKEYS = Setting("PUBKEYS", "KEYS", "", p.parse_pubkeys,
 NOSTR_KEY_FILE = Setting("NOSTR_KEY_FILE", "FILE", "", p.parse_optional(p.parse_path),
     "file with the worker's Nostr secret key; its public key is published",
     "/var/lib/dstack-backend/key")
-NOSTR_KEY_CREATE = Setting("NOSTR_KEY_CREATE", "0|1", "0", p.parse_switch("1", "0"),
+NOSTR_KEY_CREATE = Setting("NOSTR_KEY_CREATE", "0|1", "0", p.parse_one_of("1", "0"),
     "`1` creates that file if missing")
 ADVERTISED_IP = Setting("ADVERTISED_IP", "IP", "", p.parse_optional(p.parse_advertised_ip),
     "published address of the node; `auto` uses that of the default route", "203.0.113.7")
@@ -90,16 +89,9 @@ SETTINGS: tuple[Setting[Any], ...] = tuple(
 )
 """All of the above, in their order."""
 
-_BY_VARIABLE = {setting.variable: setting for setting in SETTINGS}
-
 
 def read_setting(setting: Setting[T], environ: Mapping[str, str], options: Mapping[str, str]) -> T:
-    """Return the value of one setting.
-
-    Args:
-        setting: The setting.
-        environ: The environment's variables.
-        options: The command line's options, by the variable of each.
+    """Return the value of one setting. The keys of `options` are variables.
 
     Raises:
         UserError: The value cannot be used.
@@ -112,13 +104,7 @@ def read_setting(setting: Setting[T], environ: Mapping[str, str], options: Mappi
 
 
 def setting_error(variable: str, fault: str, example: str = "") -> UserError:
-    """Return the error for a setting.
-
-    Args:
-        variable: The environment variable.
-        fault: What is wrong with its value, without a secret.
-        example: A valid value; by default the setting's own.
-    """
-    setting = _BY_VARIABLE[variable]
+    """Return the error for a setting. `fault` contains no secret."""
+    (setting,) = (each for each in SETTINGS if each.variable == variable)
     valid = example or setting.example or setting.default
     return UserError(f"{variable} ({setting.option})", fault, f"{variable}={valid}")

@@ -1,33 +1,50 @@
-"""Runs a simulated DStack and its script.
+"""The command `simulate`: parses its options, and runs a simulated DStack with its script.
 
 The first line of the output is the `DSTACK_URL`. Each line of the script follows when it has run,
 with the seconds since the start.
 """
 
 import asyncio
+import errno
+import os
 import socket
+import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from dstack_backend.app.cli.output import write_line
-from dstack_backend.app.config.parsers import ListenAddress, quote
+from dstack_backend.app.config.parsers import ListenAddress, parse_host_port, quote
+from dstack_backend.app.errors import UserError
 from dstack_backend.app.server.runner import run_until_signal
-from dstack_backend.app.simulate.node import SimulatedNode
-from dstack_backend.app.simulate.options import (
-    SimulateOptions,
-    error_text,
-    parse_options,
-    user_errors,
-)
-from dstack_backend.app.simulate.script import expected_results, parse_line
+from dstack_backend.app.simulate.script import SimulatedNode, expected_results, parse_line
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
-__all__ = ["run"]
+__all__ = ["SimulateOptions", "parse_options", "run"]
 
+SETUP = ("gpus", "free", "product-id", "token", "latency", "fault")
+"""Options that are commands of the script. They run in this order before it listens."""
+
+DEFAULT_LISTEN = "127.0.0.1:19060"  # the port of DStack's guides, for this machine alone
+MAX_SOCKET_PATH = 107  # bytes, see unix(7)
+MAX_SCRIPT = 1024 * 1024
 MAX_LINE = 4096
+
+
+class SimulateOptions(NamedTuple):
+    """What the options mean.
+
+    Attributes:
+        setup: Lines of the script that run before it listens.
+        script: Lines that run from then on; `None`: those of standard input.
+    """
+
+    setup: tuple[str, ...]
+    listen: Path | ListenAddress
+    script: tuple[str, ...] | None
 
 
 def run(options: Mapping[str, str]) -> NoReturn:
@@ -43,12 +60,56 @@ def run(options: Mapping[str, str]) -> NoReturn:
     run_until_signal(lambda stop: _simulate(parsed, stop))
 
 
+def parse_options(options: Mapping[str, str]) -> SimulateOptions:
+    """Parse the options, by their names without dashes.
+
+    Raises:
+        UserError: One of them cannot be used.
+    """
+    setup = {name: f"{name} {options[name]}" for name in SETUP if name in options}
+    for name, line in setup.items():
+        with _user_errors(f"--{name}"):
+            parse_line(line)
+    with _user_errors("--listen", f"{DEFAULT_LISTEN} or unix:/tmp/vmm.sock"):
+        listen = _parse_listen(options.get("listen", DEFAULT_LISTEN))
+    with _user_errors("--script"):
+        script = _read_script(options.get("script"))
+    return SimulateOptions(tuple(setup.values()), listen, script)
+
+
+def _parse_listen(text: str) -> Path | ListenAddress:
+    if not text.startswith("unix:"):
+        return parse_host_port(text, min_port=0)
+    path = Path(text.removeprefix("unix:").removeprefix("//"))
+    if not path.is_absolute():
+        raise ValueError("the path of the socket is not absolute")
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        raise ValueError(f"the path of the socket is longer than {MAX_SOCKET_PATH} bytes")
+    return path
+
+
+def _read_script(name: str | None) -> tuple[str, ...] | None:
+    """Read a file's lines, and parse all of them before the first one runs."""
+    if name == "-":
+        return None
+    if name is None:
+        return ()
+    if not stat.S_ISREG(Path(name).stat().st_mode):
+        raise ValueError("not a regular file; use - to read lines from standard input")
+    with Path(name).open("rb") as file:
+        lines = file.read(MAX_SCRIPT).decode(errors="replace").splitlines()
+    for number, line in enumerate(lines, 1):
+        with _user_errors(f"--script, line {number}"):
+            parse_line(line)
+    return tuple(lines)
+
+
 async def _simulate(options: SimulateOptions, stop: asyncio.Event) -> None:
     node = SimulatedNode(SimulatedDStack(), ended=stop)
     for line in options.setup:
-        with user_errors(f"--{line.partition(' ')[0]}"):
+        with _user_errors(f"--{line.partition(' ')[0]}"):
             await _run_line(line, node)
-    with user_errors("--listen"):
+    with _user_errors("--listen"):
         url = await _listen(node.dstack, options.listen)
     write_line(url)
     script = asyncio.create_task(_run_script(options.script, node))
@@ -84,7 +145,7 @@ async def _run_script(script: tuple[str, ...] | None, node: SimulatedNode) -> No
             if await _run_line(line, node):
                 write_line(f"{time.monotonic() - started:8.3f} s  {line.strip()}")
         except (OSError, ValueError) as exc:
-            message = f"dstack-backend: {quote(line.strip())}: {error_text(exc)}"
+            message = f"dstack-backend: {quote(line.strip())}: {_error_text(exc)}"
             print(message, file=sys.stderr)  # noqa: T201 - a command's output
     await node.ended.wait()
 
@@ -96,9 +157,25 @@ def _read_line() -> str:
 async def _run_line(line: str, node: SimulatedNode) -> bool:
     """Run one line, and return whether it was a command."""
     command = parse_line(line)
-    if command is None:
-        return False
-    result = command(node)
-    if result is not None:
+    if command and (result := command(node)) is not None:
         await result
-    return True
+    return command is not None
+
+
+@contextmanager
+def _user_errors(subject: str, example: str | None = None) -> Generator[None]:
+    """Convert errors of the system and of parsers into a `UserError` about `subject`."""
+    try:
+        yield
+    except (OSError, ValueError) as exc:
+        raise UserError(subject, _error_text(exc), example) from None
+
+
+def _error_text(exc: OSError | ValueError) -> str:
+    """Return the text of an error without the address that asyncio repeats in its own."""
+    if isinstance(exc, (socket.gaierror, UnicodeError)):
+        return "host not found"
+    if isinstance(exc, OSError):
+        # From Python 3.13 on asyncio omits the number where it can bind none of the addresses.
+        return os.strerror(exc.errno or errno.EADDRNOTAVAIL).lower()
+    return str(exc)

@@ -1,4 +1,4 @@
-"""The lines of a script. Each is a command that changes the simulated DStack.
+"""A simulated node, and the lines of a script that change it.
 
 The commands are `ok`, `fault NAME`, `crash`, `revive`, `gpus N`, `free N` or `free all`,
 `product-id ID`, `latency SECONDS`, `token TEXT` (`token` alone: none), `wait SECONDS`, and `end`.
@@ -10,23 +10,87 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dstack_backend.app.config.parsers import quote
-from dstack_backend.app.simulate.node import SimulatedNode
+from dstack_backend.app.config.parsers import parse_count, parse_seconds, quote
+from dstack_backend.domain.gpu import Gpu, model_of
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
-from dstack_backend.testing.simulated_dstack import Behaviour
+from dstack_backend.testing.simulated_dstack import Behaviour, SimulatedDStack
 
-__all__ = ["ScriptCommand", "expected_results", "parse_line"]
+__all__ = ["SimulatedNode", "expected_results", "parse_line"]
 
 MAX_GPUS = 10_000
-MAX_SECONDS = 86_400.0
-
-ScriptCommand = Callable[[SimulatedNode], Awaitable[None] | None]
-"""Runs one line. It raises `ValueError` or `OSError` where that is not possible now."""
 
 _BEHAVIOURS: dict[str, Behaviour] = {
     **{name: fault.behaviour for name, fault in FAULTS.items()},
     **HOSTILE_ANSWERS,
 }
+
+
+class SimulatedNode:
+    """A simulated DStack that starts with eight free H200s. `ended` is set at the script's end."""
+
+    def __init__(self, dstack: SimulatedDStack, ended: asyncio.Event) -> None:
+        self.dstack = dstack
+        self.ended = ended
+        self._product_id = "10de:2335"
+        self._count = 8
+        self._free: int | None = None
+        self._is_crashed = False
+        self._update_gpus()
+
+    def set_gpu_count(self, count: int) -> None:
+        """Set the number of GPUs."""
+        self._count = count
+        self._free = None if self._free is None else min(self._free, count)
+        self._update_gpus()
+
+    def set_free_count(self, count: int | None) -> None:
+        """Set how many of the GPUs are free, the last ones; `None`: all.
+
+        Raises:
+            ValueError: There are fewer GPUs.
+        """
+        if count is not None and count > self._count:
+            raise ValueError(f"there are {self._count} GPUs, so {count} cannot be free")
+        self._free = count
+        self._update_gpus()
+
+    def set_product_id(self, product_id: str) -> None:
+        """Set the vendor and device of all GPUs."""
+        self._product_id = product_id
+        self._update_gpus()
+
+    async def crash(self) -> None:
+        """Stop listening and cut all connections."""
+        self._is_crashed = True
+        await self.dstack.crash()
+
+    async def revive(self) -> None:
+        """Listen again at the same address after a crash.
+
+        Raises:
+            OSError: The address was taken in the meantime.
+        """
+        if self._is_crashed:
+            await self.dstack.revive()
+            self._is_crashed = False
+
+    def _update_gpus(self) -> None:
+        used = 0 if self._free is None else self._count - self._free
+        self.dstack.gpus = [
+            _gpu(self._product_id, n, is_free=n >= used) for n in range(self._count)
+        ]
+
+
+def _gpu(product_id: str, number: int, *, is_free: bool) -> Gpu:
+    domain, bus = divmod(number, 256)
+    vendor = "NVIDIA Corporation" if product_id.startswith("10de:") else "Unknown vendor"
+    model = model_of(product_id, vendor)
+    return Gpu(
+        slot=f"{domain:04x}:{bus:02x}:00.0",
+        product_id=product_id,
+        description=f"{vendor} [{model}]" if model else vendor,
+        is_free=is_free,
+    )
 
 
 def expected_results() -> dict[str, str]:
@@ -35,8 +99,10 @@ def expected_results() -> dict[str, str]:
     return faults | dict.fromkeys(HOSTILE_ANSWERS, "available")
 
 
-def parse_line(line: str) -> ScriptCommand | None:
+def parse_line(line: str) -> Callable[[SimulatedNode], Awaitable[None] | None] | None:
     """Parse one line; `None` for an empty one and for a comment (`# ...`).
+
+    The returned command raises `ValueError` or `OSError` where it is not possible now.
 
     Raises:
         ValueError: It is not a command. The message is one line.
@@ -67,14 +133,7 @@ def _parse_fault(name: str) -> Behaviour:
     raise ValueError(f"{quote(name)} is not a fault; {hint}--list-faults lists all")
 
 
-def _parse_count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > MAX_GPUS:
-        raise ValueError(f"{quote(text)} is not a whole number from 0 to {MAX_GPUS}")
-    return int(text)
-
-
-def _parse_count_or_all(text: str) -> int | None:
-    return None if text == "all" else _parse_count(text)
+_parse_count = parse_count(0, MAX_GPUS)
 
 
 def _parse_product_id(text: str) -> str:
@@ -83,27 +142,28 @@ def _parse_product_id(text: str) -> str:
     return text.lower()
 
 
-def _parse_seconds(text: str) -> float:
-    is_number = re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", text)
-    if not is_number or float(text) > MAX_SECONDS:
-        raise ValueError(f"{quote(text)} is not a number of seconds, such as 0.4")
-    return float(text)
+def _set(attribute: str) -> Callable[[SimulatedNode, Any], None]:
+    """Return what sets an attribute of the simulated DStack."""
+    return lambda node, value: setattr(node.dstack, attribute, value)
 
 
 _COMMANDS: dict[
     str,
     tuple[Callable[[str], Any], Callable[[SimulatedNode, Any], Awaitable[None] | None]],
 ] = {
-    "ok": (_no_argument, lambda node, _: node.set_behaviour(None)),
-    "fault": (_parse_fault, SimulatedNode.set_behaviour),
+    "ok": (_no_argument, _set("behaviour")),
+    "fault": (_parse_fault, _set("behaviour")),
     "crash": (_no_argument, lambda node, _: node.crash()),
     "revive": (_no_argument, lambda node, _: node.revive()),
     "gpus": (_parse_count, SimulatedNode.set_gpu_count),
-    "free": (_parse_count_or_all, SimulatedNode.set_free_count),
+    "free": (
+        lambda text: None if text == "all" else _parse_count(text),
+        SimulatedNode.set_free_count,
+    ),
     "product-id": (_parse_product_id, SimulatedNode.set_product_id),
-    "latency": (_parse_seconds, SimulatedNode.set_latency),
-    "token": (str, SimulatedNode.set_token),
-    "wait": (_parse_seconds, lambda _, seconds: asyncio.sleep(seconds)),
+    "latency": (parse_seconds(0), _set("latency")),
+    "token": (lambda text: text or None, _set("token")),
+    "wait": (parse_seconds(0), lambda _, seconds: asyncio.sleep(seconds)),
     "end": (_no_argument, lambda node, _: node.ended.set()),
 }
 """By name: the parser of the argument, and what runs the command with its value."""

@@ -205,16 +205,22 @@ def test_healthcheck_of_a_service_that_hangs_fails_in_time(silent_port: int) -> 
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize("command", ["check", "doctor"])
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("command", ["check", "identity", "doctor", "healthcheck"])
+@pytest.mark.parametrize(
+    ("how", "codes"),
+    [(signal.SIGTERM, {143}), (signal.SIGINT, {130, -signal.SIGINT})],
+    ids=["SIGTERM", "SIGINT"],
+)
 def test_command_ended_by_a_signal_has_no_exit_code_of_a_result(
-    command: str, how: signal.Signals, silent_port: int
+    command: str, how: signal.Signals, codes: set[int]
 ) -> None:
-    """A `doctor` that was stopped did not find that all is well."""
-    url = f"http://127.0.0.1:{silent_port}"
-    env = {"DSTACK_URL": url, "CHECK_TIMEOUT": "20", "HISTORY": "off"}
-    arguments = [sys.executable, "-m", "dstack_backend", command]
-    with subprocess.Popen(arguments, env=env, stderr=subprocess.DEVNULL) as process:
-        time.sleep(1.5)
-        process.send_signal(how)
-        assert process.wait(timeout=10) in {130, -signal.SIGINT}
+    """128 and the number of the signal, as in a shell: a stopped `doctor` found nothing."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        silent.settimeout(20)
+        listen = f"127.0.0.1:{silent.getsockname()[1]}"
+        env = {"DSTACK_URL": f"http://{listen}", "LISTEN_ADDR": listen, "HISTORY": "off"}
+        arguments = [sys.executable, "-m", "dstack_backend", command]
+        with subprocess.Popen(arguments, env=env, stderr=subprocess.DEVNULL) as process:
+            with silent.accept()[0]:
+                process.send_signal(how)
+                assert process.wait(timeout=10) in codes

@@ -24,12 +24,12 @@ main(sys.argv[1:])
     ("options", "message"),
     [
         (("--free", "9"), "--free: there are 8 GPUs, so 9 cannot be free"),
-        (("--fault",), "argument --fault: it needs a value"),
+        (("--fault",), "--fault: needs a value; see dstack-backend"),
         (("--listen", "here"), "--listen: 'here' is not host:port; for example"),
         (("--listen", "192.0.2.1:0"), "--listen: cannot assign requested address"),
         (("--listen", "unix:/nowhere/vmm.sock"), "--listen: no such file or directory"),
         (("--listen", f"unix:/{'x' * 200}"), "--listen: the path of the socket is longer than"),
-        (("--check-interval", "5"), "no such option: --check-interval"),
+        (("--check-interval", "5"), "--check-interval: simulate has no such option"),
     ],
     ids=["free", "fault", "listen", "foreign", "no-folder", "too-long", "not-its-own"],
 )

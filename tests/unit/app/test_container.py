@@ -72,7 +72,6 @@ REPLACEMENTS: dict[str, Callable[[], object]] = {
     "open_history": lambda: FakeHistoryStore,
     "history": history_log,
     "notifier": FakeNotifier,
-    "more_observers": lambda: (RecordingObserver(),),
     "observers": lambda: [RecordingObserver()],
     "monitor": FakeHealth,
     "lifespan": lambda: no_lifespan,

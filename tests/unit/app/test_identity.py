@@ -4,6 +4,7 @@ import json
 import logging
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from msgspec import UNSET
 from dstack_backend.adapters.ip_address import outgoing_address
 from dstack_backend.app.config.settings import load
 from dstack_backend.app.errors import UserError
-from dstack_backend.app.identity import as_json, as_text, node_identity, report_identity
+from dstack_backend.app.identity import as_text, node_identity, report_identity
 from dstack_backend.domain import (
     CheckFailure,
     Gpu,
@@ -167,7 +168,7 @@ def test_report_of_an_available_node() -> None:
         "node type   node-H200x8",
         "ip address  203.0.113.7",
     ]
-    assert json.loads(as_json(report)) == {
+    assert json.loads(msgspec.json.encode(report)) == {
         "pubkeys": [{"hex": KEY, "npub": NPUB}],
         "node_type": "node-H200x8",
         "detail": None,
@@ -188,4 +189,8 @@ def test_report_has_the_reason_where_there_is_no_node_type(
         "public key  none: set NOSTR_KEY_FILE or PUBKEYS",
         f"node type   none: {detail}",
     ]
-    assert json.loads(as_json(report)) == {"pubkeys": [], "node_type": None, "detail": detail}
+    assert json.loads(msgspec.json.encode(report)) == {
+        "pubkeys": [],
+        "node_type": None,
+        "detail": detail,
+    }

@@ -7,13 +7,13 @@ from dstack_backend.app.config.parsers import ListenAddress
 from dstack_backend.app.config.table import LISTEN_ADDR, read_setting
 from dstack_backend.app.errors import UserError
 
-__all__ = ["COMMAND", "is_alive"]
+__all__ = ["COMMAND"]
 
 TIMEOUT = 3.0
 """Seconds in total. Docker's own limit is longer."""
 
 
-def is_alive(listen: ListenAddress, timeout: float = TIMEOUT) -> bool:
+def _is_alive(address: ListenAddress) -> bool:
     """Return whether `/livez` answers 200 in time. No proxy is used.
 
     The request runs in a thread: neither a slow look-up nor an answer that comes byte by byte has
@@ -22,17 +22,16 @@ def is_alive(listen: ListenAddress, timeout: float = TIMEOUT) -> bool:
     from threading import Thread  # noqa: PLC0415 - slow
 
     results: list[bool] = []
-    address = listen.connect_address
-    request = Thread(target=lambda: results.append(_request(address, timeout)), daemon=True)
+    request = Thread(target=lambda: results.append(_request(address)), daemon=True)
     request.start()
-    request.join(timeout)
+    request.join(TIMEOUT)
     return any(results)
 
 
-def _request(address: ListenAddress, timeout: float) -> bool:
+def _request(address: ListenAddress) -> bool:
     from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - slow
 
-    connection = HTTPConnection(address.host, address.port, timeout=timeout)
+    connection = HTTPConnection(address.host, address.port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/livez")
         return connection.getresponse().status == 200  # noqa: PLR2004 - OK; its enum is slow
@@ -44,7 +43,7 @@ def _request(address: ListenAddress, timeout: float) -> bool:
 
 def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
     listen = read_setting(LISTEN_ADDR, environ, options)
-    if not is_alive(listen):
+    if not _is_alive(listen.connect_address):
         raise UserError(str(listen), "no answer from /livez; is the service running?", exit_code=1)
     return 0
 

@@ -1,17 +1,52 @@
-"""`history`: the latest changes and the uptime, from the files of the service."""
+"""`history`: the latest changes and the uptime, from the file of the service."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from dstack_backend.app.cli.command import JSON, Command, Option
+from dstack_backend.app.cli.output import write_line
 from dstack_backend.app.config import table as t
+from dstack_backend.app.config.parsers import parse_count, quote
+from dstack_backend.app.errors import UserError
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["COMMAND"]
 
+DEFAULT_LIMIT, MAX_LIMIT = "20", 999_999
+
 
 def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
-    from dstack_backend.app.cli.history import run  # noqa: PLC0415 - slow
+    from msgspec.json import encode  # noqa: PLC0415 - slow
 
-    return run(environ, options)
+    from dstack_backend.app.cli.commands.history_table import as_text, read_report  # noqa: PLC0415 - slow
+    from dstack_backend.app.config.settings import load_history_folder  # noqa: PLC0415 - slow
+
+    limit, since, until = _limit(options), _time("since", options), _time("until", options)
+    report = read_report(load_history_folder(environ, options), limit, since, until)
+    is_json = "json" in options
+    write_line(encode(report).decode() if is_json else as_text(report, is_end_known=not until))
+    return 0
+
+
+def _limit(options: Mapping[str, str]) -> int:
+    try:
+        return parse_count(1, MAX_LIMIT)(options.get("limit", DEFAULT_LIMIT))
+    except ValueError as exc:
+        raise UserError("--limit", str(exc), DEFAULT_LIMIT) from None
+
+
+def _time(name: str, options: Mapping[str, str]) -> "datetime | None":
+    from dstack_backend.domain.formatting import parse_time  # noqa: PLC0415 - slow
+
+    if name not in options:
+        return None
+    try:
+        return parse_time(options[name])
+    except ValueError:
+        fault = f"{quote(options[name])} is not a time in ISO 8601"
+        raise UserError(f"--{name}", fault, "2026-11-24T02:53:25Z") from None
 
 
 COMMAND = Command(
@@ -21,7 +56,7 @@ COMMAND = Command(
     run=_run,
     settings=(t.DATA_DIR, t.HISTORY),
     options=(
-        Option("limit", "N", "number of changes at most (default: 20)"),
+        Option("limit", "N", f"number of changes at most (default: {DEFAULT_LIMIT})"),
         Option("since", "TIME", "only changes from then on; ISO 8601, without a zone in UTC"),
         Option("until", "TIME", "only changes before then"),
         JSON,

@@ -11,11 +11,13 @@ __all__ = ["COMMAND"]
 
 def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
     identity, result = run_check(environ, options)
-    from dstack_backend.app.identity import as_json, as_text, report_identity  # noqa: PLC0415 - slow
+    from msgspec.json import encode  # noqa: PLC0415 - slow
+
+    from dstack_backend.app.identity import as_text, report_identity  # noqa: PLC0415 - slow
     from dstack_backend.domain import CheckFailure  # noqa: PLC0415 - slow
 
     report = report_identity(identity, result)
-    write_line(as_json(report) if "json" in options else as_text(report))
+    write_line(encode(report).decode() if "json" in options else as_text(report))
     return 1 if isinstance(result, CheckFailure) else 0
 
 

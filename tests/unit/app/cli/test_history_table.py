@@ -1,6 +1,6 @@
 """The table of the command `history`."""
 
-from dstack_backend.app.cli.history_table import HistoryReport, as_text, window_report
+from dstack_backend.app.cli.commands.history_table import HistoryReport, as_text, window_report
 from dstack_backend.domain.history import GapCause, HistoryEntry, Uptime
 from tests.unit.history_entries import at, down, gap, up
 

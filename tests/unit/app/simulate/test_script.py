@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from dstack_backend.app.simulate.node import SimulatedNode
-from dstack_backend.app.simulate.script import expected_results, parse_line
+from dstack_backend.app.simulate.script import SimulatedNode, expected_results, parse_line
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 

@@ -1,21 +1,35 @@
-"""The report of the command `history`: as a struct, which is its JSON, and as a table."""
+"""The report of the command `history`: read from the file, as a struct, and as a table."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from msgspec import Struct
 
+from dstack_backend.adapters.sqlite_history import FILE, read_history
+from dstack_backend.adapters.system_clock import SystemClock
+from dstack_backend.app.errors import UserError
 from dstack_backend.domain.formatting import format_duration, format_percent, format_time
-from dstack_backend.domain.history import GapCause, HistoryEntry, Uptime
+from dstack_backend.domain.history import (
+    GapCause,
+    HistoryEntry,
+    HistoryError,
+    StoredHistory,
+    Uptime,
+    latest,
+    uptime_windows,
+)
 
-__all__ = ["HistoryReport", "WindowReport", "as_text", "window_report"]
+__all__ = ["HistoryReport", "WindowReport", "as_text", "read_report", "window_report"]
 
 _LEGEND = (
     "Up is the share of the known time. Unknown is the time without checks: the service did not\n"
     "run, or its checks did not finish. It was last known to run at {} UTC."
 )
-
-_GAPS = {GapCause.STOPPED: "not running", GapCause.SUSPENDED: "suspended"}
+_GAPS: dict[GapCause | None, str] = {
+    GapCause.STOPPED: "not running",
+    GapCause.SUSPENDED: "suspended",
+}
 
 
 class WindowReport(Struct, frozen=True):
@@ -30,11 +44,44 @@ class WindowReport(Struct, frozen=True):
 
 
 class HistoryReport(Struct, frozen=True):
-    """All that the command prints. `alive_at` is when the service was last known to run."""
+    """The output as JSON. `alive_at` is when the service was last known to run."""
 
     alive_at: datetime
     windows: list[WindowReport]
     entries: list[HistoryEntry]
+
+
+def read_report(
+    folder: Path | None, limit: int, since: datetime | None, until: datetime | None
+) -> HistoryReport:
+    """Return the report of the history in a folder, with the latest entries.
+
+    Raises:
+        UserError: There is no history, or it cannot be read.
+    """
+    try:
+        stored = _read(folder)
+    except HistoryError as exc:
+        fault = f"there is no history to show: {exc}"
+        raise UserError("", fault, exit_code=1) from None
+    alive_at = stored.alive_at or stored.entries[-1].at
+    windows = uptime_windows(stored.entries, SystemClock().utc(), alive_at)
+    entries = latest(stored.entries, limit, since=since, until=until)
+    return HistoryReport(alive_at, [window_report(*each) for each in windows.items()], entries)
+
+
+def _read(folder: Path | None) -> StoredHistory:
+    if folder is None:
+        raise HistoryError("with HISTORY=off none is kept on disk")
+    try:
+        (folder / FILE).stat()
+    except OSError as exc:
+        fault = (exc.strerror or "failed").lower()
+        raise HistoryError(f"{FILE} in DATA_DIR={ascii(str(folder))[1:-1]}: {fault}") from exc
+    stored = read_history(folder)
+    if not stored.entries and stored.alive_at is None:
+        raise HistoryError("nothing is written yet")
+    return stored
 
 
 def window_report(name: str, total: Uptime) -> WindowReport:
@@ -56,10 +103,7 @@ def as_text(report: HistoryReport, *, is_end_known: bool = True) -> str:
     """
     windows = [("last", "up", "down for", "unknown"), *map(_window_row, report.windows)]
     ends = [report.alive_at if is_end_known else None, *(entry.at for entry in report.entries)]
-    changes = [
-        (format_time(entry.at), _status(entry), _lasted(entry.at, end), _reason(entry))
-        for entry, end in zip(report.entries, ends, strict=False)
-    ]
+    changes = [_entry_row(*each) for each in zip(report.entries, ends, strict=False)]
     header = ("since (UTC)", "status", "lasted", "why")
     legend = _LEGEND.format(format_time(report.alive_at))
     return "\n\n".join([_table(windows), _table([header, *changes]), legend])
@@ -83,16 +127,9 @@ def _window_row(each: WindowReport) -> tuple[str, ...]:
     return each.window, up, down, unknown
 
 
-def _status(entry: HistoryEntry) -> str:
-    if entry.after:
-        return entry.after.value
-    return _GAPS.get(entry.gap, "unknown") if entry.gap else "unknown"
-
-
-def _lasted(start: datetime, end: datetime | None) -> str:
-    return format_duration((end - start).total_seconds()) if end else ""
-
-
-def _reason(entry: HistoryEntry) -> str:
+def _entry_row(entry: HistoryEntry, end: datetime | None) -> tuple[str, ...]:
+    status = entry.after or _GAPS.get(entry.gap, "unknown")
+    lasted = format_duration((end - entry.at).total_seconds()) if end else ""
     text = f"{entry.reason}: {entry.message}" if entry.reason else entry.message
-    return "".join(char if char.isprintable() else " " for char in text)
+    reason = "".join(char if char.isprintable() else " " for char in text)
+    return format_time(entry.at), str(status), lasted, reason
