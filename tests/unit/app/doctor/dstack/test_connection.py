@@ -3,7 +3,7 @@
 import pytest
 
 from dstack_backend.adapters.httpx_dstack import parse_address
-from dstack_backend.app.doctor.dstack.connection import check_connection
+from dstack_backend.app.doctor.dstack.network import check_connection
 from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Verdict
 from dstack_backend.domain.check import CheckFailure, Reason
