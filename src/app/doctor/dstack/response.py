@@ -30,7 +30,7 @@ _REMEDIES: dict[Reason | FailureCause | None, str] = {
     Reason.RESPONSE_TOO_LARGE: _PROGRAM,
     FailureCause.HTTP_REDIRECT: "redirects are not followed: set DSTACK_URL to their target",
     FailureCause.HTTP_BAD_REQUEST: "ListGpus failed, often because of lspci: read DStack's log",
-    FailureCause.HTTP_NOT_FOUND: "does DSTACK_URL lack a path before /prpc, or is it no VMM?",
+    FailureCause.HTTP_NOT_FOUND: "does DSTACK_URL lack a path before /prpc? Or is it not DStack?",
 }
 """The cause of a failure comes first, then its reason."""
 
