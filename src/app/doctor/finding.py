@@ -4,14 +4,15 @@ A failed step fails the doctor, a warning does not. Steps that do not apply are 
 TLS on a unix socket.
 """
 
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
 
 from dstack_backend.domain.check import CheckFailure, Reason
 
-__all__ = ["Diagnosis", "Finding", "Step", "Verdict", "failed", "ok", "skipped", "warning"]
-__all__ += ["detail_of", "sanitize"]
+__all__ = ["Diagnosis", "Finding", "Step", "Verdict"]
+__all__ += ["detail_of", "join_some", "sanitize", "skip_rest"]
 
 MAX_TEXT_LENGTH = 60
 
@@ -35,6 +36,18 @@ class Step(StrEnum):
     HISTORY = "history"
     WORKER = "worker"
 
+    def ok(self, text: str, seconds: float | None = None) -> "Finding":
+        """Return the finding of this step without a fault."""
+        return Finding(self, Verdict.OK, text, seconds=seconds)
+
+    def warning(self, text: str, *remedies: str, seconds: float | None = None) -> "Finding":
+        """Return the finding of this step where it works, with a doubt."""
+        return Finding(self, Verdict.WARNING, text, remedies, seconds=seconds)
+
+    def failed(self, text: str, *remedies: str, reason: Reason | None = None) -> "Finding":
+        """Return the finding of this step where it failed."""
+        return Finding(self, Verdict.FAILED, text, remedies, reason)
+
 
 class Verdict(StrEnum):
     """The result of a step."""
@@ -49,8 +62,6 @@ class Finding(Struct, frozen=True):
     """The result of one step.
 
     Attributes:
-        step: The step.
-        verdict: Its result.
         text: What was found, in one line, without a secret.
         remedies: What to do about it, the most likely remedy first.
         reason: The code that `/status` has for the same failure.
@@ -69,7 +80,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     """All findings, and the address of DStack without user and password if it is valid."""
 
     dstack: str | None
-    findings: tuple[Finding, ...]
+    findings: Sequence[Finding]
 
     @property
     def exit_code(self) -> int:
@@ -78,29 +89,22 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
         return 2 if Step.SETTINGS in bad else int(bool(bad))
 
 
-def ok(step: Step, text: str, seconds: float | None = None) -> Finding:
-    """Return the finding of a step without a fault."""
-    return Finding(step, Verdict.OK, text, seconds=seconds)
-
-
-def warning(step: Step, text: str, *remedies: str, seconds: float | None = None) -> Finding:
-    """Return the finding of a step that works, with a doubt."""
-    return Finding(step, Verdict.WARNING, text, remedies, seconds=seconds)
-
-
-def failed(step: Step, text: str, *remedies: str, reason: Reason | None = None) -> Finding:
-    """Return the finding of a failed step."""
-    return Finding(step, Verdict.FAILED, text, remedies, reason)
-
-
-def skipped(step: Step, because: Step) -> Finding:
-    """Return the finding of a step that was not tried because an earlier one failed."""
-    return Finding(step, Verdict.SKIPPED, f"not tried: {because} failed")
+def skip_rest(findings: list[Finding], steps: Iterable[Step]) -> list[Finding]:
+    """Append a skipped finding for each step that has none, because the last finding failed."""
+    tried, text = {each.step for each in findings}, f"not tried: {findings[-1].step} failed"
+    rest = [Finding(step, Verdict.SKIPPED, text) for step in steps if step not in tried]
+    return [*findings, *rest]
 
 
 def detail_of(failure: CheckFailure) -> str:
     """Return the message of a failure without its kind."""
     return failure.message.removeprefix(f"{failure.reason.kind}: ")
+
+
+def join_some(texts: Sequence[str], limit: int) -> str:
+    """Join texts with commas; of more than the limit, the number of the rest is the last one."""
+    rest = len(texts) - limit
+    return ", ".join([*texts[:limit], *([f"{rest} more"] if rest > 0 else [])])
 
 
 def sanitize(text: str) -> str:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from dstack_backend.adapters.nostr_keys import would_create
 from dstack_backend.app.config import settings as config
-from dstack_backend.app.config.settings import DStackSettings, Settings
-from dstack_backend.app.doctor.finding import Finding, Step, failed, ok
+from dstack_backend.app.doctor.finding import Finding, Step
 from dstack_backend.app.errors import UserError
 from dstack_backend.app.identity import node_identity
 
@@ -14,7 +13,7 @@ __all__ = ["check_settings", "load_settings"]
 
 def load_settings(
     environ: Mapping[str, str], options: Mapping[str, str]
-) -> tuple[Settings, DStackSettings]:
+) -> tuple[config.Settings, config.DStackSettings]:
     """Load all settings, and read the key file. A key file that does not exist is not created.
 
     Raises:
@@ -37,8 +36,8 @@ def check_settings(
     """Return which settings are set, or the one that is not valid. Values are not shown."""
     if error:
         remedy = f"set a valid value, for example {error.example}"
-        return failed(Step.SETTINGS, f"{error.subject}: {error.fault}", remedy)
+        return Step.SETTINGS.failed(f"{error.subject}: {error.fault}", remedy)
     names = [each.variable for each in config.SETTINGS]
     given = [name for name in names if options.get(name) or environ.get(name)]
     text = f"set: {', '.join(given)}; the others" if given else "none is set: all"
-    return ok(Step.SETTINGS, f"{text} have their defaults")
+    return Step.SETTINGS.ok(f"{text} have their defaults")

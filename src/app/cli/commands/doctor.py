@@ -9,7 +9,7 @@ __all__ = ["COMMAND"]
 
 
 def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
-    from dstack_backend.app.doctor import run  # noqa: PLC0415 - slow
+    from dstack_backend.app.doctor.command import run  # noqa: PLC0415 - slow
 
     run(environ, options, json="json" in options)
 

@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from dstack_backend.app.doctor.finding import Finding, Step, ok, sanitize, warning
+from dstack_backend.app.doctor.finding import Finding, Step, join_some, sanitize
 from dstack_backend.domain.gpu import Gpu, GpuInventory
 
 __all__ = ["check_inventory"]
@@ -24,35 +24,27 @@ _EMPTY_REMEDIES = (
 
 def check_inventory(inventory: GpuInventory) -> Finding:
     """Return the models of the GPUs, and what is unexpected about them."""
-    gpus = inventory.gpus
-    if not gpus:
+    if inventory.is_empty:
         text = "DStack is online and lists no GPU; the status is available"
-        return warning(Step.INVENTORY, text, *_EMPTY_REMEDIES)
-    switches = [gpu for gpu in gpus if gpu.product_id.lower() in NVSWITCHES]
-    unknown = [gpu for gpu in gpus if gpu not in switches and gpu.model is None]
-    texts, remedies = [_summary(inventory)], list[str]()
-    if switches:
-        texts.append(f"{len(switches)} of them NVSwitches ({_ids(switches)}), which are no GPUs")
-        remedies.append(f"remove {_ids(switches)} from listing in [cvm.gpu] of DStack's vmm.toml")
-    if unknown:
-        texts.append(f"{len(unknown)} of an unknown model ({_ids(unknown)})")
-        remedies.append("update-pciids on DStack's host, or report the product ids as an issue")
-    text = "; ".join(texts)
-    return warning(Step.INVENTORY, text, *remedies) if remedies else ok(Step.INVENTORY, text)
-
-
-def _summary(inventory: GpuInventory) -> str:
+        return Step.INVENTORY.warning(text, *_EMPTY_REMEDIES)
     models = Counter(sanitize(gpu.model) for gpu in inventory.gpus if gpu.model)
     shown = ", ".join(f"{count} x {model}" for model, count in models.most_common(MAX_SHOWN))
-    return f"{inventory.summary}: {shown}" if shown else inventory.summary
+    text, remedies = f"{inventory.summary}: {shown}" if shown else inventory.summary, list[str]()
+    switches = [gpu for gpu in inventory.gpus if gpu.product_id.lower() in NVSWITCHES]
+    if switches:
+        text += f"; {len(switches)} of them NVSwitches ({_ids(switches)}), which are no GPUs"
+        remedies.append(f"remove {_ids(switches)} from listing in [cvm.gpu] of DStack's vmm.toml")
+    unknown = [gpu for gpu in inventory.gpus if gpu not in switches and gpu.model is None]
+    if unknown:
+        text += f"; {len(unknown)} of an unknown model ({_ids(unknown)})"
+        remedies.append("update-pciids on DStack's host, or report the product ids as an issue")
+    return Step.INVENTORY.warning(text, *remedies) if remedies else Step.INVENTORY.ok(text)
 
 
-def _ids(gpus: Sequence[Gpu]) -> str:
-    ids = {gpu.product_id.lower(): None for gpu in gpus}
+def _ids(gpus: Iterable[Gpu]) -> str:
+    ids = dict.fromkeys(gpu.product_id.lower() for gpu in gpus)
     valid = [each for each in ids if _PRODUCT_ID.fullmatch(each)]
-    texts, invalid = valid[:MAX_SHOWN], len(ids) - len(valid)
-    if len(valid) > MAX_SHOWN:
-        texts.append(f"{len(valid) - MAX_SHOWN} more")
-    if invalid:
+    texts = [join_some(valid, MAX_SHOWN)] if valid else []
+    if invalid := len(ids) - len(valid):
         texts.append(f"{invalid} that {'is' if invalid == 1 else 'are'} not a product id")
     return ", ".join(texts)

@@ -15,12 +15,8 @@ from dstack_backend.adapters.httpx_dstack import (
     parse_address,
 )
 from dstack_backend.app.config.settings import DStackSettings
-from dstack_backend.app.doctor.dstack.response import (
-    RESPONSE_STEPS,
-    ProbeResult,
-    check_response,
-)
-from dstack_backend.app.doctor.finding import Finding, Step, Verdict
+from dstack_backend.app.doctor.dstack.response import RESPONSE_STEPS, check_response
+from dstack_backend.app.doctor.finding import Finding, Step, Verdict, skip_rest
 from dstack_backend.domain.check import CheckFailure, CheckResult, FailureCause, Reason
 from dstack_backend.domain.gpu import Gpu, GpuInventory
 
@@ -37,10 +33,12 @@ def check(
     seconds: float = 0.1,
     url: str = "http://host:19060",
 ) -> Mapping[Step, Finding]:
-    """Return the findings by step."""
+    """Return the findings by step, with those that are skipped after a failed one."""
     dstack = DStackSettings(address=parse_address(url), credentials=credentials, tls=None)
-    probe = ProbeResult(dstack, timeout=5, seconds=seconds, result=result)
-    return {each.step: each for each in check_response(probe)}
+    findings = check_response(result, dstack, seconds, timeout=5)
+    if findings[-1].verdict is Verdict.FAILED:
+        findings = skip_rest(findings, RESPONSE_STEPS)
+    return {each.step: each for each in findings}
 
 
 def test_inventory_passes_every_step() -> None:
@@ -54,7 +52,7 @@ def test_inventory_passes_every_step() -> None:
 @pytest.mark.parametrize(
     ("reason", "cause", "step", "remedy"),
     [
-        (Reason.TIMED_OUT, None, Step.HTTP, "raise CHECK_TIMEOUT, now 5"),
+        (Reason.TIMED_OUT, None, Step.HTTP, "raise CHECK_TIMEOUT"),
         (Reason.CONNECTION_CLOSED, None, Step.HTTP, "https://"),
         (Reason.HTTP_ERROR, FailureCause.HTTP_BAD_REQUEST, Step.HTTP, "lspci"),
         (Reason.HTTP_ERROR, FailureCause.HTTP_NOT_FOUND, Step.HTTP, "/prpc"),

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from dstack_backend.app.doctor.dstack.socket_file import PathInfo, check_socket, inspect_path
-from dstack_backend.app.doctor.environment import ProcessUser, RuntimeEnvironment
+from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Verdict
 from dstack_backend.domain.check import CheckFailure, Reason
 
-USER = ProcessUser(10001, (10001,))
-HOST = RuntimeEnvironment(user=USER)
-DOCKER = RuntimeEnvironment("Docker", own_network=True, user=USER)
+HOST = RuntimeEnvironment(uid=10001, gids=(10001,))
+DOCKER = RuntimeEnvironment("Docker", own_network=True, uid=10001, gids=(10001,))
 PATH = Path("/run/dstack/vmm.sock")
 CLOSED = PathInfo(PATH, PATH, os.stat_result((stat.S_IFSOCK | 0o755, *[0] * 9)))
 CONNECTED = 0.001
@@ -81,7 +80,7 @@ def test_folder_is_not_a_socket(tmp_path: Path) -> None:
     assert found.verdict is Verdict.FAILED
     assert "not a socket" in found.text
     assert "Docker creates a folder" in found.remedies[0]
-    assert "socket in it" in check(tmp_path, REFUSED).remedies[0]
+    assert "path of DStack's socket" in check(tmp_path, REFUSED).remedies[0]
 
 
 @pytest.mark.parametrize("detail", ["too many levels of symbolic links", "not a directory"])

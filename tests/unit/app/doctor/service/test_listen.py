@@ -10,10 +10,8 @@ from dstack_backend.app.doctor.finding import Verdict
 from dstack_backend.app.doctor.service.listen import (
     ListenProbe,
     RunningService,
-    actual_address,
     check_listen,
 )
-from dstack_backend.app.doctor.service.port_owners import PortOwner
 from dstack_backend.domain import Reason, Status
 
 LISTEN = ListenAddress("0.0.0.0", 8080)
@@ -22,13 +20,13 @@ TAKEN = OSError(errno.EADDRINUSE, "Address already in use")
 
 def test_free_address_is_ok() -> None:
     """The service does not run there."""
-    assert check_listen(LISTEN, ListenProbe()).verdict is Verdict.OK
+    assert check_listen(ListenProbe(LISTEN)).verdict is Verdict.OK
 
 
 def test_running_service_is_ok_whatever_its_status() -> None:
     """Its version and status are shown."""
     service = RunningService("dstack-backend", "1.0.0", Status.UNAVAILABLE, Reason.STALE)
-    found = check_listen(LISTEN, ListenProbe(TAKEN, (), service))
+    found = check_listen(ListenProbe(LISTEN, TAKEN, service=service))
     assert found.verdict is Verdict.OK
     assert found.text.endswith("version 1.0.0, unavailable (stale)")
 
@@ -52,10 +50,10 @@ def test_actual_address_of_the_running_service_is_shown(
     """A worker elsewhere cannot reach one on loopback, whatever LISTEN_ADDR is here."""
     service = RunningService("dstack-backend", "1.0.0", Status.AVAILABLE)
     listen, real = ListenAddress(host, 8080), ListenAddress(actual, 8080)
-    owners = tuple(PortOwner(ListenAddress(each, 8080)) for each in owner_hosts)
-    probe = ListenProbe(TAKEN, owners, service)
-    assert actual_address(listen, probe) == real
-    found = check_listen(listen, probe)
+    owners = {ListenAddress(each, 8080): "dstack-backend (pid 42)" for each in owner_hosts}
+    probe = ListenProbe(listen, TAKEN, owners, service)
+    assert probe.actual_address == real
+    found = check_listen(probe)
     assert found.text.startswith(f"dstack-backend runs on {real}")
     assert (found.verdict is Verdict.OK) == (real == listen)
     assert found.verdict is Verdict.OK or f"LISTEN_ADDR={real}" in found.remedies[0]
@@ -63,13 +61,13 @@ def test_actual_address_of_the_running_service_is_shown(
 
 def test_address_is_that_of_the_settings_where_no_service_runs() -> None:
     """The address of another program means nothing."""
-    owners = (PortOwner(ListenAddress("127.0.0.1", 8080)),)
-    assert actual_address(LISTEN, ListenProbe(TAKEN, owners)) == LISTEN
+    owners = {ListenAddress("127.0.0.1", 8080): "nginx (pid 42)"}
+    assert ListenProbe(LISTEN, TAKEN, owners).actual_address == LISTEN
 
 
 def test_other_program_is_named() -> None:
     """By name and process; the remedy is another port."""
-    found = check_listen(LISTEN, ListenProbe(TAKEN, (PortOwner(LISTEN, 42, "nginx"),)))
+    found = check_listen(ListenProbe(LISTEN, TAKEN, {LISTEN: "nginx (pid 42)"}))
     assert found.verdict is Verdict.FAILED
     assert "nginx (pid 42), on 0.0.0.0:8080" in found.text
     assert "LISTEN_ADDR=0.0.0.0:8081" in found.remedies[0]
@@ -77,7 +75,7 @@ def test_other_program_is_named() -> None:
 
 def test_process_of_another_user_is_for_root_to_show() -> None:
     """The remedy is the command."""
-    found = check_listen(LISTEN, ListenProbe(TAKEN, (PortOwner(LISTEN),)))
+    found = check_listen(ListenProbe(LISTEN, TAKEN, {LISTEN: "a process of another user"}))
     assert "a process of another user, on 0.0.0.0:8080" in found.text
     assert "ss -ltnp 'sport = :8080'" in found.remedies[0]
 
@@ -93,7 +91,7 @@ def test_process_of_another_user_is_for_root_to_show() -> None:
 )
 def test_unusable_address_has_its_remedy(error: OSError, remedy: str) -> None:
     """A privileged port, an address of another machine, a name that cannot be resolved."""
-    found = check_listen(LISTEN, ListenProbe(error))
+    found = check_listen(ListenProbe(LISTEN, error))
     assert found.verdict is Verdict.FAILED
     assert str(error.strerror).lower() in found.text
     assert remedy in found.remedies[0]

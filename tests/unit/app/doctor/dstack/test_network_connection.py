@@ -3,7 +3,7 @@
 import pytest
 
 from dstack_backend.adapters.httpx_dstack import parse_address
-from dstack_backend.app.doctor.dstack.connection import check_connection
+from dstack_backend.app.doctor.dstack.network import check_connection
 from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Verdict
 from dstack_backend.domain.check import CheckFailure, Reason
@@ -29,6 +29,7 @@ def test_one_reachable_address_is_enough() -> None:
         ("http://localhost:19060", DOCKER, REFUSED, "host.docker.internal:19060"),
         ("http://host.docker.internal:1", DOCKER, REFUSED, "127.0.0.1 only"),
         ("http://192.0.2.1", HOST, CheckFailure(Reason.TIMED_OUT), "firewall"),
+        ("http://192.0.2.1:1", HOST, REFUSED, "127.0.0.1 only"),
         ("unix:/vmm.sock", HOST, REFUSED, "is DStack running"),
         ("unix:/vmm.sock", DOCKER, REFUSED, "mount the socket's folder"),
         ("unix:/vmm.sock", HOST, CheckFailure(Reason.CONNECTION_FAILED), "path in DSTACK_URL"),

@@ -3,7 +3,7 @@
 import pytest
 
 from dstack_backend.adapters.httpx_dstack import parse_address
-from dstack_backend.app.doctor.dstack.dns import check_dns
+from dstack_backend.app.doctor.dstack.network import check_dns
 from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Verdict
 from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
@@ -22,7 +22,7 @@ def test_addresses_are_shown_by_ip_version() -> None:
         "localhost: IPv4 192.0.2.1; IPv6 2001:db8::1"
     )
     many = check_dns(tuple(f"192.0.2.{n}" for n in range(9)), LOCAL, HOST)
-    assert many.text.endswith("and 5 more; IPv6 none")
+    assert many.text.endswith("192.0.2.3, 5 more; IPv6 none")
 
 
 @pytest.mark.parametrize(

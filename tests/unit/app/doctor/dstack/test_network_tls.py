@@ -6,7 +6,7 @@ import pytest
 
 from dstack_backend.adapters.httpx_dstack import parse_address
 from dstack_backend.adapters.httpx_dstack.probe import Certificate, Handshake
-from dstack_backend.app.doctor.dstack.tls import check_tls
+from dstack_backend.app.doctor.dstack.network import check_tls
 from dstack_backend.app.doctor.finding import Finding, Verdict
 from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
 
