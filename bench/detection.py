@@ -1,6 +1,7 @@
 """Seconds until `/health` shows a crash, a return and a hang of DStack, with default settings."""
 
 import asyncio
+import random
 import statistics
 import tempfile
 import time
@@ -16,8 +17,8 @@ __all__ = ["table"]
 CRASHES = 10
 HANGS = 3
 TIMEOUT = 60.0
-PAUSE = 1.7
-"""Seconds between two events: more than the second that two hinted checks are apart."""
+LEAST_PAUSE, LONGEST_PAUSE = 1.2, 6.2
+"""Seconds between two events, at random: more than the second that two hinted checks are apart."""
 
 
 def table() -> list[list[str]]:
@@ -39,18 +40,22 @@ def _measure(remote: Remote, url: str) -> list[str]:
     _seconds_until(url, 200, lambda: None)
     crashes: list[float] = []
     returns: list[float] = []
-    for number in range(CRASHES):
-        time.sleep(PAUSE)
+    for _ in range(CRASHES):
+        _pause()
         crashes.append(_seconds_until(url, 503, remote.crash))
-        time.sleep(PAUSE + number % 4)
+        _pause()
         returns.append(_seconds_until(url, 200, remote.revive))
     hangs: list[float] = []
-    for number in range(HANGS):
-        time.sleep(PAUSE + 3 * number)
+    for _ in range(HANGS):
+        _pause()
         hangs.append(_seconds_until(url, 503, lambda: setattr(remote.dstack, "behaviour", _hang)))
         remote.dstack.behaviour = None
         _seconds_until(url, 200, lambda: None)
     return [_median_and_worst(crashes), _median_and_worst(returns), f"{max(hangs):.1f} s"]
+
+
+def _pause() -> None:
+    time.sleep(random.uniform(LEAST_PAUSE, LONGEST_PAUSE))  # noqa: S311 - a phase, not a secret
 
 
 async def _hang(_: Request, __: asyncio.StreamWriter) -> None:

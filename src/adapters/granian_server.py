@@ -45,13 +45,8 @@ def event_loop() -> asyncio.AbstractEventLoop:
 async def serve(app: Application, address: str, port: int, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; then finish the requests under way, within the grace period.
 
-    No lifespan events are sent: the caller runs the application's lifespan.
-
-    Args:
-        app: The ASGI application.
-        address: A numeric address, see `free_address`.
-        port: The TCP port.
-        stop: Ends the server.
+    The address is numeric, see `free_address`. No lifespan events are sent: the caller runs the
+    application's lifespan.
 
     Raises:
         ListenError: The address was taken in the meantime, or the server ended by itself.

@@ -8,7 +8,7 @@ absent while unknown: an old value would be wrong.
 import platform
 import re
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
@@ -37,30 +37,26 @@ class PrometheusMetrics:
     def __init__(self, namespace: str = "dstack-backend") -> None:
         """Create the counters in a registry of their own.
 
-        Args:
-            namespace: What the names of the metrics start with, usually the name of the service.
-                Other characters than letters and digits become `_`.
+        The names of the metrics start with `namespace`, usually the name of the service. Other
+        characters in it than letters and digits become `_`.
         """
         self._namespace = re.sub(r"[^a-zA-Z0-9]", "_", namespace)
         self._registry = CollectorRegistry()
         self._checks = Counter(
-            "checks",
+            f"{self._namespace}_checks",
             "Finished checks by result, and by reason where they failed.",
             ("result", "reason"),
-            namespace=self._namespace,
             registry=self._registry,
         )
         self._duration = Histogram(
-            "check_duration_seconds",
+            f"{self._namespace}_check_duration_seconds",
             "Duration of checks, whatever their result.",
-            namespace=self._namespace,
             buckets=BUCKETS,
             registry=self._registry,
         )
         self._changes = Counter(
-            "status_changes",
+            f"{self._namespace}_status_changes",
             "How often the status changed.",
-            namespace=self._namespace,
             registry=self._registry,
         )
         # A counter that starts at 0 lets an alert see its first increase.
@@ -72,10 +68,9 @@ class PrometheusMetrics:
 
     def on_check(self, check: Check) -> None:
         """Count a check."""
-        if check.failure:
-            self._checks.labels("failure", check.failure.reason).inc()
-        else:
-            self._checks.labels("success", "").inc()
+        failure = check.failure
+        labels = ("failure", failure.reason) if failure else ("success", "")
+        self._checks.labels(*labels).inc()
         self._duration.observe(check.duration)
 
     def on_change(self, change: Change) -> None:
@@ -102,35 +97,29 @@ class _Scrape(Collector):
             metric.samples = [each for each in metric.samples if not each.name.endswith("_created")]
             if metric.samples:
                 yield metric
-        report = self._report
-        yield self._gauge("up", "1 while the node is available.", report.status is Status.AVAILABLE)
-        build = {"version": __version__, "python": platform.python_version()}
-        yield self._gauge("build_info", "Version of the service and of Python.", 1.0, build)
-        if report.reason:
-            yield self._gauge(
-                "unavailable_reason",
-                "Why the node is unavailable: the code, and its general message.",
-                1.0,
-                {"reason": report.reason, "message": report.reason.summary},
-            )
+        report, inventory = self._report, self._report.inventory
+        is_up = report.status is Status.AVAILABLE
+        yield self._gauge("up", "1 while the node is available.", is_up)
+        text = "Version of the service and of Python."
+        python = platform.python_version()
+        yield self._gauge("build_info", text, 1.0, version=__version__, python=python)
+        if reason := report.reason:
+            text = "Why the node is unavailable: the code, and its general message."
+            labels = {"reason": reason, "message": reason.summary}
+            yield self._gauge("unavailable_reason", text, 1.0, **labels)
         if report.last_success:
-            yield self._gauge(
-                "last_success_timestamp_seconds",
-                "When a check last returned an inventory.",
-                report.last_success.timestamp(),
-            )
+            text = "When a check last returned an inventory."
+            seconds = report.last_success.timestamp()
+            yield self._gauge("last_success_timestamp_seconds", text, seconds)
         if report.last_check:
-            yield self._gauge(
-                "last_check_age_seconds",
-                "Seconds since a check finished, whatever its result.",
-                report.last_check.age_seconds,
-            )
-        if isinstance(report.inventory, GpuInventoryMetadata):
+            text = "Seconds since a check finished, whatever its result."
+            yield self._gauge("last_check_age_seconds", text, report.last_check.age_seconds)
+        if isinstance(inventory, GpuInventoryMetadata):
             text = "Number of GPUs; 0 where the source is online and lists none."
-            yield self._gauge("gpu_count", text, report.inventory.gpu_count)
-            yield self._gpus(report.inventory)
+            yield self._gauge("gpu_count", text, inventory.gpu_count)
+            yield self._gpus(inventory)
 
-    def _gauge(self, name: str, text: str, value: float, labels: Mapping[str, str] = {}) -> Metric:
+    def _gauge(self, name: str, text: str, value: float, **labels: str) -> Metric:
         family = GaugeMetricFamily(f"{self._namespace}_{name}", text, labels=list(labels))
         family.add_metric(list(labels.values()), value)
         return family

@@ -7,6 +7,7 @@ A keyword argument replaces a provider; another backend uses `embed`:
 
 from dependency_injector import containers, providers
 
+from dstack_backend.adapters.asyncio_notifier import Notifier
 from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, HttpxDStack
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
@@ -17,7 +18,6 @@ from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.history.open import opener
 from dstack_backend.app.identity import node_identity
 from dstack_backend.app.monitoring.monitor import Monitor
-from dstack_backend.app.monitoring.notifier import Notifier
 from dstack_backend.app.server.lifespan import make_lifespan
 
 __all__ = ["Container"]

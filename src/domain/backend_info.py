@@ -34,7 +34,7 @@ class NodeIdentity(Struct, frozen=True, kw_only=True):
 
     Attributes:
         topic: What the backend reports on. An embedding backend sets its own.
-        source: Name of the source for people, on the page and in the log. It is not published.
+        source: Name of the source for people, on the page and in the log; not part of `/health`.
         service: Name of the service, in the log, at `GET /` and in the metric names.
         pubkeys: Public keys of the node, if it has any.
         ip_address: Address under which the node can be reached, if it is published.

@@ -1,11 +1,11 @@
 """Fakes of the ports. They need nothing but msgspec."""
 
 import asyncio
-import heapq
-import itertools
+from bisect import insort
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from dstack_backend.adapters.asyncio_notifier import Notifier as FakeNotifier
 from dstack_backend.adapters.memory_history import MemoryHistory as FakeHistoryStore
 from dstack_backend.domain.backend_info import HealthResponse, NodeIdentity, encode_health
 from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
@@ -14,7 +14,7 @@ from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
 from dstack_backend.domain.report import StatusReport, report
 from dstack_backend.domain.status import Change, assess
 from dstack_backend.domain.timestamp import Timestamp
-from dstack_backend.testing.fake_history import FakeHistory, FakeNotifier
+from dstack_backend.testing.fake_history import FakeHistory
 
 __all__ = [
     "EPOCH",
@@ -44,8 +44,7 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._now = ORIGIN
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._order = itertools.count()
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
     def monotonic(self) -> float:
         """Return the seconds of virtual time."""
@@ -61,7 +60,7 @@ class FakeClock:
             await asyncio.sleep(0)
             return
         woken = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), woken))
+        insort(self._sleepers, (self._now + seconds, woken), key=lambda sleeper: sleeper[0])
         await woken
 
     async def advance(self, seconds: float) -> None:
@@ -69,7 +68,7 @@ class FakeClock:
         target = self._now + seconds
         await _run_ready_tasks()
         while self._sleepers and self._sleepers[0][0] <= target:
-            self._now, _, woken = heapq.heappop(self._sleepers)
+            self._now, woken = self._sleepers.pop(0)
             if not woken.done():  # a cancelled sleeper is still in the list
                 woken.set_result(None)
                 await _run_ready_tasks()
@@ -100,13 +99,9 @@ class FakeGpuSource:
         clock: FakeClock | None = None,
         latency: float = 0.0,
     ) -> None:
-        """Store the script.
+        """Store the script: a function that is called each time, or one result for each call.
 
-        Args:
-            results: One result for each call, the last one also for all further calls; by default
-                an empty inventory. Or a function that is called each time, which may raise.
-            clock: The clock of the latency.
-            latency: Seconds that a call takes.
+        The last result is repeated. By default there is one, an empty inventory.
         """
         self.calls = 0
         self.asked_at: list[float] = []
@@ -115,7 +110,7 @@ class FakeGpuSource:
         self.cancelled = 0
         self.latency = latency
         self._clock = clock
-        self._next_result = results if callable(results) else _one_by_one(results)
+        self._results = results if callable(results) else list(results) or [GpuInventory()]
         self._released = asyncio.Event()
         self._released.set()
 
@@ -138,7 +133,9 @@ class FakeGpuSource:
             if self._clock and self.latency:
                 await self._clock.sleep(self.latency)
             await self._released.wait()
-            return self._next_result()
+            if callable(self._results):
+                return self._results()
+            return self._results.pop(0) if len(self._results) > 1 else self._results[0]
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -146,13 +143,8 @@ class FakeGpuSource:
             self.under_way -= 1
 
 
-def _one_by_one(results: Sequence[CheckResult]) -> Callable[[], CheckResult]:
-    remaining = list(results) or [GpuInventory()]
-    return lambda: remaining.pop(0) if len(remaining) > 1 else remaining[0]
-
-
 class FakeWatcher:
-    """A watcher whose hints a test gives.
+    """A watcher that returns when a test calls `hint`.
 
     Attributes:
         listeners: Number of calls that wait for a hint.
@@ -177,19 +169,9 @@ class FakeWatcher:
 
 
 class FakeHealth:
-    """A node with the state that a test sets.
-
-    Attributes:
-        health_response: The return value of `response`.
-        status_report: The return value of `report`.
-        ready: The return value of `is_ready`.
-    """
+    """A node with the state that a test sets, by `know` or by the attributes."""
 
     def __init__(self, result: CheckResult | None = None) -> None:
-        """Set the state after one check; by default before the first check."""
-        self.health_response: HealthResponse
-        self.status_report: StatusReport
-        self.ready: bool
         self.know(result)
 
     def know(self, result: CheckResult | None, identity: NodeIdentity | None = None) -> None:
@@ -218,12 +200,7 @@ class FakeHealth:
 
 
 class RecordingObserver:
-    """Stores what it is called with.
-
-    Attributes:
-        checks: The finished checks, in order.
-        changes: The changes of the status, in order.
-    """
+    """Stores the checks and the changes that it is called with, in order."""
 
     def __init__(self) -> None:
         self.checks: list[Check] = []

@@ -1,6 +1,7 @@
 """Hypothesis strategies: results of checks, histories, answers of DStack, settings."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import hypothesis.strategies as st
 import msgspec
@@ -8,7 +9,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
 from dstack_backend.domain.gpu import Gpu, GpuInventory
-from dstack_backend.testing.history_strategies import entry_lists, history_entries
+from dstack_backend.domain.history import GapCause, HistoryEntry
+from dstack_backend.domain.status import Status
+from dstack_backend.testing.fakes import EPOCH
 
 __all__ = [
     "CHECK_REASONS",
@@ -16,10 +19,8 @@ __all__ = [
     "entry_lists",
     "failures",
     "gpus",
-    "history_entries",
     "hostile_bodies",
     "inventories",
-    "json_values",
     "listing_bodies",
     "nasty_texts",
     "setting_texts",
@@ -87,11 +88,42 @@ def failures() -> SearchStrategy[CheckFailure]:
 
 def check_results() -> SearchStrategy[CheckResult]:
     """Return inventories and failures."""
-    return st.one_of(inventories(), failures())
+    return inventories() | failures()
 
 
-def json_values() -> SearchStrategy[object]:
-    """Return JSON values of any type, a few levels deep."""
+_OUTCOMES: tuple[tuple[Status | None, Reason | None, GapCause | None], ...] = (
+    (Status.AVAILABLE, None, None),
+    *((None, None, cause) for cause in GapCause),
+    *((Status.UNAVAILABLE, reason, None) for reason in Reason),
+)
+_MESSAGES = ("8 GPUs, 5 free", "Connection error: connection refused")
+
+
+def entry_lists(texts: SearchStrategy[str] | None = None) -> SearchStrategy[list[HistoryEntry]]:
+    """Return up to twelve entries without a number, in the order of writing.
+
+    They are within two minutes of `EPOCH`, or have the time of a wrong clock: one that was
+    not set, or one that was a month ahead.
+    """
+    messages = st.sampled_from(_MESSAGES) if texts is None else texts
+    return st.lists(_entries(messages), max_size=12)
+
+
+@st.composite
+def _entries(draw: DrawFn, texts: SearchStrategy[str]) -> HistoryEntry:
+    after, reason, gap = draw(st.sampled_from(_OUTCOMES))
+    seconds = draw(st.integers(0, 120) | st.sampled_from((-1_700_000_000, 30 * 86_400)))
+    return HistoryEntry(
+        at=EPOCH + timedelta(seconds=seconds),
+        before=draw(st.sampled_from((None, *Status))),
+        after=after,
+        reason=reason,
+        gap=gap,
+        message=draw(texts),
+    )
+
+
+def _json_values() -> SearchStrategy[object]:
     leaves = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8)
     return st.recursive(
         leaves | st.floats(allow_nan=False, allow_infinity=False),
@@ -108,7 +140,7 @@ def _objects(values: SearchStrategy[object]) -> SearchStrategy[Mapping[str, obje
 def listing_bodies(draw: DrawFn) -> tuple[GpuInventory, bytes]:
     """Return valid answers of DStack, with unknown fields, and the inventory of each."""
     inventory = msgspec.structs.replace(draw(inventories()), source_version=None)
-    unknown = {f"new_{name}": value for name, value in draw(_objects(json_values())).items()}
+    unknown = {f"new_{name}": value for name, value in draw(_objects(_json_values())).items()}
     listed = [{**msgspec.structs.asdict(gpu), **unknown} for gpu in inventory.gpus]
     body: dict[str, object] = {**unknown, "gpus": listed}
     if inventory.allow_attach_all or draw(st.booleans()):
@@ -121,7 +153,7 @@ def hostile_bodies() -> SearchStrategy[bytes]:
     valid = listing_bodies().map(lambda pair: pair[1])
     return st.one_of(
         st.binary(max_size=200),
-        json_values().map(msgspec.json.encode),
+        _json_values().map(msgspec.json.encode),
         st.tuples(valid, st.floats(0, 1)).map(lambda pair: pair[0][: int(len(pair[0]) * pair[1])]),
         _wrong_types(),
         _deeply_nested(),
@@ -143,8 +175,8 @@ _RAW_BODIES = (
 @st.composite
 def _wrong_types(draw: DrawFn) -> bytes:
     gpu = msgspec.structs.asdict(draw(gpus()))
-    gpu[draw(st.sampled_from(sorted(gpu)))] = draw(json_values())
-    body: dict[str, object] = {"gpus": [gpu], "allow_attach_all": draw(json_values())}
+    gpu[draw(st.sampled_from(sorted(gpu)))] = draw(_json_values())
+    body: dict[str, object] = {"gpus": [gpu], "allow_attach_all": draw(_json_values())}
     body.pop(draw(st.sampled_from((*body, "neither"))), None)
     return msgspec.json.encode(body)
 

@@ -1,4 +1,4 @@
-"""Stands before a DStack as a load balancer does: counts connections and treats them."""
+"""A proxy in front of a DStack: it counts connections, and forwards or mistreats them."""
 
 import asyncio
 import contextlib
@@ -8,16 +8,16 @@ import threading
 from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 
-__all__ = ["Front", "Treatment", "before", "closes", "forwards", "hangs", "idle", "resets", "says"]
+__all__ = ["Front", "Treatment", "before", "closes", "forwards", "hangs", "idle", "resets", "sends"]
 
 Treatment = Callable[["Front", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-"""Does with a connection whatever it likes; the connection is closed when it returns."""
+"""What is done with a connection, which is closed afterwards."""
 
 READ_TIMEOUT = 0.1
-"""Seconds without a byte after which a connection counts as idle: a check asks at once."""
+"""Seconds without a byte after which a connection counts as idle: a check sends at once."""
 
 CLOSING = 0.05
-"""Seconds in which what is being closed is closed: the loop needs some turns for it."""
+"""Seconds for closing: the loop needs some turns."""
 
 
 class Front:
@@ -25,14 +25,14 @@ class Front:
 
     Attributes:
         treatment: What is done with a new connection.
-        connections: How many came.
+        connections: How many were accepted.
         upstream: Where connections are forwarded to: a TCP port or a socket.
         url: Its `DSTACK_URL`, with http.
         port: Its TCP port; 0 where it listens on a unix socket.
     """
 
     def __init__(self, upstream: int | Path, treatment: Treatment) -> None:
-        """Keep what is done; it does not listen yet."""
+        """Listen not yet."""
         self.treatment = treatment
         self.connections = 0
         self.upstream = upstream
@@ -41,7 +41,7 @@ class Front:
         self._server: asyncio.Server | None = None
 
     async def listen(self, path: Path | None) -> None:
-        """Begin."""
+        """Start to listen."""
         if path:
             self._server = await asyncio.start_unix_server(self._serve, path)
             self.url = f"unix:{path}"
@@ -72,7 +72,7 @@ class Front:
 async def forwards(
     front: Front, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes = b""
 ) -> None:
-    """Pass everything on to the DStack behind."""
+    """Forward everything to the DStack."""
     if isinstance(front.upstream, Path):
         from_dstack, to_dstack = await asyncio.open_unix_connection(front.upstream)
     else:
@@ -98,8 +98,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-def says(data: bytes) -> Treatment:
-    """Send these bytes, whatever the client says, and close."""
+def sends(data: bytes) -> Treatment:
+    """Send these bytes without a request, and close."""
 
     async def treat(_: Front, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(data)
@@ -117,7 +117,7 @@ async def closes(_: Front, __: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 async def hangs(_: Front, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
-    """Say nothing until the client leaves."""
+    """Send nothing until the client closes."""
     while await reader.read(65536):
         pass
 
@@ -130,7 +130,7 @@ async def resets(_: Front, __: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 def idle(treatment: Treatment) -> Treatment:
-    """Forward who asks something; treat who says nothing."""
+    """Forward a connection with a request; treat an idle one."""
 
     async def treat(
         front: Front, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -1,4 +1,4 @@
-"""What `/health` must say of each fault, word for word."""
+"""The message of `/health` for each fault."""
 
 from http import HTTPStatus
 
@@ -72,7 +72,7 @@ _PARSE_ERRORS = {
 
 
 def message(fault: str) -> str:
-    """Give the sentence, without the position in the answer that some of them end with."""
+    """Return the message, without the position in the answer that some of them end with."""
     if fault in _PARSE_ERRORS:
         return f"Parse error: {_PARSE_ERRORS[fault]}"
     reason = FAULTS[fault].reason

@@ -23,7 +23,7 @@ LONGEST_STOP = 3.0
 
 
 def _seconds_until(service: HarnessService, code: int) -> float:
-    """Wait until `/health` answers with a status; give how old the last check was by then."""
+    """Wait until `/health` has a status, and return the age of the last check by then."""
     wait_until(lambda: service.ask("/health").code == code)
     return float(service.status()["last_check"]["age_seconds"])
 
@@ -37,8 +37,22 @@ def _assert_goes_stale_on_time(service: HarnessService) -> None:
     assert service.ask("/livez").code == 200
 
 
-@pytest.mark.parametrize("end", ["raise", "cancel", "cancel-task"])
-def test_a_loop_that_is_killed_is_started_again_and_meanwhile_its_status_goes_stale(
+def test_source_that_raises_is_unavailable_with_one_log_line(serve_harness: ServeHarness) -> None:
+    """The loop goes on; the node is available again as soon as a check succeeds."""
+    service = serve_harness(**TIMES)
+    service.wait_for(None)
+    service.order("raise")
+    service.wait_for("invalid_response", seconds=1.5)
+    wait_until(lambda: service.status()["consecutive_failures"] > 3)
+    assert service.log.count(" ERROR ") == 1
+    assert "OrderedSource: list_gpus() or its inventory raised [RuntimeError at " in service.log
+    service.order("good")
+    service.wait_for(None, seconds=2.5)
+    assert service.end()[0] == 0
+
+
+@pytest.mark.parametrize("end", ["cancel", "cancel-task"])
+def test_loop_that_ends_is_started_again_and_meanwhile_its_status_goes_stale(
     serve_harness: ServeHarness, end: str
 ) -> None:
     """However it ends: stale on time, started again, available as soon as a check succeeds."""
@@ -52,8 +66,8 @@ def test_a_loop_that_is_killed_is_started_again_and_meanwhile_its_status_goes_st
     assert service.end()[0] == 0
 
 
-def test_a_call_that_hangs_goes_stale_on_time_and_is_given_up(serve_harness: ServeHarness) -> None:
-    """Stale first; then the hanging call is given up as timed out, and checks go on."""
+def test_hanging_call_goes_stale_on_time_and_is_cancelled(serve_harness: ServeHarness) -> None:
+    """Stale first; then the call is cancelled as timed out, and checks go on."""
     service = serve_harness(**TIMES)
     service.wait_for(None)
     service.order("hang")
@@ -64,10 +78,10 @@ def test_a_call_that_hangs_goes_stale_on_time_and_is_given_up(serve_harness: Ser
     assert service.end()[0] == 0
 
 
-def test_a_call_that_does_not_let_itself_be_cancelled_holds_up_neither_truth_nor_end(
+def test_call_that_ignores_its_cancellation_delays_neither_status_nor_stop(
     serve_harness: ServeHarness,
 ) -> None:
-    """Nobody can start such a loop again, but its status goes stale, and SIGTERM ends it."""
+    """The loop cannot be started again, but the status goes stale, and SIGTERM ends the process."""
     service = serve_harness(**TIMES)
     service.wait_for(None)
     service.order("uncancellable")
@@ -78,8 +92,8 @@ def test_a_call_that_does_not_let_itself_be_cancelled_holds_up_neither_truth_nor
     assert (code, seconds < LONGEST_STOP) == (0, True)
 
 
-def test_a_blocked_event_loop_never_ends_with_an_old_available(serve_harness: ServeHarness) -> None:
-    """Who asks while it is blocked waits, and is told the truth when it goes on."""
+def test_blocked_event_loop_never_returns_an_old_status(serve_harness: ServeHarness) -> None:
+    """A request waits while it is blocked, and then has the present status."""
     service = serve_harness(**TIMES)
     service.wait_for(None)
     service.order("block 3 hang")
@@ -87,16 +101,16 @@ def test_a_blocked_event_loop_never_ends_with_an_old_available(serve_harness: Se
     started = time.monotonic()
     answer = service.ask("/health")
     assert time.monotonic() - started > 1, "it was blocked when it was asked"
-    told = answer.json()["metadata"]
-    assert told.startswith("Stale: ") or told == "Connection error: no answer within 1.7 s"
+    message = answer.json()["metadata"]
+    assert message.startswith("Stale: ") or message == "Connection error: no answer within 1.7 s"
     service.order("good")
     service.wait_for(None, seconds=5)
 
 
-def test_an_event_loop_that_is_blocked_again_and_again_recovers(
+def test_event_loop_that_is_blocked_repeatedly_recovers(
     serve_harness: ServeHarness,
 ) -> None:
-    """Each check blocks everything for longer than the interval; then none does any more."""
+    """Each check blocks it for longer than the interval; then none does."""
     service = serve_harness("block 0.8", **TIMES)
     wait_until(lambda: service.status()["last_check"] is not None)
     assert service.status()["reason"] is None, "slow, but there"
@@ -107,8 +121,8 @@ def test_an_event_loop_that_is_blocked_again_and_again_recovers(
     assert time.monotonic() - started < LATE
 
 
-def test_a_wall_clock_that_jumps_by_decades_changes_nothing(serve_harness: ServeHarness) -> None:
-    """Checks keep their pace, ages stay small, and the status stays what it is."""
+def test_wall_clock_that_jumps_by_decades_changes_nothing(serve_harness: ServeHarness) -> None:
+    """Schedule, ages and status are the same."""
     service = serve_harness(HARNESS_CLOCK="jumping", **TIMES)
     service.wait_for(None)
     ages: list[float] = []
@@ -125,11 +139,11 @@ def test_a_wall_clock_that_jumps_by_decades_changes_nothing(serve_harness: Serve
     _assert_goes_stale_on_time(service)
 
 
-def test_a_wall_clock_that_jumps_does_not_hide_the_end_of_the_loop(
+def test_loop_is_restarted_though_the_wall_clock_jumps(
     serve_harness: ServeHarness,
 ) -> None:
-    """It is started again in its second, whatever the year is."""
-    service = serve_harness("raise", HARNESS_CLOCK="jumping", **TIMES)
+    """Within a second, whatever the year is."""
+    service = serve_harness("cancel", HARNESS_CLOCK="jumping", **TIMES)
     wait_until(lambda: service.log.count("the checking loop ended") >= 3, seconds=6)
     service.order("good")
     service.wait_for(None, seconds=2.5)

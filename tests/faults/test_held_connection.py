@@ -1,4 +1,4 @@
-"""What the other side may do with the held connection, without a cost or an alarm.
+"""What a server may do with the idle connection that the service holds, without an alarm.
 
 Default settings throughout: one check in 10 s, of which each test lasts less.
 """
@@ -11,7 +11,7 @@ import pytest
 from dstack_backend.testing.simulated_dstack import Remote
 from tests.contract.process.service import Service, wait_until
 from tests.faults.crashes import seconds_until
-from tests.faults.front import Treatment, before, closes, forwards, hangs, idle, resets, says
+from tests.faults.front import Treatment, before, closes, forwards, hangs, idle, resets, sends
 from tests.faults.process import processor_seconds
 
 Serve = Callable[..., Service]
@@ -24,7 +24,7 @@ MOST_WORK = 0.6
 
 
 def _watch(service: Service, seconds: float = WATCHED) -> float:
-    """See that the service stays available; give the processor time that it used."""
+    """Assert that the service stays available; return the processor time that it used."""
     used = processor_seconds(service.process.pid)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -33,10 +33,8 @@ def _watch(service: Service, seconds: float = WATCHED) -> float:
     return processor_seconds(service.process.pid) - used
 
 
-def test_an_idle_connection_that_dstack_closes_is_no_alarm_and_costs_no_check(
-    dstack: Remote, serve: Serve
-) -> None:
-    """Closed every 1.5 s it is opened again each time, and nobody asks anything."""
+def test_closed_idle_connection_causes_no_alarm_and_no_check(dstack: Remote, serve: Serve) -> None:
+    """Closed every 1.5 s, it is opened again each time, without a request."""
     dstack.dstack.idle_timeout = 1.5
     with before(_port(dstack), forwards) as front:
         service = serve(DSTACK_URL=front.url)
@@ -46,21 +44,21 @@ def test_an_idle_connection_that_dstack_closes_is_no_alarm_and_costs_no_check(
     assert dstack.dstack.calls == 1
 
 
-STRANGE: dict[str, Treatment] = {
+RUDE: dict[str, Treatment] = {
     "closes-at-once": closes,
     "resets-at-once": resets,
-    "speaks-unasked": says(b"220 ready\r\n"),
-    "speaks-http-unasked": says(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"),
-    "floods": says(b"x" * 1_000_000),
+    "speaks-unasked": sends(b"220 ready\r\n"),
+    "speaks-http-unasked": sends(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"),
+    "floods": sends(b"x" * 1_000_000),
 }
 
 
-@pytest.mark.parametrize("name", STRANGE)
-def test_a_side_that_is_rude_to_idle_connections_is_left_alone_ever_longer(
+@pytest.mark.parametrize("name", RUDE)
+def test_server_that_rejects_idle_connections_is_connected_to_less_and_less_often(
     dstack: Remote, serve: Serve, name: str
 ) -> None:
-    """No busy loop, no alarm, no check more than the clock asks for."""
-    with before(_port(dstack), idle(STRANGE[name])) as front:
+    """No busy loop, no alarm, only regular checks."""
+    with before(_port(dstack), idle(RUDE[name])) as front:
         service = serve(DSTACK_URL=front.url)
         service.wait_for(None)
         assert _watch(service) < MOST_WORK
@@ -68,10 +66,10 @@ def test_a_side_that_is_rude_to_idle_connections_is_left_alone_ever_longer(
     assert dstack.dstack.calls == 1
 
 
-def test_a_side_that_closes_every_connection_at_once_makes_no_busy_loop(
+def test_server_that_closes_every_connection_causes_no_busy_loop(
     dstack: Remote, serve: Serve
 ) -> None:
-    """Checks fail and come at 1 s, 2 s, 4 s; the held connection is as patient."""
+    """Checks fail and are repeated after 1 s, 2 s, 4 s; so are the attempts of the watcher."""
     with before(_port(dstack), closes) as front:
         service = serve(DSTACK_URL=front.url)
         service.wait_for("connection_closed")
@@ -81,10 +79,8 @@ def test_a_side_that_closes_every_connection_at_once_makes_no_busy_loop(
         assert front.connections <= 10
 
 
-def test_a_side_that_drops_in_silence_leaves_polling_as_it_was(
-    dstack: Remote, serve: Serve
-) -> None:
-    """The held connection stays open whatever becomes of DStack; the clock finds out."""
+def test_server_that_drops_packets_leaves_regular_checks(dstack: Remote, serve: Serve) -> None:
+    """The held connection stays open whatever DStack does; a regular check finds out."""
     with before(_port(dstack), idle(hangs)) as front:
         service = serve(DSTACK_URL=front.url, CHECK_INTERVAL="3", CHECK_TIMEOUT="1")
         service.wait_for(None)
@@ -95,10 +91,8 @@ def test_a_side_that_drops_in_silence_leaves_polling_as_it_was(
         assert seconds_until(service, 503) < 3 + 1 + 0.5
 
 
-def test_a_dstack_that_returns_and_goes_again_and_again_is_not_asked_in_a_storm(
-    dstack: Remote, serve: Serve
-) -> None:
-    """However often it flaps, there is at most about one check in a second."""
+def test_flapping_dstack_causes_no_storm_of_checks(dstack: Remote, serve: Serve) -> None:
+    """At most one hinted check in a second, beside those after a failure."""
     service = serve(DSTACK_URL=dstack.url)
     service.wait_for(None)
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Every fault and every hostile answer over every transport, against the real process."""
+"""Every fault and every hostile answer over every transport, with the real process."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,8 +44,8 @@ def match(
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_told_as_it_is_harms_nobody_and_is_forgotten(match: Match, name: str) -> None:
-    """Its code and its sentence, prompt answers meanwhile, bounded memory, no leak, recovery."""
+def test_fault_has_its_reason_and_leaves_no_trace(match: Match, name: str) -> None:
+    """Code and message, prompt answers meanwhile, bounded memory, no leak, recovery."""
     arena, dstack = match
     fault = FAULTS[name]
     arena.endure(
@@ -57,7 +57,7 @@ def test_a_fault_is_told_as_it_is_harms_nobody_and_is_forgotten(match: Match, na
 
 
 @pytest.mark.parametrize("name", HOSTILE_ANSWERS)
-def test_a_hostile_answer_harms_nobody(match: Match, name: str) -> None:
+def test_hostile_answer_leaves_no_trace(match: Match, name: str) -> None:
     """It counts as an inventory, `/health` stays prompt, memory bounded, nothing stays open."""
     arena, dstack = match
     before = dstack.dstack.calls
@@ -68,8 +68,8 @@ def test_a_hostile_answer_harms_nobody(match: Match, name: str) -> None:
     )
 
 
-def test_a_dstack_that_goes_and_comes_back_twenty_times_leaves_no_trace(match: Match) -> None:
-    """Each crash is told, each return is seen, and nothing piles up."""
+def test_twenty_crashes_and_returns_leave_no_trace(match: Match) -> None:
+    """Each crash and each return is seen, and no resource is leaked."""
     arena, dstack = match
     for _ in range(20):
         dstack.crash()
@@ -79,8 +79,8 @@ def test_a_dstack_that_goes_and_comes_back_twenty_times_leaves_no_trace(match: M
     arena.watch(lambda: None, lambda: None, lambda: None)
 
 
-def test_no_answer_was_late_and_no_moment_took_much_memory(match: Match, note: Note) -> None:
-    """Over all of it: the slowest answer, and the most memory that the process ever had."""
+def test_answers_were_prompt_and_memory_was_bounded(match: Match, note: Note) -> None:
+    """In all tests above: the slowest answer, and the largest memory of the process."""
     arena, _ = match
     note(
         f"worst answer {arena.worst * 1000:.0f} ms in {arena.worst_of}, "

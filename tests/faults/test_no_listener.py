@@ -1,4 +1,4 @@
-"""Nobody behind the address, or somebody who does not accept: TCP and unix sockets."""
+"""No listener at the address, or one that does not accept: TCP and unix sockets."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -44,42 +44,42 @@ def unix(
         service.kill()
 
 
-class RuntimeEnvironment:
-    """Where a DStack listened, for somebody else to take while it is away."""
+class ListenAddress:
+    """The address of a DStack, which another process can bind while DStack is away."""
 
     def __init__(self, dstack: Remote, family: socket.AddressFamily, address: object) -> None:
-        """Keep what has to be put back."""
+        """Change nothing yet."""
         self._dstack = dstack
         self._family = family
         self._address = address
         self._taken = ExitStack()
 
     def abandon(self) -> None:
-        """Let DStack die, and leave nothing behind."""
+        """Let DStack crash, and remove its socket."""
         self._dstack.crash()
         if isinstance(self._address, str):
             Path(self._address).unlink(missing_ok=True)
 
     def take(self, backlog: int | None, waiting: int = 0) -> None:
-        """Let somebody else bind its address.
+        """Let another process bind the address.
 
         Args:
-            backlog: How many connections the kernel accepts for him; `None`: he does not listen.
-            waiting: How many clients fill that up.
+            backlog: How many connections the kernel accepts for it; `None`: it does not listen.
+            waiting: How many clients fill the backlog.
         """
         self.abandon()
-        squatter = self._taken.enter_context(socket.socket(self._family))
-        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        squatter.bind(self._address)  # type: ignore[arg-type]  # of the family's kind
+        other = self._taken.enter_context(socket.socket(self._family))
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(self._address)  # type: ignore[arg-type]  # of the family's kind
         if backlog is not None:
-            squatter.listen(backlog)
+            other.listen(backlog)
         for _ in range(waiting):
             client = self._taken.enter_context(socket.socket(self._family))
             client.settimeout(0)
             client.connect_ex(self._address)  # type: ignore[arg-type]  # of the family's kind
 
     def restore(self) -> None:
-        """Give the place back."""
+        """Let DStack listen again."""
         self._taken.close()
         if isinstance(self._address, str):
             Path(self._address).unlink(missing_ok=True)
@@ -87,75 +87,73 @@ class RuntimeEnvironment:
 
 
 @pytest.fixture
-def tcp_place(tcp: tuple[Arena, Remote]) -> RuntimeEnvironment:
-    """Where the DStack on TCP listens."""
+def tcp_place(tcp: tuple[Arena, Remote]) -> ListenAddress:
+    """The address of the DStack on TCP."""
     _, dstack = tcp
-    return RuntimeEnvironment(
-        dstack, socket.AF_INET, ("127.0.0.1", int(dstack.url.rpartition(":")[2]))
-    )
+    return ListenAddress(dstack, socket.AF_INET, ("127.0.0.1", int(dstack.url.rpartition(":")[2])))
 
 
 @pytest.fixture
-def unix_place(unix: tuple[Arena, Remote, Path]) -> RuntimeEnvironment:
-    """Where the DStack on a unix socket listens."""
+def unix_place(unix: tuple[Arena, Remote, Path]) -> ListenAddress:
+    """The address of the DStack on a unix socket."""
     _, dstack, path = unix
-    return RuntimeEnvironment(dstack, socket.AF_UNIX, str(path))
+    return ListenAddress(dstack, socket.AF_UNIX, str(path))
 
 
-def test_nobody_listens_on_the_port(
-    tcp: tuple[Arena, Remote], tcp_place: RuntimeEnvironment
+def test_port_without_a_listener_is_refused(
+    tcp: tuple[Arena, Remote], tcp_place: ListenAddress
 ) -> None:
-    """Connection refused."""
+    """So are all connections."""
     tcp[0].endure(tcp_place.abandon, tcp_place.restore, *REFUSED)
 
 
-def test_nobody_accepts_on_the_port(
-    tcp: tuple[Arena, Remote], tcp_place: RuntimeEnvironment
+def test_port_where_nothing_is_accepted_times_out(
+    tcp: tuple[Arena, Remote], tcp_place: ListenAddress
 ) -> None:
-    """A process that hangs: the kernel accepts for it, and no answer comes."""
+    """A process that hangs: the kernel accepts, and there is no answer."""
     tcp[0].endure(lambda: tcp_place.take(100), tcp_place.restore, *TIMED_OUT)
 
 
-def test_the_port_drops_whoever_comes(
-    tcp: tuple[Arena, Remote], tcp_place: RuntimeEnvironment
+def test_port_with_a_full_backlog_times_out(
+    tcp: tuple[Arena, Remote], tcp_place: ListenAddress
 ) -> None:
-    """With its queue full the kernel answers nothing at all, as a firewall that drops does."""
+    """The kernel drops packets, as a firewall does."""
     tcp[0].endure(lambda: tcp_place.take(0, waiting=3), tcp_place.restore, *TIMED_OUT)
 
 
-def test_the_socket_is_gone(
-    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment
+def test_missing_socket_is_not_found(
+    unix: tuple[Arena, Remote, Path], unix_place: ListenAddress
 ) -> None:
-    """Socket not found."""
+    """Nothing is at the path."""
     unix[0].endure(unix_place.abandon, unix_place.restore, *NOT_FOUND)
 
 
-def test_the_socket_is_a_dead_ones(
-    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment
+def test_socket_of_a_killed_process_is_refused(
+    unix: tuple[Arena, Remote, Path], unix_place: ListenAddress
 ) -> None:
-    """What a killed DStack leaves behind refuses."""
+    """The file is still there."""
     unix[0].endure(lambda: unix_place.take(None), unix_place.restore, *REFUSED)
 
 
-def test_nobody_accepts_on_the_socket(
-    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment
+def test_socket_where_nothing_is_accepted_times_out(
+    unix: tuple[Arena, Remote, Path], unix_place: ListenAddress
 ) -> None:
     """A process that hangs behind its socket."""
     unix[0].endure(lambda: unix_place.take(100), unix_place.restore, *TIMED_OUT)
 
 
-def test_the_sockets_queue_is_full(
-    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment
+def test_socket_with_a_full_backlog_times_out(
+    unix: tuple[Arena, Remote, Path], unix_place: ListenAddress
 ) -> None:
-    """It waits for a place in the queue, as on TCP."""
+    """As on TCP."""
     unix[0].endure(lambda: unix_place.take(0, waiting=3), unix_place.restore, *TIMED_OUT)
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_the_socket_is_no_socket(
-    unix: tuple[Arena, Remote, Path], unix_place: RuntimeEnvironment, what: str
+def test_other_file_in_place_of_the_socket_is_refused(
+    unix: tuple[Arena, Remote, Path], unix_place: ListenAddress, what: str
 ) -> None:
-    """A file or a folder in its place refuses too."""
+    """A file or a folder."""
     path = unix[2]
 
     def begin() -> None:

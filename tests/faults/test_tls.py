@@ -1,4 +1,4 @@
-"""What goes wrong within TLS: the handshake and the certificate."""
+"""Faults of TLS: handshakes and certificates."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -15,10 +15,10 @@ from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 from tests.contract.process.certificates import server_context
 from tests.contract.process.service import Service
 from tests.faults.arena import Arena
-from tests.faults.front import Front, Treatment, before, closes, forwards, hangs, resets, says
+from tests.faults.front import Front, Treatment, before, closes, forwards, hangs, resets, sends
 from tests.faults.polling import Poller
 
-Told = tuple[Reason, str]
+Expected = tuple[Reason, str]
 
 FAILED = (Reason.TLS_FAILED, "Connection error: TLS failed")
 TIMED_OUT = (Reason.TIMED_OUT, "Connection error: no answer within 1 s")
@@ -31,12 +31,12 @@ _ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
 _HALF_HELLO = b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03" + b"\xaa" * 20
 _BAD_REQUEST = f"HTTP/1.1 400 {CANARY}\r\nContent-Length: 0\r\n\r\n".encode()
 
-HANDSHAKES: dict[str, tuple[Treatment, Told]] = {
-    "garbage": (says(b"\x00\xff\x13\x37" * 500), FAILED),
-    "text": (says(f"220 {CANARY} ESMTP\r\n".encode()), FAILED),
-    "http": (says(_BAD_REQUEST), FAILED),
-    "alert": (says(_ALERT), FAILED),
-    "half-a-hello-and-closed": (says(_HALF_HELLO), CLOSED),
+HANDSHAKES: dict[str, tuple[Treatment, Expected]] = {
+    "garbage": (sends(b"\x00\xff\x13\x37" * 500), FAILED),
+    "text": (sends(f"220 {CANARY} ESMTP\r\n".encode()), FAILED),
+    "http": (sends(_BAD_REQUEST), FAILED),
+    "alert": (sends(_ALERT), FAILED),
+    "half-a-hello-and-closed": (sends(_HALF_HELLO), CLOSED),
     "closed": (closes, CLOSED),
     "reset": (resets, CLOSED),
     "hang": (hangs, TIMED_OUT),
@@ -76,7 +76,7 @@ def arena_and_front(
     authority: trustme.CA,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Arena, Front]]:
-    """A service whose DStack stands behind a front that passes TLS on as it is."""
+    """A service whose DStack is behind a front that forwards TLS unchanged."""
     ca_file: Path = tmp_path_factory.mktemp("tls") / "ca.pem"
     authority.cert_pem.write_to_path(ca_file)
     tls = server_context(authority.issue_cert("127.0.0.1"))
@@ -99,22 +99,22 @@ def _port(url: str) -> int:
 
 
 @pytest.mark.parametrize("name", HANDSHAKES)
-def test_a_handshake_that_fails_is_told(arena_and_front: tuple[Arena, Front], name: str) -> None:
-    """What is no TLS is `tls_failed`, what breaks off or hangs is what it is without TLS."""
+def test_failed_handshake_has_its_reason(arena_and_front: tuple[Arena, Front], name: str) -> None:
+    """No TLS is `tls_failed`; a break and a hang have the same reasons as without TLS."""
     arena, front = arena_and_front
-    treatment, told = HANDSHAKES[name]
+    treatment, expected = HANDSHAKES[name]
     arena.endure(
         lambda: setattr(front, "treatment", treatment),
         lambda: setattr(front, "treatment", forwards),
-        *told,
+        *expected,
     )
 
 
 @pytest.mark.parametrize("name", CERTIFICATES)
-def test_a_certificate_that_proves_nothing_is_told(
+def test_rejected_certificate_has_its_message(
     arena_and_front: tuple[Arena, Front], authority: trustme.CA, name: str
 ) -> None:
-    """The sentence says what is wrong with it, and nothing that stands in it."""
+    """The message states the fault, and repeats nothing of the certificate."""
     arena, front = arena_and_front
     right = front.upstream
     with in_thread(SimulatedDStack(), tls=_context(name, authority)) as impostor:
@@ -126,10 +126,10 @@ def test_a_certificate_that_proves_nothing_is_told(
         )
 
 
-def test_a_dstack_that_wants_a_certificate_of_ours_breaks_off(
+def test_client_certificate_that_is_required_closes_the_connection(
     arena_and_front: tuple[Arena, Front], authority: trustme.CA
 ) -> None:
-    """We have none to show; it hangs up when its side of the handshake is done."""
+    """The service has none. DStack closes when its side of the handshake is done."""
     arena, front = arena_and_front
     right = front.upstream
     asking = server_context(authority.issue_cert("127.0.0.1"))
@@ -143,12 +143,12 @@ def test_a_dstack_that_wants_a_certificate_of_ours_breaks_off(
         )
 
 
-def test_tls_of_the_last_century_fails(arena_and_front: tuple[Arena, Front]) -> None:
-    """TLS 1.1 and older is no TLS to us."""
+def test_old_version_of_tls_fails(arena_and_front: tuple[Arena, Front]) -> None:
+    """TLS 1.1 and older are not accepted."""
     arena, front = arena_and_front
     old_hello = b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02" + b"\x11" * 32 + b"\x00\x00\x2f\x00"
     arena.endure(
-        lambda: setattr(front, "treatment", says(old_hello)),
+        lambda: setattr(front, "treatment", sends(old_hello)),
         lambda: setattr(front, "treatment", forwards),
         *FAILED,
     )

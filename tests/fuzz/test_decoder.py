@@ -1,4 +1,4 @@
-"""Whatever bytes DStack sends."""
+"""The decoder of DStack's answers, with arbitrary bytes."""
 
 import json
 import re
@@ -40,12 +40,12 @@ SAFE = re.compile(
     rf"|(Number|Integer value) out of range{PLACE}"
     r")"
 )
-"""All that is ever said of a bad body: our own field names, kinds of JSON values, positions."""
+"""All that is published of a bad body: known field names, kinds of JSON values, positions."""
 
 
 @st.composite
 def damaged(draw: DrawFn) -> bytes:
-    """A good answer in which a few bytes were replaced, cut out or repeated."""
+    """Return a good answer in which a few bytes are replaced, cut out or repeated."""
     body = draw(listing_bodies())[1]
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(body)))
@@ -58,7 +58,7 @@ BODIES = hostile_bodies() | damaged() | st.binary(max_size=3000)
 
 
 def assert_well_formed(result: GpuInventory | CheckFailure) -> None:
-    """What `/health` then says is what the worker understands."""
+    """Assert that the worker can read the body of `/health`."""
     answer = encode_health(assess(result))
     info = msgspec.json.decode(answer.body, type=BackendInfo)
     assert list(json.loads(answer.body)) == ["version", "topic", "pubkeys", "status", "metadata"]
@@ -73,10 +73,10 @@ def assert_well_formed(result: GpuInventory | CheckFailure) -> None:
 
 @effort(6_000)
 @given(BODIES)
-def test_any_bytes_give_an_inventory_or_a_sentence_of_ours(body: bytes) -> None:
-    """The result is an inventory or an `invalid_response` in words that hold nothing of the body.
+def test_any_bytes_become_an_inventory_or_a_safe_message(body: bytes) -> None:
+    """Whatever the bytes are, the message of an `invalid_response` holds nothing of the body.
 
-    Nothing else happens: no exception, and `/health` stays well-formed.
+    Nothing is raised, and `/health` is well-formed.
     """
     result = decode_listing(body)
     assert isinstance(result, (GpuInventory, CheckFailure))
@@ -88,8 +88,8 @@ def test_any_bytes_give_an_inventory_or_a_sentence_of_ours(body: bytes) -> None:
 
 @effort(2_000)
 @given(listing_bodies())
-def test_any_good_answer_gives_what_it_says(pair: tuple[GpuInventory, bytes]) -> None:
-    """And unknown fields change nothing."""
+def test_any_valid_answer_becomes_its_inventory(pair: tuple[GpuInventory, bytes]) -> None:
+    """Unknown fields are ignored."""
     inventory, body = pair
     assert decode_listing(body) == inventory
     assert_well_formed(inventory)
@@ -97,8 +97,8 @@ def test_any_good_answer_gives_what_it_says(pair: tuple[GpuInventory, bytes]) ->
 
 @effort(3_000)
 @given(st.text(max_size=120) | st.from_regex(r"v?\d[\w.+-]*( \(git:\w*\))?\n?", fullmatch=True))
-def test_any_version_header_is_passed_on_as_one_short_line_or_not_at_all(header: str) -> None:
-    """Nothing that could hurt a terminal, a page or a label gets through."""
+def test_any_version_header_becomes_one_short_line_or_none(header: str) -> None:
+    """It is safe for a terminal, a page and a label."""
     version = decode_version(header)
     assert version is None or (version == header and len(version) < 120)
     assert re.fullmatch(r"[\w.+():\- ]*", version or "", re.ASCII)

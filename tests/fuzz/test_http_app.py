@@ -16,10 +16,11 @@ from litestar import Litestar
 
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
+from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.domain.status import Status
-from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeHistory
+from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeHistory, FakeNotifier
 from dstack_backend.testing.strategies import check_results
 from tests.fuzz.effort import effort
 from tests.fuzz.requests import Request, requests
@@ -59,8 +60,10 @@ class AppClient:
 
     def __init__(self) -> None:
         self.health = FakeHealth()
-        history = FakeHistory([ENTRY] * 200, EPOCH + timedelta(hours=1))
-        self.app = HealthApp(self.health, PrometheusMetrics().render, no_lifespan, history)
+        history, notifier = FakeHistory([ENTRY] * 200, EPOCH + timedelta(hours=1)), FakeNotifier()
+        notifier.close()  # streams end after their first event
+        metrics, identity = PrometheusMetrics(), NodeIdentity()
+        self.app = HealthApp(self.health, metrics.render, no_lifespan, history, notifier, identity)
         self.errors = ErrorRecords()
         self.loop = asyncio.new_event_loop()
 

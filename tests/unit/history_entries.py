@@ -6,14 +6,14 @@ from msgspec.structs import replace
 
 from dstack_backend.domain import Reason, Status
 from dstack_backend.domain.history import GapCause, HistoryEntry
-from dstack_backend.testing.history_strategies import HISTORY_START
+from dstack_backend.testing.fakes import EPOCH
 
 __all__ = ["at", "down", "gap", "up"]
 
 
 def at(second: float) -> datetime:
-    """Return the time of a second after `HISTORY_START`."""
-    return HISTORY_START + timedelta(seconds=second)
+    """Return the time of a second after `EPOCH`."""
+    return EPOCH + timedelta(seconds=second)
 
 
 def up(second: float, number: int = 0) -> HistoryEntry:

@@ -1,9 +1,9 @@
 """Implements the port `GpuSource` over HTTP: one request of ListGpus per check.
 
-httpcore, the transport of httpx, makes the request. Added here are a deadline for the whole check
-(`asyncio.timeout`), a limit for the body, counted while it arrives, and the refusal of compressed
-answers. Each check has a connection of its own: no state of one check reaches the next, and DStack
-never closes an idle connection just before it is used.
+httpx makes the request. Added here are a deadline for the whole check (`asyncio.timeout`), a limit
+for the body, counted while it arrives, and the refusal of compressed answers. Each check has a
+connection of its own: no state of one check reaches the next, and DStack never closes an idle
+connection just before it is used.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import httpx
 
 from dstack_backend import __version__
 from dstack_backend.adapters.httpx_dstack.address import DStackAddress
-from dstack_backend.adapters.httpx_dstack.connection import HttpcoreStream, open_connection
+from dstack_backend.adapters.httpx_dstack.connection import SingleConnection, open_connection
 from dstack_backend.adapters.httpx_dstack.credentials import Credentials
 from dstack_backend.adapters.httpx_dstack.decode import decode_listing, decode_version
 from dstack_backend.adapters.httpx_dstack.errors import failure_from, http_failure
@@ -31,12 +31,12 @@ LARGEST_BODY = 8 * 1024 * 1024
 CHUNKS_PER_TURN = 64
 """Chunks after which other tasks run: a body of tiny chunks arrives without a pause."""
 
-_HEADERS = (
-    ("Accept", "application/json"),
-    ("Accept-Encoding", "identity"),
-    ("Connection", "close"),
-    ("User-Agent", f"dstack-backend/{__version__}"),
-)
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+    "User-Agent": f"dstack-backend/{__version__}",
+}
 
 
 def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
@@ -86,11 +86,6 @@ class HttpxDStack:
             credentials: Makes the Authorization header.
             tls: Authorities to trust for `https://`; by default those of certifi.
         """
-        url = httpx.URL(address.url)
-        self._url = httpcore.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-        )
-        self._host = url.netloc.decode()
         self._address = address
         self._timeout = timeout
         self._credentials = credentials or address.login
@@ -101,50 +96,52 @@ class HttpxDStack:
         deadline = asyncio.timeout(self._timeout)
         try:
             async with deadline, await open_connection(self._address, self._tls) as stream:
-                return await self._request(HttpcoreStream(stream))
+                return await self._request(SingleConnection(stream))
         except Exception as exc:  # noqa: BLE001 - the port's promise: a failure is a value
             if deadline.expired():
                 return CheckFailure(Reason.TIMED_OUT, f"no answer within {self._timeout:g} s")
             return failure_from(exc)
 
-    async def _request(self, stream: HttpcoreStream) -> CheckResult:
-        connection = httpcore.AsyncHTTP11Connection(self._url.origin, stream)
+    async def _request(self, connection: SingleConnection) -> CheckResult:
+        client = httpx.AsyncClient(
+            transport=connection,
+            trust_env=False,
+            timeout=None,  # noqa: S113 - list_gpus has the deadline
+        )
         try:
-            async with connection.stream("GET", self._url, headers=self._headers()) as response:
+            async with client.stream("GET", self._address.url, headers=self._headers()) as response:
                 return await _result(response)
         except httpcore.RemoteProtocolError:
-            if stream.has_ended:
+            if connection.is_closed_by_peer:
                 return CheckFailure(Reason.CONNECTION_CLOSED)
             return CheckFailure(
                 Reason.INVALID_RESPONSE, "the answer is not HTTP/1.1", FailureCause.NOT_HTTP
             )
 
-    def _headers(self) -> list[tuple[str, str]]:
-        headers = [("Host", self._host), *_HEADERS]
-        if self._credentials:
-            headers.append(("Authorization", self._credentials.header()))
-        return headers
+    def _headers(self) -> dict[str, str]:
+        if self._credentials is None:
+            return _HEADERS
+        return {**_HEADERS, "Authorization": self._credentials.header()}
 
 
-async def _result(response: httpcore.Response) -> CheckResult:
-    if response.status != HTTPStatus.OK:
-        return http_failure(response.status)
-    headers = httpx.Headers(response.headers)
-    codings = headers.get("Content-Encoding", "").split(",")
+async def _result(response: httpx.Response) -> CheckResult:
+    if response.status_code != HTTPStatus.OK:
+        return http_failure(response.status_code)
+    codings = response.headers.get("Content-Encoding", "").split(",")
     if not {each.strip().lower() for each in codings} <= {"", "identity"}:
         return CheckFailure(Reason.INVALID_RESPONSE, "the answer is compressed")
     body = await _body(response)
     if body is None:
         limit = f"{LARGEST_BODY // 1024**2} MiB"
         return CheckFailure(Reason.RESPONSE_TOO_LARGE, f"the answer is larger than {limit}")
-    return decode_listing(body, decode_version(headers.get("X-App-Version")))
+    return decode_listing(body, decode_version(response.headers.get("X-App-Version")))
 
 
-async def _body(response: httpcore.Response) -> bytes | None:
+async def _body(response: httpx.Response) -> bytes | None:
     """Return the body; `None` where it is too large."""
     body = bytearray()
     count = 0
-    async for chunk in response.aiter_stream():
+    async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > LARGEST_BODY:
             return None

@@ -37,22 +37,15 @@ class HealthApp(Litestar):
         health: Health,
         exposition: Exposition,
         lifespan: Callable[["Litestar"], AbstractAsyncContextManager[None]],
-        history: HistoryReader | None = None,
-        notifier: UpdateNotifier | None = None,
-        identity: NodeIdentity | None = None,
+        history: HistoryReader,
+        notifier: UpdateNotifier,
+        identity: NodeIdentity,
     ) -> None:
         """Create the application.
 
-        Args:
-            health: What is known of the node.
-            exposition: Renders the metrics.
-            lifespan: Runs as long as the application.
-            history: The history; empty by default.
-            notifier: Counts the updates; by default each event stream ends after one event.
-            identity: How the node presents itself.
+        The lifespan runs as long as the application. The exposition renders the metrics.
         """
         self._health = health
-        identity = identity or NodeIdentity()
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
             handlers(health, exposition, history, notifier, identity),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),

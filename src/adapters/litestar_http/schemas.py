@@ -2,8 +2,6 @@
 
 from msgspec import UNSET, Struct, UnsetType
 
-from dstack_backend import __version__
-from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.history import HistoryEntry
 from dstack_backend.domain.status import Status
@@ -18,12 +16,7 @@ __all__ = [
     "ServiceInfo",
     "UptimeReport",
     "UptimeWindow",
-    "service_info",
 ]
-
-_PATHS = ("health", "status", "history", "uptime", "events", "livez", "readyz", "metrics")
-LINKS = {path: path for path in _PATHS} | {"openapi": "schema/openapi.json"}
-"""Links of `GET /`, relative to it: they work behind a path prefix."""
 
 
 class ServiceInfo(Struct, frozen=True, kw_only=True):
@@ -34,13 +27,6 @@ class ServiceInfo(Struct, frozen=True, kw_only=True):
     status: Status
     reason: Reason | None
     links: dict[str, str]
-
-
-def service_info(identity: NodeIdentity, status: Status, reason: Reason | None) -> ServiceInfo:
-    """Return the service information of a node."""
-    return ServiceInfo(
-        name=identity.service, version=__version__, status=status, reason=reason, links=LINKS
-    )
 
 
 class Liveness(Struct, frozen=True):

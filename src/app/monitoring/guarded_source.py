@@ -67,4 +67,4 @@ class GuardedSource:
         if isinstance(error, _BrokenContractError):
             _log.error("%s: %s", name, error)
         else:
-            _log.error("%s: list_gpus() or metadata() raised", name, exc_info=error)
+            _log.error("%s: list_gpus() or its inventory raised", name, exc_info=error)

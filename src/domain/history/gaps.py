@@ -91,6 +91,8 @@ def merge_takeover(
     end = gap.at if gap else stored.alive_at
     unsaved = [entry for entry in own if entry.number > shared]
     if end is None or end > now:
+        if own and not unsaved and _status(own[-1]) == _status(stored.entries[-1]):
+            return []  # two processes whose clocks differ must not fill the store in turns
         return [*gaps, *(unsaved or _repeated(own[-1:], now))]
     later = [entry for entry in unsaved if entry.at >= end]
     earlier = [entry for entry in own if entry.at < end][-1:]

@@ -16,25 +16,20 @@ pytest.register_assert_rewrite(
     *(f"{__name__}.{each.name}" for each in pkgutil.iter_modules(__path__))
 )
 
-from dstack_backend.testing.contracts.backend_info import (  # noqa: E402 - rewritten, see above
+from dstack_backend.testing.contracts.backend_info import (
     backend_info_schema,
     check_answer,
     check_backend_info,
 )
-from dstack_backend.testing.contracts.gpu_source import (  # noqa: E402 - rewritten, see above
+from dstack_backend.testing.contracts.gpu_source import (
     GpuInventoryContract,
     GpuSourceContract,
     InventoryContract,
     TimeoutContract,
     check_result,
 )
-from dstack_backend.testing.contracts.health import (  # noqa: E402 - rewritten, see above
-    GpuHealthContract,
-    HealthContract,
-)
-from dstack_backend.testing.contracts.history import (  # noqa: E402 - rewritten, see above
-    HistoryContract,
-)
+from dstack_backend.testing.contracts.health import GpuHealthContract, HealthContract
+from dstack_backend.testing.contracts.history import HistoryContract
 
 __all__ = [
     "GpuHealthContract",

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from dstack_backend.domain.ports import GpuSource
 
-__all__ = ["TOLERANCE", "call", "cancel", "expect_no_leak", "longest_block", "run", "start_call"]
+__all__ = ["TOLERANCE", "call", "cancel", "expect_no_leak", "longest_block", "run"]
 
 TOLERANCE = 0.5
 """Seconds that scheduling on a busy machine may add to a deadline."""
@@ -50,12 +50,11 @@ class _DaemonThreads(ThreadPoolExecutor):
         future: Future[T] = Future()
 
         def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except BaseException as exc:  # noqa: BLE001 - it is raised where the result is read
-                future.set_exception(exc)
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as exc:  # noqa: BLE001 - raised where the result is read
+                    future.set_exception(exc)
 
         threading.Thread(target=work, daemon=True).start()
         return future
@@ -64,7 +63,7 @@ class _DaemonThreads(ThreadPoolExecutor):
 async def call(source: GpuSource, deadline: float) -> object:
     """Return the result of one call. A call that is late or raises fails the test."""
     started = time.monotonic()
-    task = start_call(source)
+    task = asyncio.ensure_future(source.list_gpus())
     await asyncio.wait({task}, timeout=deadline + TOLERANCE)
     is_in_time = task.done() and time.monotonic() - started < deadline + TOLERANCE
     task.cancel()
@@ -78,18 +77,8 @@ async def call(source: GpuSource, deadline: float) -> object:
         ) from exc
 
 
-def start_call(source: GpuSource) -> asyncio.Task[object]:
-    """Start a call as a task."""
-    return asyncio.ensure_future(source.list_gpus())
-
-
 async def cancel(task: asyncio.Task[object], limit: float) -> None:
-    """Cancel a call, unless it has ended, and assert that it ends as cancelled.
-
-    Args:
-        task: The call.
-        limit: Seconds within which it must end.
-    """
+    """Cancel a call, unless it has ended, and assert that it ends as cancelled within a limit."""
     was_running = task.cancel()
     await asyncio.wait({task}, timeout=limit)
     assert task.done(), f"list_gpus() was cancelled and still ran {limit:g} s later"
@@ -115,17 +104,18 @@ async def expect_no_leak(work: Coroutine[object, object, None]) -> None:
     """Run some work and assert that it leaves no task and no descriptor open."""
     descriptors, tasks = _open_descriptors(), len(asyncio.all_tasks())
     await work
-    await _wait_for(lambda: len(asyncio.all_tasks()) <= tasks)
-    assert len(asyncio.all_tasks()) <= tasks, "a task is still running"
-    await _wait_for(lambda: _open_descriptors() <= descriptors)
-    left = _open_descriptors() - descriptors
+    left = await _excess(lambda: len(asyncio.all_tasks()), tasks)
+    assert left <= 0, "a task is still running"
+    left = await _excess(_open_descriptors, descriptors)
     assert left <= 0, f"{left} descriptors are still open"
 
 
-async def _wait_for(condition: Callable[[], bool]) -> None:
+async def _excess(count: Callable[[], int], limit: int) -> int:
+    """Wait until a count is down to its limit, and return how far it is above after a timeout."""
     deadline = time.monotonic() + CLOSE_TIMEOUT
-    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event
+    while (excess := count() - limit) > 0 and time.monotonic() < deadline:  # noqa: ASYNC110 - no event
         await asyncio.sleep(0.005)
+    return excess
 
 
 def _open_descriptors() -> int:

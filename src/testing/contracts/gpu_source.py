@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -26,7 +26,6 @@ from dstack_backend.testing.contracts.calls import (
     expect_no_leak,
     longest_block,
     run,
-    start_call,
 )
 
 __all__ = [
@@ -57,14 +56,14 @@ def check_result(result: object) -> None:
     assert isinstance(result, (CheckFailure, Inventory)), (
         f"list_gpus() must return an Inventory or a CheckFailure, not {result!r}"
     )
-    is_other = False
+    check = check_answer
     if isinstance(result, CheckFailure):
         assert result.reason.is_conclusive, f"reason {result.reason} is reserved for the monitor"
     else:
         _check_inventory(result)
-        is_other = type(result.metadata()) is not GpuInventoryMetadata
+        if type(result.metadata()) is not GpuInventoryMetadata:
+            check = check_backend_info
     response = encode_health(assess(result))
-    check = check_backend_info if is_other else check_answer
     check(OK if response.is_available else UNAVAILABLE, response.body)
 
 
@@ -114,12 +113,7 @@ class GpuSourceContract:
 
     def test_cancelled_call_leaks_nothing(self) -> None:
         """A cancelled call ends as cancelled, at any time, and leaves nothing open."""
-
-        async def cancel_calls(source: GpuSource) -> None:
-            await call(source, self.deadline)  # what is created once and kept is no leak
-            await expect_no_leak(_cancel_at_many_times(source, self.deadline))
-
-        run(cancel_calls(self.source()))
+        self._expect_no_leak(_cancel_at_many_times)
 
     def test_source_works_after_a_cancelled_call(self) -> None:
         """The next call returns a result."""
@@ -132,16 +126,16 @@ class GpuSourceContract:
 
     def test_repeated_calls_leak_no_descriptors(self) -> None:
         """Many calls leave as many descriptors open as one."""
+        self._expect_no_leak(_call_often)
 
-        async def call_often(source: GpuSource) -> None:
-            for _ in range(REPETITIONS):
-                await call(source, self.deadline)
+    def _expect_no_leak(
+        self, work: Callable[[GpuSource, float], Coroutine[object, object, None]]
+    ) -> None:
+        async def call_then_work(source: GpuSource) -> None:
+            await call(source, self.deadline)  # what is created once and kept is no leak
+            await expect_no_leak(work(source, self.deadline))
 
-        async def call_once_then_often(source: GpuSource) -> None:
-            await call(source, self.deadline)
-            await expect_no_leak(call_often(source))
-
-        run(call_once_then_often(self.source()))
+        run(call_then_work(self.source()))
 
 
 class InventoryContract(GpuSourceContract, Generic[AnyInventory]):
@@ -191,11 +185,7 @@ _GPUS = (
 
 
 class TimeoutContract:
-    """Contract of a source that a test can make hang. Use it beside one of the others.
-
-    Attributes:
-        deadline: Seconds within which a call of this source returns.
-    """
+    """Contract of a source that a test can make hang. Use it beside one of the others."""
 
     deadline: float = 5.0
 
@@ -214,12 +204,17 @@ class TimeoutContract:
         """A cancelled call does not wait for its deadline."""
 
         async def cancel_waiting_call(source: GpuSource) -> None:
-            task = start_call(source)
+            task = asyncio.ensure_future(source.list_gpus())
             await asyncio.wait({task}, timeout=self.deadline / 4)
             assert not task.done(), "list_gpus() returned long before its deadline"
             await expect_no_leak(cancel(task, TOLERANCE))
 
         run(cancel_waiting_call(self.hanging_source()))
+
+
+async def _call_often(source: GpuSource, deadline: float) -> None:
+    for _ in range(REPETITIONS):
+        await call(source, deadline)
 
 
 async def _cancel_at_many_times(source: GpuSource, deadline: float) -> None:
@@ -229,13 +224,13 @@ async def _cancel_at_many_times(source: GpuSource, deadline: float) -> None:
     for rounds in ROUNDS_BEFORE_CANCEL:
         await _cancel_after_rounds(rounds, source, deadline)
     for share in SHARES_BEFORE_CANCEL:
-        task = start_call(source)
+        task = asyncio.ensure_future(source.list_gpus())
         await asyncio.sleep(share * duration)
         await cancel(task, deadline + TOLERANCE)
 
 
 async def _cancel_after_rounds(rounds: int, source: GpuSource, deadline: float) -> None:
-    task = start_call(source)
+    task = asyncio.ensure_future(source.list_gpus())
     for _ in range(rounds):
         await asyncio.sleep(0)
     await cancel(task, deadline + TOLERANCE)

@@ -1,7 +1,7 @@
 """The contract that each `HistoryStore` keeps."""
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,8 +13,8 @@ from dstack_backend.domain.check import Reason
 from dstack_backend.domain.history import HistoryConflict, HistoryEntry, StoredHistory
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Status
-from dstack_backend.testing.history_strategies import HISTORY_START, entry_lists
-from dstack_backend.testing.strategies import nasty_texts
+from dstack_backend.testing.fakes import EPOCH
+from dstack_backend.testing.strategies import entry_lists, nasty_texts
 
 __all__ = ["HistoryContract"]
 
@@ -22,7 +22,7 @@ _EXAMPLES = settings(max_examples=30, deadline=None)
 
 
 def _at(second: float) -> datetime:
-    return HISTORY_START + timedelta(seconds=second)
+    return EPOCH + timedelta(seconds=second)
 
 
 def _entry(number: int) -> HistoryEntry:
@@ -36,10 +36,6 @@ def _entry(number: int) -> HistoryEntry:
     )
 
 
-def _numbered(entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
-    return [replace(entry, number=number) for number, entry in enumerate(entries, start=1)]
-
-
 class HistoryContract:
     """Subclass it and implement `new`."""
 
@@ -49,15 +45,12 @@ class HistoryContract:
 
     @contextmanager
     def _store(
-        self, entries: Sequence[HistoryEntry] = (), alive_at: datetime = HISTORY_START
+        self, entries: Sequence[HistoryEntry] = (), alive_at: datetime = EPOCH
     ) -> Generator[HistoryStore, None, None]:
-        store = self.new()
-        try:
+        with closing(self.new()) as store:
             if entries:
                 store.append(entries, alive_at, None)
             yield store
-        finally:
-            store.close()
 
     def test_new_store_is_empty(self) -> None:
         """It has no entries and no sign of life."""
@@ -71,10 +64,11 @@ class HistoryContract:
         @_EXAMPLES
         @given(entry_lists(nasty_texts()), st.integers(0, 12))
         def holds(entries: list[HistoryEntry], split: int) -> None:
-            first, second = _numbered(entries)[:split], _numbered(entries)[split:]
+            numbered = [replace(entry, number=number) for number, entry in enumerate(entries, 1)]
+            first, second = numbered[:split], numbered[split:]
             with self._store(first) as store:
                 store.append(second, _at(1), first[-1] if first else None)
-                assert list(store.load().entries) == first + second, "all entries are loaded"
+                assert list(store.load().entries) == numbered, "all entries are loaded"
 
         holds()
 

@@ -6,12 +6,28 @@ A fault ends a check with its `reason`. `HOSTILE_ANSWERS` are valid inventories.
 fault sends contains the `CANARY`, which must not appear in any output.
 """
 
-from dstack_backend.testing.faults.answers import HOSTILE_ANSWERS, JSON_FAULTS, STATUS_FAULTS
-from dstack_backend.testing.faults.fault import CANARY, Fault
-from dstack_backend.testing.faults.framing import FRAMING_FAULTS
-from dstack_backend.testing.faults.wire import WIRE_FAULTS
+from msgspec import Struct
+
+from dstack_backend.domain.check import Reason
+from dstack_backend.testing.faults.answers import ANSWER_FAULTS, HOSTILE_ANSWERS
+from dstack_backend.testing.faults.behaviours import CANARY
+from dstack_backend.testing.faults.stream import STREAM_FAULTS
+from dstack_backend.testing.simulated_dstack import Behaviour
 
 __all__ = ["CANARY", "FAULTS", "HOSTILE_ANSWERS", "Fault"]
 
-FAULTS: dict[str, Fault] = {**WIRE_FAULTS, **FRAMING_FAULTS, **STATUS_FAULTS, **JSON_FAULTS}
+
+class Fault(Struct, frozen=True):
+    """A behaviour of the simulated DStack, and the reason of the check that it fails."""
+
+    behaviour: Behaviour
+    reason: Reason
+
+
+FAULTS: dict[str, Fault] = {
+    name: Fault(behaviour, reason)
+    for table in (STREAM_FAULTS, ANSWER_FAULTS)
+    for reason, behaviours in table.items()
+    for name, behaviour in behaviours.items()
+}
 """All faults, by name."""

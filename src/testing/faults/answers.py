@@ -1,16 +1,15 @@
 """Complete HTTP answers: wrong status, wrong JSON, and valid answers with hostile content."""
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from http import HTTPStatus
 
 from dstack_backend.domain.check import Reason
-from dstack_backend.testing.faults.fault import CANARY, Fault
-from dstack_backend.testing.simulated_dstack import Behaviour, Request, http_answer
+from dstack_backend.testing.faults.behaviours import CANARY, writes
+from dstack_backend.testing.simulated_dstack import Behaviour, http_answer
 
-__all__ = ["HOSTILE_ANSWERS", "JSON_FAULTS", "STATUS_FAULTS"]
+__all__ = ["ANSWER_FAULTS", "HOSTILE_ANSWERS"]
 
 _CHAIN = json.dumps(
     {"error": f"Failed to list GPUs\n\nCaused by:\n    0: {CANARY}\n    1: lspci: No such file"},
@@ -24,21 +23,13 @@ _GPU = {"slot": "3b:00.0", "product_id": "10de:2335", "description": "NVIDIA", "
 
 
 def _status(status: int) -> Behaviour:
-    async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
-        body = b"" if status == HTTPStatus.NO_CONTENT else _CHAIN
-        answer = http_answer(status, body, {**_HEADERS, **_VERSION})
-        rest = answer.split(b"\r\n", 1)[1]
-        writer.write(f"HTTP/1.1 {status} {CANARY}\r\n".encode() + rest)
-
-    return behave
+    body = b"" if status == HTTPStatus.NO_CONTENT else _CHAIN
+    _, _, rest = http_answer(status, body, {**_HEADERS, **_VERSION}).partition(b"\r\n")
+    return writes(lambda: f"HTTP/1.1 {status} {CANARY}\r\n".encode() + rest)
 
 
 def _body(make: Callable[[], bytes]) -> Behaviour:
-    async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(http_answer(200, make(), _VERSION))
-        await writer.drain()
-
-    return behave
+    return writes(lambda: http_answer(200, make(), _VERSION))
 
 
 def _json(value: object) -> Behaviour:
@@ -53,13 +44,7 @@ def _described(description: object) -> Behaviour:
     return _listing([{**_GPU, "description": description}])
 
 
-STATUSES = (201, 204, 206, 301, 302, 304, 307, 400, 403, 404, 429, 500, 502, 503, 599)
-
-STATUS_FAULTS: dict[str, Fault] = {
-    "status-401": Fault(_status(401), Reason.UNAUTHORIZED),
-    **{f"status-{status}": Fault(_status(status), Reason.HTTP_ERROR) for status in STATUSES},
-}
-
+_STATUSES = (201, 204, 206, 301, 302, 304, 307, 400, 403, 404, 429, 500, 502, 503, 599)
 _GOOD = json.dumps({"gpus": [_GPU], "allow_attach_all": True}).encode()
 _NESTED = 4_000_000
 _WITHOUT = {name: {key: val for key, val in _GPU.items() if key != name} for name in _GPU}
@@ -99,9 +84,12 @@ _WRONG_JSON: dict[str, Behaviour] = {
     "nested-in-description": _body(lambda: b'{"gpus":[{"description":' + b"[" * _NESTED),
 }
 
-JSON_FAULTS: dict[str, Fault] = {
-    f"json-{name}": Fault(does, Reason.INVALID_RESPONSE) for name, does in _WRONG_JSON.items()
+ANSWER_FAULTS: dict[Reason, dict[str, Behaviour]] = {
+    Reason.UNAUTHORIZED: {"status-401": _status(401)},
+    Reason.HTTP_ERROR: {f"status-{status}": _status(status) for status in _STATUSES},
+    Reason.INVALID_RESPONSE: {f"json-{name}": does for name, does in _WRONG_JSON.items()},
 }
+"""The behaviours by the reason of the failed check, and by name."""
 
 _MANY = 20_000
 _MARKUP = '<script>alert(1)</script>"\'&amp;{{7*7}}${7*7}%s%n\\"}],"is_free":'

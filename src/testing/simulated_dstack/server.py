@@ -6,7 +6,7 @@ import contextlib
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from http import HTTPStatus
+from http.client import responses
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,34 +18,23 @@ from dstack_backend.domain.gpu import Gpu
 
 __all__ = ["EIGHT_H200", "Behaviour", "Request", "SimulatedDStack", "http_answer"]
 
-IDLE_TIMEOUT = 10.0
-"""Seconds after which DStack closes an idle connection."""
-
 MAX_HEAD_SIZE = 64 * 1024
 CLIENT_CHECK_INTERVAL = 0.05
 
-_FIRST_FREE_BUS = 0x5D
-
 EIGHT_H200 = tuple(
     Gpu(
-        slot=f"{bus:02x}:00.0",
+        slot=f"{bus}:00.0",
         product_id="10de:2335",
         description="NVIDIA Corporation GH100 [H200 SXM 141GB]",
-        is_free=bus >= _FIRST_FREE_BUS,
+        is_free=bus not in ("19", "3b", "4c"),
     )
-    for bus in (0x19, 0x3B, 0x4C, 0x5D, 0x9B, 0xBB, 0xCB, 0xDB)
+    for bus in ("19", "3b", "4c", "5d", "9b", "bb", "cb", "db")
 )
 """The GPUs of an HGX H200 board, three of them in use."""
 
 
 class Request(Struct, frozen=True):
-    """The head of an HTTP request.
-
-    Attributes:
-        method: `GET` or `POST`.
-        target: Path and query.
-        headers: By name in lower case.
-    """
+    """The head of an HTTP request. The names of its headers are in lower case."""
 
     method: str
     target: str
@@ -55,11 +44,8 @@ class Request(Struct, frozen=True):
 Behaviour = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 """Answers one request in its own way, or not at all."""
 
-
 # A process that dies leaves its socket; from Python 3.13 on asyncio would remove it.
 _LEAVE_SOCKET: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class SimulatedDStack:
@@ -87,10 +73,10 @@ class SimulatedDStack:
         self.latency = 0.0
         self.behaviour: Behaviour | None = None
         self.calls = 0
-        self.idle_timeout = IDLE_TIMEOUT
+        self.idle_timeout = 10.0  # as DStack's
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.StreamWriter] = set()
-        self._listen_again: Callable[[], Awaitable[str]] | None = None
+        self._listen_again: Callable[[], Awaitable[str]] = self.listen_tcp
 
     async def listen_tcp(
         self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
@@ -129,8 +115,6 @@ class SimulatedDStack:
 
     async def revive(self) -> str:
         """Listen again at the same address."""
-        if self._listen_again is None:
-            raise RuntimeError("it has never listened")
         return await self._listen_again()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -138,7 +122,8 @@ class SimulatedDStack:
         if self._server is None:
             writer.transport.abort()  # it was accepted during the crash
         try:
-            while request := await self._read(reader):
+            while True:
+                request = await self._read(reader)
                 await _run_while_connected(self._answer(request, writer), reader, writer)
                 await writer.drain()
                 if request.headers.get("connection", "").lower() == "close":
@@ -151,7 +136,7 @@ class SimulatedDStack:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _read(self, reader: asyncio.StreamReader) -> Request | None:
+    async def _read(self, reader: asyncio.StreamReader) -> Request:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), self.idle_timeout)
         first, *lines = head.decode("latin-1").strip().split("\r\n")
         method, target, _ = f"{first}  ".split(" ", 2)
@@ -180,24 +165,17 @@ class SimulatedDStack:
         return msgspec.json.encode(answer)
 
     def _is_authorized(self, request: Request) -> bool:
-        if self.token is None and self.login is None:
-            return True
-        header = request.headers.get("authorization", "")
-        accepted: list[str] = []
+        accepted = {f"Bearer {self.token}"} if self.token else set[str]()
         if self.login:
-            login = base64.b64encode(":".join(self.login).encode()).decode()
-            accepted.append(f"Basic {login}")
-        if self.token is None:
-            return header in accepted
+            accepted.add("Basic " + base64.b64encode(":".join(self.login).encode()).decode())
         query = parse_qs(urlsplit(request.target).query)
-        sent = (request.headers.get("x-admin-token"), *query.get("token", []))
-        return header in (*accepted, f"Bearer {self.token}") or self.token in sent
+        tokens = (request.headers.get("x-admin-token", ""), *query.get("token", []))
+        sent = {request.headers.get("authorization"), *(f"Bearer {token}" for token in tokens)}
+        return not accepted or not accepted.isdisjoint(sent)
 
 
 async def _run_while_connected(
-    answer: Coroutine[None, None, None],
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
+    answer: Coroutine[None, None, None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Answer while the client is connected: most faults do not end by themselves."""
     task = asyncio.ensure_future(answer)
@@ -213,7 +191,6 @@ async def _run_while_connected(
 
 def http_answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> bytes:
     """Return the bytes of an HTTP/1.1 answer with a JSON body."""
-    phrase = _PHRASES.get(status, "Unknown")
     lines = {"Content-Type": "application/json", "Content-Length": str(len(body))} | (headers or {})
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"HTTP/1.1 {status} {phrase}\r\n{head}\r\n".encode() + body
+    return f"HTTP/1.1 {status} {responses.get(status, 'Unknown')}\r\n{head}\r\n".encode() + body

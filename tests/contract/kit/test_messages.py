@@ -7,8 +7,7 @@ from http import HTTPStatus
 import pytest
 
 from dstack_backend.domain import Reason
-from dstack_backend.testing.contracts.backend_info import check_kind
-from dstack_backend.testing.contracts.message import check_message
+from dstack_backend.testing.contracts.backend_info import check_kind, check_message
 
 GOOD = [
     "no answer within 5 s",

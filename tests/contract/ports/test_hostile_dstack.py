@@ -1,4 +1,4 @@
-"""The real process against every fault and every hostile answer: truthful, tight-lipped, small."""
+"""The real process with every fault and every hostile answer: status, disclosure, memory."""
 
 import asyncio
 import re
@@ -27,9 +27,9 @@ TIMEOUT = 1.5
 MEGABYTE = 1024 * 1024
 PAGES = ("/", "/health", "/livez", "/readyz", "/status", "/metrics")
 
-# Of what ends by its deadline only a few: the others are told apart in test_dstack_faults.
+# A few of the faults that end by the timeout: test_dstack_faults has all of them.
 SLOW = ("trickled-headers", "endless-informational", "endless-tiny-chunks")
-MET: dict[str, tuple[Behaviour, Reason | None]] = {
+BEHAVIOURS: dict[str, tuple[Behaviour, Reason | None]] = {
     **{
         name: (fault.behaviour, fault.reason)
         for name, fault in FAULTS.items()
@@ -42,19 +42,19 @@ MET: dict[str, tuple[Behaviour, Reason | None]] = {
 TEXTS = ("<script>", "evil", "all is well", "\x1b", "\u202e", "xxxxxxxxxx", "[[[[")
 
 
-class Ordeal:
-    """What was seen from outside while DStack did its worst.
+class Observation:
+    """What the service returned while DStack misbehaved.
 
     Attributes:
-        service: The service; DStack is well again.
-        dstack: That DStack.
-        answers: What `/health` said, a sentence or `available`.
-        pages: All pages, as they were seen, each with its name.
-        most_memory: The most memory that the service had, in bytes.
+        service: The service. DStack works again.
+        dstack: The DStack.
+        answers: How often `/health` had each message, or `available`.
+        pages: All bodies, each with its path.
+        most_memory: The largest memory of the service, in bytes.
     """
 
     def __init__(self, service: Service, dstack: Remote) -> None:
-        """Begin to look."""
+        """Start with nothing seen."""
         self.service = service
         self.dstack = dstack
         self.answers: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class Ordeal:
         self.most_memory = 0
 
     def look(self) -> None:
-        """Read each page, and how large the service is."""
+        """Read each page and the memory of the service."""
         answer = self.service.ask("/health")
         info = check_answer(answer.code, answer.body)
         self.answers["available" if answer.code == 200 else info.metadata] += 1
@@ -74,12 +74,12 @@ class Ordeal:
 
 
 @pytest.fixture(scope="module")
-def ordeal(serve_module: Callable[..., Service]) -> Iterator[Ordeal]:
-    """One service, put through all of it, each fault in one check, each good answer in eight."""
+def observation(serve_module: Callable[..., Service]) -> Iterator[Observation]:
+    """One service with all of them: each fault in one check, each good answer in eight."""
     over = threading.Event()
-    # A good answer stays for some checks, or a look could miss it.
+    # A good answer is repeated, or a look could miss it.
     to_come = iter(
-        [behaviour for behaviour, reason in MET.values() for _ in range(1 if reason else 8)]
+        [behaviour for behaviour, reason in BEHAVIOURS.values() for _ in range(1 if reason else 8)]
     )
 
     async def one_after_the_other(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -101,7 +101,7 @@ def ordeal(serve_module: Callable[..., Service]) -> Iterator[Ordeal]:
             CHECK_TIMEOUT=str(TIMEOUT),
             LOG_LEVEL="debug",
         )
-        seen = Ordeal(service, remote)
+        seen = Observation(service, remote)
         deadline = time.monotonic() + 90
         while not over.is_set() and time.monotonic() < deadline:
             seen.look()
@@ -115,66 +115,66 @@ def _counted(metrics: str) -> dict[str, int]:
     return {reason: int(count) for reason, count in re.findall(pattern, metrics, re.MULTILINE)}
 
 
-def test_each_fault_was_counted_under_its_reason(ordeal: Ordeal) -> None:
-    """Each check met one fault, and ended with the reason that is the fault's own."""
-    wait_until(lambda: ordeal.service.status()["reason"] is None)
-    expected = Counter(str(reason) for _, reason in MET.values() if reason)
-    expected[str(Reason.CONNECTION_CLOSED)] += 1  # the end of the row
-    counted = _counted(ordeal.service.ask("/metrics").body.decode())
+def test_each_fault_is_counted_under_its_reason(observation: Observation) -> None:
+    """Each check had one fault, and ended with its reason."""
+    wait_until(lambda: observation.service.status()["reason"] is None)
+    expected = Counter(str(reason) for _, reason in BEHAVIOURS.values() if reason)
+    expected[str(Reason.CONNECTION_CLOSED)] += 1  # the end of the faults
+    counted = _counted(observation.service.ask("/metrics").body.decode())
     assert {key: count for key, count in counted.items() if key and count > 0} == expected
     assert counted[""] >= len(HOSTILE_ANSWERS)
 
 
-def test_it_is_alive_truthful_and_healthy_again(ordeal: Ordeal) -> None:
-    """After all of it the service says what is, and has said both before."""
-    ordeal.service.wait_for(None)
-    assert ordeal.service.status()["inventory"]["gpu_count"] == 8
-    assert ordeal.answers["available"] > 0
-    assert len(ordeal.answers) > 5
+def test_service_is_available_again(observation: Observation) -> None:
+    """Afterwards the status is right; meanwhile it was both."""
+    observation.service.wait_for(None)
+    assert observation.service.status()["inventory"]["gpu_count"] == 8
+    assert observation.answers["available"] > 0
+    assert len(observation.answers) > 5
 
 
-def test_it_stays_under_200_megabytes(ordeal: Ordeal) -> None:
-    """Endless bodies, bombs, deep nesting and 20,000 GPUs cost no memory to speak of."""
-    ordeal.look()
-    assert ordeal.most_memory < 200 * MEGABYTE
-    assert ordeal.service.most_memory() < 200 * MEGABYTE, "nor between two looks"
+def test_memory_stays_under_200_megabytes(observation: Observation) -> None:
+    """With endless bodies, bombs, deep nesting and 20,000 GPUs."""
+    observation.look()
+    assert observation.most_memory < 200 * MEGABYTE
+    assert observation.service.most_memory() < 200 * MEGABYTE, "nor between two measurements"
 
 
-def test_nothing_that_dstack_said_of_itself_is_shown(ordeal: Ordeal) -> None:
-    """Error bodies, headers, unknown fields and broken answers go nowhere; nor does our token."""
-    address = ordeal.dstack.url.removeprefix("http://")
-    for page, body in ordeal.pages:
+def test_text_of_dstack_and_the_token_are_not_disclosed(observation: Observation) -> None:
+    """No page contains error bodies, headers, unknown fields, broken answers or the token."""
+    address = observation.dstack.url.removeprefix("http://")
+    for page, body in observation.pages:
         text = body.decode()
         assert not any(part in text for part in ("canary", "10.66.77", CANARY)), page
         assert TOKEN not in text, page
         assert address not in text, page
 
 
-def test_texts_of_gpus_are_shown_with_the_gpus_only(ordeal: Ordeal) -> None:
-    """Descriptions stand in the inventory; `/` and `/metrics` have none of them."""
-    for page, body in ordeal.pages:
+def test_texts_of_gpus_are_in_the_inventory_only(observation: Observation) -> None:
+    """`/` and `/metrics` have no descriptions."""
+    for page, body in observation.pages:
         if page not in ("/health", "/status"):
             assert not any(text in body.decode() for text in TEXTS), page
 
 
-def test_the_log_is_clean(ordeal: Ordeal) -> None:
-    """Whole printable lines of our own; DStack's address once, at the start; no traceback."""
-    log = ordeal.service.log
+def test_log_has_whole_lines_without_text_of_dstack(observation: Observation) -> None:
+    """Printable lines; the address of DStack once, at the start; no traceback."""
+    log = observation.service.log
     first, *rest = log.splitlines()
-    assert ordeal.dstack.url in first
+    assert observation.dstack.url in first
     assert all(line.isprintable() for line in rest)
     assert all(re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z (DEBUG|INFO|WARNING) ", line) for line in rest)
-    unwanted = ("canary", TOKEN, ordeal.dstack.url, "Traceback", "Error(", *TEXTS)
+    unwanted = ("canary", TOKEN, observation.dstack.url, "Traceback", "Error(", *TEXTS)
     assert not [line for line in rest if any(part in line for part in unwanted)]
 
 
-def test_series_are_bounded(ordeal: Ordeal) -> None:
-    """No answer makes series without end: the largest page is hardly larger than the smallest."""
-    lines = [body.count(b"\n") for page, body in ordeal.pages if page == "/metrics"]
+def test_number_of_series_is_bounded(observation: Observation) -> None:
+    """The largest page of metrics is hardly larger than the smallest."""
+    lines = [body.count(b"\n") for page, body in observation.pages if page == "/metrics"]
     assert max(lines) < min(lines) + 20
 
 
-def test_a_metadata_of_many_gpus_is_served_whole(ordeal: Ordeal) -> None:
-    """The largest answer that was seen is complete."""
-    largest: Any = max((body for page, body in ordeal.pages if page == "/health"), key=len)
+def test_metadata_of_many_gpus_is_complete(observation: Observation) -> None:
+    """The largest answer exceeds a megabyte."""
+    largest: Any = max((body for page, body in observation.pages if page == "/health"), key=len)
     assert len(largest) > MEGABYTE

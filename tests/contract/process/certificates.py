@@ -1,4 +1,4 @@
-"""A server's side of TLS, for tests; `cryptography` comes with trustme."""
+"""TLS contexts of servers, for tests; `cryptography` is installed with trustme."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -14,32 +14,35 @@ __all__ = ["plain_authority", "server_context"]
 
 
 def server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """Give the context of a server that shows this certificate."""
+    """Return the context of a server with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - pyOpenSSL's
     return context
 
 
 def plain_authority(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """Give the file of an authority as `openssl req -x509` makes it, and a server that it trusts.
+    """Return the file of an authority, and the context of a server with a certificate of it.
 
-    It has no keyUsage. The server's certificate is for 127.0.0.1.
+    The authority has no keyUsage, as with `openssl req -x509`. The certificate is for 127.0.0.1.
     """
-    ours, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority = _certificate("authority", ours.public_key())
+    authority_key, key = (
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP256R1()),
+    )
+    authority = _certificate("authority", authority_key.public_key())
     authority = authority.add_extension(
         x509.BasicConstraints(ca=True, path_length=None), critical=True
     )
     host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     leaf = _certificate("dstack", key.public_key()).add_extension(host, critical=False)
     ca_file, chain = folder / "ca.pem", folder / "chain.pem"
-    ca_file.write_bytes(_pem(authority.sign(ours, hashes.SHA256())))
+    ca_file.write_bytes(_pem(authority.sign(authority_key, hashes.SHA256())))
     secret = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    chain.write_bytes(_pem(leaf.sign(ours, hashes.SHA256())) + secret)
+    chain.write_bytes(_pem(leaf.sign(authority_key, hashes.SHA256())) + secret)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     return ca_file, context

@@ -220,7 +220,9 @@ def test_command_ended_by_a_signal_has_no_exit_code_of_a_result(
         listen = f"127.0.0.1:{silent.getsockname()[1]}"
         env = {"DSTACK_URL": f"http://{listen}", "LISTEN_ADDR": listen, "HISTORY": "off"}
         arguments = [sys.executable, "-m", "dstack_backend", command]
-        process = subprocess.Popen(arguments, env=env, stderr=subprocess.DEVNULL)
-        with process, silent.accept()[0]:
+        with (
+            subprocess.Popen(arguments, env=env, stderr=subprocess.DEVNULL) as process,
+            silent.accept()[0],
+        ):
             process.send_signal(how)
             assert process.wait(timeout=10) in codes

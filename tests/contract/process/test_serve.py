@@ -12,7 +12,8 @@ import pytest
 from tests.contract.process.service import free_port, wait_until
 
 PROGRAM = """
-import asyncio, gc, os, signal, sys
+import asyncio, gc, logging, os, signal, sys
+from dstack_backend.adapters.stdlib_logging import set_up_logging
 from dstack_backend.app.config.settings import load
 from dstack_backend.app.container import Container
 from dstack_backend.app.monitoring.wakeup import NullWatcher
@@ -38,6 +39,8 @@ container = Container(
 )
 if sys.argv[1] == "run":
     run(container)
+assert not logging.getLogger().handlers, "only run sets up the log"
+set_up_logging("info", "json")
 address = "127.0.0.1" if sys.argv[1] == "late" else resolve_bind_address(container.settings())
 asyncio.run(main(address))
 """

@@ -29,7 +29,13 @@ from dstack_backend.domain import (
 )
 from dstack_backend.domain.ports import Health
 from dstack_backend.testing.contracts import GpuHealthContract, check_answer
-from dstack_backend.testing.fakes import FakeClock, FakeGpuSource
+from dstack_backend.testing.fakes import (
+    EPOCH,
+    FakeClock,
+    FakeGpuSource,
+    FakeHistory,
+    FakeNotifier,
+)
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Remote
 from dstack_backend.testing.strategies import check_results
@@ -47,7 +53,9 @@ async def _no_lifespan(_: Litestar) -> AsyncGenerator[None, None]:
 
 async def _read_health(health: Health) -> BackendInfo:
     """Return the body of `/health`, and check it against the contract and the schema."""
-    app = HealthApp(health, PrometheusMetrics().render, _no_lifespan)
+    history, notifier, identity = FakeHistory((), EPOCH), FakeNotifier(), NodeIdentity()
+    metrics = PrometheusMetrics()
+    app = HealthApp(health, metrics.render, _no_lifespan, history, notifier, identity)
     transport = httpx.ASGITransport(cast("Any", app))  # Litestar types ASGI otherwise than httpx
     async with httpx.AsyncClient(transport=transport, base_url="http://me") as client:
         answer = await client.get("/health")

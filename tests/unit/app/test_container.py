@@ -76,7 +76,12 @@ REPLACEMENTS: dict[str, Callable[[], object]] = {
     "monitor": FakeHealth,
     "lifespan": lambda: no_lifespan,
     "http_app": lambda: HealthApp(
-        FakeHealth(), PrometheusMetrics().render, no_lifespan, FakeHistory([], EPOCH)
+        FakeHealth(),
+        PrometheusMetrics().render,
+        no_lifespan,
+        FakeHistory([], EPOCH),
+        FakeNotifier(),
+        NodeIdentity(),
     ),
 }
 """A replacement for each provider."""

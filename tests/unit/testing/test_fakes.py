@@ -1,4 +1,4 @@
-"""The fakes implement their ports and do what a test tells them."""
+"""The fakes implement their ports and follow their script."""
 
 import asyncio
 

@@ -7,10 +7,10 @@ from typing import Any
 from msgspec import Struct
 
 from dstack_backend import __version__
-from dstack_backend.adapters.litestar_http.page.bars import bar
 from dstack_backend.adapters.litestar_http.page.i18n import Explanation, Translation
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
+from dstack_backend.domain.formatting import format_percent
 from dstack_backend.domain.gpu import GpuInventoryMetadata
 from dstack_backend.domain.history import WINDOWS, HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
@@ -22,6 +22,12 @@ MAX_GPUS = 64
 MAX_CHANGES = 12
 BARS = {"24h": 48, "7d": 84, "90d": 90}
 """Number of bars of each timeline, by its window."""
+
+PARTS = 20
+"""Each bar is divided into so many parts."""
+
+MIN_PARTS = {"up": 1, "down": 3, "unknown": 1}
+"""Parts of a state that occurs at all: an outage of seconds is visible in a bar of a day."""
 
 
 class PageHistory(Struct, frozen=True):
@@ -45,15 +51,7 @@ def page_context(
     translation: Translation,
     identity: NodeIdentity,
 ) -> dict[str, Any]:
-    """Return the variables of the template.
-
-    Args:
-        report: What is known of the node.
-        history: The history.
-        now: The wall clock's time.
-        translation: The language of the page.
-        identity: How the node presents itself. Advice is shown for DStack only.
-    """
+    """Return the variables of the template. Advice is shown for DStack only."""
     gpus = report.inventory if isinstance(report.inventory, GpuInventoryMetadata) else None
     return {
         "version": __version__,
@@ -72,7 +70,7 @@ def page_context(
             window: {
                 "seconds": WINDOWS[window].total_seconds(),
                 "step": WINDOWS[window].total_seconds() / len(slots),
-                "bars": [bar(slot, translation.strings) for slot in slots],
+                "bars": [_bar(slot, translation.strings) for slot in slots],
             }
             for window, slots in history.timelines.items()
         },
@@ -110,3 +108,13 @@ def _explanation(
     if reason:
         return translation.reasons[reason]
     return translation.no_gpus if gpus and not gpus.gpus else None
+
+
+def _bar(slot: Uptime, strings: Mapping[str, str]) -> dict[str, int | str]:
+    """Return the number of parts of each state, and their shares as text."""
+    seconds = {"up": slot.up_seconds, "down": slot.down_seconds, "unknown": slot.unknown_seconds}
+    shares = {state: each / sum(seconds.values()) for state, each in seconds.items() if each}
+    parts = {state: max(MIN_PARTS[state], round(PARTS * each)) for state, each in shares.items()}
+    parts[max(shares, key=shares.__getitem__)] += PARTS - sum(parts.values())
+    texts = (f"{strings[state]} {format_percent(100 * each)}" for state, each in shares.items())
+    return {**dict.fromkeys(seconds, 0), **parts, "text": ", ".join(texts)}

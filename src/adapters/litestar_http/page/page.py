@@ -1,7 +1,9 @@
 """The page: collects what it shows, and renders it once for all requests at about the same time."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -13,7 +15,6 @@ from dstack_backend.adapters.litestar_http.page.context import (
     page_context,
 )
 from dstack_backend.adapters.litestar_http.page.i18n import translation
-from dstack_backend.adapters.litestar_http.page.render import load_template, render
 from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.history import WINDOWS
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
@@ -49,7 +50,7 @@ class Page:
         return await cache.get(key, lambda: self._render(language))
 
     async def _render(self, language: str) -> bytes:
-        await asyncio.to_thread(load_template)  # the first time takes a while
+        render = await asyncio.to_thread(_load_renderer)  # the first time takes a while
         report = self._health.report()
         timelines = await self._timelines.get(
             (report.last_change, report.reason), self._compute_timelines
@@ -66,3 +67,9 @@ class Page:
             for window, count in BARS.items()
         }
         return PageHistory(await self._history.uptime(), timelines)
+
+
+def _load_renderer() -> Callable[[dict[str, Any]], bytes]:
+    from dstack_backend.adapters.litestar_http.page.render import render  # noqa: PLC0415 - slow
+
+    return render

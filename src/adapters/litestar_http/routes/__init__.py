@@ -2,13 +2,15 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from dstack_backend.adapters.litestar_http.null import NullHistory, NullNotifier
 from dstack_backend.adapters.litestar_http.routes.assets import asset_handler
 from dstack_backend.adapters.litestar_http.routes.events import events_handler
-from dstack_backend.adapters.litestar_http.routes.health import health_handlers
 from dstack_backend.adapters.litestar_http.routes.history import history_handlers
 from dstack_backend.adapters.litestar_http.routes.index import index_handler
-from dstack_backend.adapters.litestar_http.routes.status import Exposition, status_handlers
+from dstack_backend.adapters.litestar_http.routes.status import (
+    Exposition,
+    health_handlers,
+    status_handlers,
+)
 from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 
@@ -18,14 +20,11 @@ __all__ = ["Exposition", "handlers"]
 def handlers(
     health: Health,
     exposition: Exposition,
-    history: HistoryReader | None = None,
-    notifier: UpdateNotifier | None = None,
-    identity: NodeIdentity | None = None,
+    history: HistoryReader,
+    notifier: UpdateNotifier,
+    identity: NodeIdentity,
 ) -> list[HTTPRouteHandler]:
     """Return the handlers of all paths, for any Litestar application. See `HealthApp`."""
-    identity = identity or NodeIdentity()
-    history = history or NullHistory()
-    notifier = notifier or NullNotifier()
     return [
         index_handler(health, history, notifier, identity),
         *health_handlers(health, identity),

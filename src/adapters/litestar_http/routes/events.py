@@ -1,33 +1,62 @@
-"""`GET /events`."""
+"""`GET /events`: a stream of server-sent events, one for each update.
 
-from collections.abc import AsyncGenerator
+The first event is sent at once with the present status, so `Last-Event-ID` is not needed: nothing
+is sent again, and no status that holds is missed. Ids start at 0 with each start of the service.
+
+A slow reader costs little: events are small, none are queued, and a stream ends after some minutes;
+a browser reconnects by itself.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
-from dstack_backend.adapters.litestar_http.openapi import history as openapi
-from dstack_backend.adapters.litestar_http.sse import EventStreams
+from dstack_backend.adapters.litestar_http.openapi import text_spec
+from dstack_backend.adapters.litestar_http.schemas import Event
+from dstack_backend.domain.backend_info import HealthResponse
 from dstack_backend.domain.ports import Health, UpdateNotifier
 
-__all__ = ["IS_HEAD", "events_handler"]
+__all__ = ["IS_HEAD", "MAX_DURATION", "EventStreams", "events_handler"]
 
 IS_HEAD = "dstack_backend.is_head"
 """A key of the scope of a HEAD request, which is routed as GET."""
 
+KEEP_ALIVE = 15.0
+"""Seconds without an event after which a comment is sent, for proxies that close idle streams."""
+
+MAX_DURATION = 15 * 60.0
+"""Seconds after which a stream ends."""
+
+RETRY = 2000
+"""Milliseconds after which a browser reconnects."""
+
 EVENT_STREAM = "text/event-stream"
+
+_SPEC = text_spec(
+    EVENT_STREAM,
+    "A stream of server-sent events. The first is sent at once with the present status, then one"
+    " for each check and each change. `id` counts the updates; `data` is JSON with `status` and"
+    " `reason`. A comment is sent after 15 s without an event. `Last-Event-ID` is not needed. The"
+    " stream ends after 15 minutes.",
+    'retry: 2000\nid: 7\ndata: {"status":"available","reason":null}\n\n',
+)
 
 
 def events_handler(health: Health, notifier: UpdateNotifier) -> HTTPRouteHandler:
     """Return the handler."""
     streams = EventStreams(health, notifier)
 
-    @get("/events", responses=openapi.EVENTS, tags=["service"], media_type=EVENT_STREAM)
+    @get("/events", responses={200: _SPEC}, tags=["service"], media_type=EVENT_STREAM)
     async def events(request: Request[Any, Any, Any]) -> Stream:
         """Server-sent events: the status at once, and again with each update."""
         return Stream(
-            _empty() if IS_HEAD in request.scope else streams.stream(),
+            () if IS_HEAD in request.scope else streams.stream(),
             media_type=EVENT_STREAM,
             headers={"X-Accel-Buffering": "no"},  # nginx would buffer events up to 4 KB
         )
@@ -35,5 +64,39 @@ def events_handler(health: Health, notifier: UpdateNotifier) -> HTTPRouteHandler
     return events
 
 
-async def _empty() -> AsyncGenerator[bytes, None]:
-    yield b""
+class EventStreams:
+    """Creates the streams. Each event is encoded once for all clients."""
+
+    def __init__(
+        self, health: Health, notifier: UpdateNotifier, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Create no stream yet. `clock` returns seconds; they limit the duration of a stream."""
+        self._health = health
+        self._notifier = notifier
+        self._clock = clock
+        self._response: HealthResponse | None = None
+        self._encoded = b""
+
+    async def stream(self, keep_alive: float = KEEP_ALIVE) -> AsyncGenerator[bytes, None]:
+        """Yield one client's bytes: the present status, then an event for each update."""
+        ends_at = self._clock() + MAX_DURATION
+        version = self._notifier.version
+        yield b"retry: %d\n" % RETRY + self._event(version)
+        while self._clock() < ends_at:
+            try:
+                latest = await asyncio.wait_for(self._notifier.wait_newer(version), keep_alive)
+            except TimeoutError:
+                yield b": keep-alive\n\n"
+                continue
+            if latest is None:
+                return
+            version = latest
+            yield self._event(version)
+
+    def _event(self, version: int) -> bytes:
+        response = self._health.response()
+        if response is not self._response:  # a report with thousands of GPUs is expensive
+            report = self._health.report()
+            self._encoded = msgspec.json.encode(Event(report.status, report.reason))
+            self._response = response
+        return b"id: %d\ndata: %s\n\n" % (version, self._encoded)

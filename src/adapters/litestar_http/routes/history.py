@@ -1,6 +1,6 @@
 """`GET /history` and `GET /uptime`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -10,11 +10,19 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from dstack_backend.adapters.litestar_http.cache import SingleFlightCache
-from dstack_backend.adapters.litestar_http.openapi import history as openapi
-from dstack_backend.adapters.litestar_http.schemas import HistoryPage, UptimeReport, UptimeWindow
+from dstack_backend.adapters.litestar_http.openapi import json_spec
+from dstack_backend.adapters.litestar_http.schemas import (
+    HistoryPage,
+    ParameterFault,
+    Problem,
+    UptimeReport,
+    UptimeWindow,
+)
+from dstack_backend.domain.check import Reason
 from dstack_backend.domain.formatting import parse_time
-from dstack_backend.domain.history import Uptime
+from dstack_backend.domain.history import GapCause, HistoryEntry, Uptime
 from dstack_backend.domain.ports import HistoryReader
+from dstack_backend.domain.status import Status
 
 __all__ = ["history_handlers"]
 
@@ -23,26 +31,56 @@ MAX_NUMBER = 2**63 - 1
 UPTIME_TTL = 10.0
 """Seconds: the uptime of 50,000 entries takes a thread a fraction of a second to compute."""
 
-_TIME = {"format": "date-time", "type": "string", "oneOf": None}
-_FORMAT = "ISO 8601; without a zone it is UTC"
-Since = Annotated[
-    str | None, QueryParameter(description=f"only from then on, {_FORMAT}", schema_extra=_TIME)
-]
-Until = Annotated[
-    str | None, QueryParameter(description=f"only before that, {_FORMAT}", schema_extra=_TIME)
-]
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_ENTRIES, description="so many entries at most")]
+
+def _time(description: str) -> QueryParameter:
+    text = f"{description}, ISO 8601; without a zone it is UTC"
+    schema = {"format": "date-time", "type": "string", "oneOf": None}
+    return QueryParameter(description=text, schema_extra=schema)
+
+
+Since = Annotated[str | None, _time("entries from this time on")]
+Until = Annotated[str | None, _time("entries before this time")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_ENTRIES, description="maximum entry count")]
 Before = Annotated[
-    int | None,
-    QueryParameter(ge=1, le=MAX_NUMBER, description="only entries with a lower `number`"),
+    int | None, QueryParameter(ge=1, le=MAX_NUMBER, description="entries with a lower `number`")
 ]
+
+_OUTAGE = HistoryEntry(
+    at=datetime(2026, 1, 1, 3, tzinfo=UTC),
+    before=Status.AVAILABLE,
+    after=Status.UNAVAILABLE,
+    reason=Reason.CONNECTION_REFUSED,
+    message=Reason.CONNECTION_REFUSED.summary,
+    number=42,
+)
+_GAP = HistoryEntry(
+    at=datetime(2026, 1, 1, 8, tzinfo=UTC),
+    before=Status.UNAVAILABLE,
+    after=None,
+    reason=None,
+    gap=GapCause.STOPPED,
+    message=GapCause.STOPPED.message,
+    number=43,
+)
+_PAGE = HistoryPage([_GAP, _OUTAGE], "history?limit=2&before=42")
+_FAULT = ParameterFault(message="Expected `int` >= 1", key="limit", source="query")
+_LIMIT = Problem(400, "Validation failed for GET /history?limit=0", [_FAULT])
+_SINCE = Problem(400, "since is not a time in ISO 8601, such as 2026-11-24T02:53:25Z")
+_UPTIME = UptimeReport([UptimeWindow("24h", 99.990741, 0.0), UptimeWindow("90d", None, 100.0)])
 
 
 def history_handlers(reader: HistoryReader) -> list[HTTPRouteHandler]:
     """Return the handlers."""
     cache: SingleFlightCache[dict[str, Uptime]] = SingleFlightCache(UPTIME_TTL)
 
-    @get("/history", responses=openapi.HISTORY, tags=["history"])
+    @get(
+        "/history",
+        responses={
+            200: json_spec(HistoryPage, "Entries, the last written first.", entries=_PAGE),
+            400: json_spec(Problem, "A parameter is invalid.", limit=_LIMIT, since=_SINCE),
+        },
+        tags=["history"],
+    )
     async def history(
         since: Since = None, until: Until = None, limit: Limit = 100, before: Before = None
     ) -> HistoryPage:
@@ -53,11 +91,14 @@ def history_handlers(reader: HistoryReader) -> list[HTTPRouteHandler]:
         window = {"since": _parse("since", since), "until": _parse("until", until)}
         found = await reader.latest(limit + 1, **window, before=before)
         entries = found[:limit]
-        return HistoryPage(
-            entries, _next(window, limit, entries[-1].number) if len(found) > limit else None
-        )
+        next_page = _next(window, limit, entries[-1].number) if len(found) > limit else None
+        return HistoryPage(entries, next_page)
 
-    @get("/uptime", responses=openapi.UPTIME, tags=["history"])
+    @get(
+        "/uptime",
+        responses={200: json_spec(UptimeReport, "The uptime of each window.", windows=_UPTIME)},
+        tags=["history"],
+    )
     async def uptime() -> UptimeReport:
         """How much of the last 24 hours, 7, 30 and 90 days the node was available.
 
@@ -75,11 +116,9 @@ def _window(name: str, uptime: Uptime) -> UptimeWindow:
 
 
 def _parse(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
     try:
         # A plus sign that was not encoded arrives as a space.
-        return parse_time(text.replace(" ", "+") if "T" in text else text)
+        return None if text is None else parse_time(text.replace(" ", "+") if "T" in text else text)
     except ValueError:
         raise ClientException(
             f"{name} is not a time in ISO 8601, such as 2026-11-24T02:53:25Z"

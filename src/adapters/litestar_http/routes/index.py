@@ -1,18 +1,27 @@
 """`GET /`: the node's page for browsers, service information for programs."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Schema
 
+from dstack_backend import __version__
 from dstack_backend.adapters.litestar_http.negotiation import preferred_language, prefers_html
-from dstack_backend.adapters.litestar_http.openapi import status as openapi
+from dstack_backend.adapters.litestar_http.openapi import json_spec
 from dstack_backend.adapters.litestar_http.page import LANGUAGES, Page
-from dstack_backend.adapters.litestar_http.schemas import ServiceInfo, service_info
+from dstack_backend.adapters.litestar_http.schemas import ServiceInfo
 from dstack_backend.domain.backend_info import NodeIdentity
+from dstack_backend.domain.check import Reason
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
+from dstack_backend.domain.status import Status
 
 __all__ = ["index_handler"]
+
+_PATHS = ("health", "status", "history", "uptime", "events", "livez", "readyz", "metrics")
+LINKS = {path: path for path in _PATHS} | {"openapi": "schema/openapi.json"}
+"""Links relative to `/`: they work behind a path prefix."""
 
 _VARY = {"Vary": "Accept, Accept-Language"}
 
@@ -30,31 +39,50 @@ _PAGE_HEADERS = {
 }
 
 
+@dataclass
+class _IndexOperation(Operation):
+    """Adds the page to the OpenAPI document: Litestar has one type of body for a status."""
+
+    def __post_init__(self) -> None:
+        content = getattr((self.responses or {}).get("200"), "content", None)
+        if content is not None:
+            text = "The node's page, for `Accept: text/html`, as browsers send it."
+            schema = Schema(type=OpenAPIType.STRING, description=text)
+            content["text/html"] = OpenAPIMediaType(schema=schema)
+
+
 def index_handler(
     health: Health, history: HistoryReader, notifier: UpdateNotifier, identity: NodeIdentity
 ) -> HTTPRouteHandler:
     """Return the handler."""
     page = Page(health, history, notifier, identity)
+    example = _service_info(identity, Status.AVAILABLE, None)
 
     @get(
         "/",
-        responses=openapi.index_responses(identity),
-        operation_class=openapi.IndexOperation,
+        responses={200: json_spec(ServiceInfo, "The service and its status.", available=example)},
+        operation_class=_IndexOperation,
         tags=["service"],
     )
     async def service_information(request: Request[Any, Any, Any]) -> Response[ServiceInfo]:
         """The service, its status and its other paths. Browsers get the node's page instead."""
         if not prefers_html(request.headers.get("accept", "")):
             report = health.report()
-            return Response(service_info(identity, report.status, report.reason), headers=_VARY)
+            return Response(_service_info(identity, report.status, report.reason), headers=_VARY)
         language = _language(request)
         return Response(
-            await page.html(language),  # type: ignore[arg-type]  # see IndexOperation
+            await page.html(language),  # type: ignore[arg-type]  # see _IndexOperation
             media_type="text/html",
             headers={**_PAGE_HEADERS, "Content-Language": language},
         )
 
     return service_information
+
+
+def _service_info(identity: NodeIdentity, status: Status, reason: Reason | None) -> ServiceInfo:
+    return ServiceInfo(
+        name=identity.service, version=__version__, status=status, reason=reason, links=LINKS
+    )
 
 
 def _language(request: Request[Any, Any, Any]) -> str:

@@ -1,34 +1,121 @@
-"""`GET /status` and `GET /metrics`."""
+"""The present state of the node: `/health`, the probes, `/status` and `/metrics`."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from litestar import Response, get
+from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from dstack_backend.adapters.litestar_http.openapi import status as openapi
-from dstack_backend.domain.backend_info import NodeIdentity
+from dstack_backend.adapters.litestar_http.openapi import json_spec, text_spec
+from dstack_backend.adapters.litestar_http.schemas import Liveness, Readiness
+from dstack_backend.domain.backend_info import DSTACK, BackendInfo, NodeIdentity, describe
+from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
+from dstack_backend.domain.gpu import Gpu, GpuInventory, GpuInventoryMetadata
+from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
 from dstack_backend.domain.ports import Health
-from dstack_backend.domain.report import StatusReport
+from dstack_backend.domain.report import StatusReport, report
+from dstack_backend.domain.status import assess
+from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["Exposition", "status_handlers"]
+__all__ = ["Exposition", "health_handlers", "status_handlers"]
 
 Exposition = Callable[[StatusReport], bytes]
 """Renders the metrics at the time of a report, in Prometheus's text format."""
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"  # Litestar adds the charset
 
+_NVIDIA = "NVIDIA Corporation"
+_H200 = f"{_NVIDIA} GH100 [H200 SXM 141GB]"
+_INVENTORY = GpuInventory(
+    gpus=(
+        Gpu(slot="3b:00.0", product_id="10de:2335", description=_H200, is_free=True),
+        Gpu(slot="4b:00.0", product_id="10de:2335", description=_NVIDIA, is_free=False),
+    ),
+    allow_attach_all=True,
+    source_version="v0.5.11 (git:0123456789abcdef)",
+)
+_FAILURE = CheckFailure(Reason.CONNECTION_REFUSED)
+
+
+class GpuStatusReport(StatusReport, frozen=True, kw_only=True):
+    """Everything that is known of a node with GPUs."""
+
+    inventory: GpuInventoryMetadata | None
+
+
+def health_handlers(health: Health, identity: NodeIdentity) -> list[HTTPRouteHandler]:
+    """Return the handlers of `/health` and the probes."""
+    online = f"{identity.source} is online."
+    offline = f"{identity.source} is not online, or nothing recent is known."
+    available, unavailable = (describe(assess(each), identity) for each in (_INVENTORY, _FAILURE))
+
+    @get(
+        "/health",
+        responses={
+            200: json_spec(BackendInfo, online, available=available),
+            503: json_spec(BackendInfo, offline, unavailable=unavailable),
+        },
+        tags=["worker"],
+    )
+    async def backend_info() -> Response[BackendInfo]:
+        """BackendInfo for dephy-worker, from memory: never waits for a check."""
+        response = health.response()
+        return Response(
+            response.body,  # type: ignore[arg-type]  # the encoded form of a BackendInfo
+            media_type=MediaType.JSON,
+            status_code=200 if response.is_available else 503,
+        )
+
+    @get(
+        "/livez",
+        responses={200: json_spec(Liveness, "This process works.", alive=Liveness(alive=True))},
+        tags=["probes"],
+    )
+    async def liveness() -> Liveness:
+        """This process works. An outage of the source has no effect."""
+        return Liveness(alive=True)
+
+    @get(
+        "/readyz",
+        responses={
+            200: json_spec(Readiness, "A first check has finished.", ready=Readiness(ready=True)),
+            503: json_spec(
+                Readiness, "No check has finished yet.", starting=Readiness(ready=False)
+            ),
+        },
+        tags=["probes"],
+    )
+    async def readiness() -> Response[Readiness]:
+        """A first check has finished, whatever its result."""
+        is_ready = health.is_ready()
+        return Response(Readiness(is_ready), status_code=200 if is_ready else 503)
+
+    return [backend_info, liveness, readiness]
+
 
 def status_handlers(
     health: Health, exposition: Exposition, identity: NodeIdentity
 ) -> list[HTTPRouteHandler]:
-    """Return the handlers."""
+    """Return the handlers of `/status` and `/metrics`."""
+    # The inventory of another source may be any object.
+    body = GpuStatusReport if identity.source == DSTACK else StatusReport
+    examples = {"available": _report(_INVENTORY), "unavailable": _report(_FAILURE)}
 
-    @get("/status", responses=openapi.status_responses(identity), tags=["service"])
+    @get(
+        "/status",
+        responses={200: json_spec(body, "Everything that is known.", **examples)},
+        tags=["service"],
+    )
     async def status() -> StatusReport:
         """Everything that is known, for people and tools. Always 200."""
         return health.report()
 
-    @get("/metrics", responses=openapi.METRICS, tags=["service"], media_type=PROMETHEUS_TEXT)
+    @get(
+        "/metrics",
+        responses={200: text_spec(PROMETHEUS_TEXT, "The metrics.", "process_open_fds 21.0\n")},
+        tags=["service"],
+        media_type=PROMETHEUS_TEXT,
+    )
     async def metrics() -> Response[str]:
         """Metrics in Prometheus's text format."""
         return Response(
@@ -37,3 +124,9 @@ def status_handlers(
         )
 
     return [status, metrics]
+
+
+def _report(result: CheckResult) -> StatusReport:
+    start = Timestamp(0.0, datetime(2026, 1, 1, tzinfo=UTC))
+    check = Check(result=result, started=0.0, finished=start + 0.125)
+    return report(observe(MonitorState(since=start), check, CheckPolicy()), 3.125, CheckPolicy())

@@ -22,7 +22,7 @@ from dstack_backend.domain import (
     StatusReport,
 )
 from dstack_backend.domain.history import GapCause
-from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeHistory
+from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeHistory, FakeNotifier
 
 __all__ = [
     "AVAILABLE",
@@ -33,6 +33,7 @@ __all__ = [
     "UNAVAILABLE",
     "AppClient",
     "ParsedPage",
+    "closed_notifier",
     "entry",
     "exposition",
     "history_of_day",
@@ -93,12 +94,21 @@ async def no_lifespan(_: Litestar) -> AsyncGenerator[None, None]:
     yield
 
 
+def closed_notifier() -> FakeNotifier:
+    """Return a notifier with which each stream ends after its first event."""
+    notifier = FakeNotifier()
+    notifier.close()
+    return notifier
+
+
 class AppClient:
     """A client of the application.
 
     Attributes:
         health: What is known of the node.
         history: The history.
+        notifier: Counts the updates; closed, so that streams end after their first event.
+        identity: How the node presents itself.
         client: Sends requests.
     """
 
@@ -113,7 +123,11 @@ class AppClient:
         """Create the application after a check with this result; `None`: before the first one."""
         self.health = FakeHealth(result)
         self.history = history or FakeHistory(entries, NOW)
-        self.app = HealthApp(self.health, exposition, no_lifespan, self.history, identity=identity)
+        self.notifier = closed_notifier()
+        self.identity = identity or NodeIdentity()
+        self.app = HealthApp(
+            self.health, exposition, no_lifespan, self.history, self.notifier, self.identity
+        )
         self.client = TestClient(self.app)
 
     def set_result(self, result: CheckResult | None) -> None:

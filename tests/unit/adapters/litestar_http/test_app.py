@@ -11,7 +11,6 @@ from litestar.testing import TestClient
 
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.domain import NodeIdentity
-from dstack_backend.testing.fakes import FakeHealth
 from tests.unit.adapters.litestar_http.harness import BROWSER, AppClient, ParsedPage, exposition
 
 PATHS = [
@@ -139,7 +138,9 @@ def test_lifespan_lasts_as_long_as_the_application() -> None:
         yield
         events.append("end")
 
-    with TestClient(HealthApp(FakeHealth(), exposition, lifespan)):
+    app = AppClient()
+    parts = app.health, exposition, lifespan, app.history, app.notifier, app.identity
+    with TestClient(HealthApp(*parts)):
         assert events == ["start"]
     assert events == ["start", "end"]
 

@@ -26,6 +26,7 @@ from tests.unit.adapters.litestar_http.harness import (
     ENTRIES,
     NOW,
     ParsedPage,
+    closed_notifier,
     no_lifespan,
 )
 
@@ -51,7 +52,7 @@ def app() -> Iterator[tuple[TestClient[HealthApp], FakeHealth]]:
     )
     metrics.on_check(check)
     history = FakeHistory(ENTRIES, NOW)
-    app = HealthApp(health, metrics.render, no_lifespan, history, identity=IDENTITY)
+    app = HealthApp(health, metrics.render, no_lifespan, history, closed_notifier(), IDENTITY)
     with TestClient(app) as client:
         yield client, health
 

@@ -22,6 +22,7 @@ W3M = "text/html, text/*;q=0.5, image/*, application/*, audio/*"
     [
         *(FIREFOX, CHROME, OLD_FIREFOX, INTERNET_EXPLORER, LYNX, W3M),
         *("text/html", "TEXT/HTML", "text/*", "application/json;q=0.5,text/html"),
+        *("image/png, text/html, */*", "application/json; Q = 0.5 ;v=1, text/html"),
     ],
 )
 def test_browsers_prefer_html(accept: str) -> None:

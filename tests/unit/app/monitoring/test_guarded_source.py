@@ -78,15 +78,15 @@ FAULTS: dict[str, tuple[GpuSource, str]] = {
     ),
     "metadata": (
         returning(Unencodable()),
-        "FakeGpuSource: list_gpus() or metadata() raised",
+        "FakeGpuSource: list_gpus() or its inventory raised",
     ),
     "raises": (
         raising(RuntimeError("c4n4ry")),
-        "FakeGpuSource: list_gpus() or metadata() raised",
+        "FakeGpuSource: list_gpus() or its inventory raised",
     ),
     "raises TimeoutError": (
         raising(TimeoutError("c4n4ry")),
-        "FakeGpuSource: list_gpus() or metadata() raised",
+        "FakeGpuSource: list_gpus() or its inventory raised",
     ),
     "synchronous": (
         cast("GpuSource", SynchronousSource()),

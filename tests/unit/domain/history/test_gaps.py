@@ -180,6 +180,11 @@ def test_store_with_a_clock_ahead_takes_no_entry_away() -> None:
     assert continued([up(0)], 5000, [], now=60) == [ahead]
 
 
+def test_two_processes_with_different_clocks_do_not_fill_the_store() -> None:
+    """Each sees that the other wrote, at a time ahead of its own, and has nothing to add."""
+    assert continued([up(0), up(90, 2)], 5000, [up(10, 1)], now=60, shared=1) == []
+
+
 @given(entry_lists(), st.integers(0, 12), st.integers(0, 12))
 def test_last_shared_is_the_end_of_the_common_entries(
     entries: list[HistoryEntry], common: int, damaged: int

@@ -38,7 +38,8 @@ def test_health_sends_the_encoded_bytes_unchanged() -> None:
 def test_health_is_the_same_with_and_without_the_fast_path(result: CheckResult) -> None:
     """The handler mounted in another Litestar application answers as `HealthApp` does."""
     app = AppClient(result)
-    with TestClient(Litestar(handlers(app.health, exposition))) as client:
+    routes = handlers(app.health, exposition, app.history, app.notifier, app.identity)
+    with TestClient(Litestar(routes)) as client:
         by_handler, by_app = client.get("/health"), app.get("/health")
     assert by_handler.content == by_app.content
     assert by_handler.status_code == by_app.status_code

@@ -5,19 +5,10 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 import pytest
-from litestar.testing import TestClient
 
-from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.domain import Reason, Status
 from dstack_backend.domain.history import GapCause
-from dstack_backend.testing.fakes import FakeHealth
-from tests.unit.adapters.litestar_http.harness import (
-    AppClient,
-    entry,
-    exposition,
-    history_of_day,
-    no_lifespan,
-)
+from tests.unit.adapters.litestar_http.harness import AppClient, entry, history_of_day
 
 NOW_HOURS = 90 * 24
 
@@ -134,11 +125,12 @@ def test_uptime_is_null_where_nothing_is_known() -> None:
     assert windows[-1] == {"window": "90d", "up_percent": None, "unknown_percent": 100.0}
 
 
-def test_history_and_notifier_are_optional() -> None:
-    """Without them the paths answer that nothing is known, and a stream ends after one event."""
-    with TestClient(HealthApp(FakeHealth(), exposition, no_lifespan)) as client:
-        assert client.get("/history").json() == {"entries": [], "next": None}
-        assert client.get("/uptime").json()["windows"][0]["unknown_percent"] == 100.0
-        assert client.get("/", headers={"Accept": "text/html"}).status_code == 200
-        events = client.get("/events").text
-    assert events == 'retry: 2000\nid: 0\ndata: {"status":"unavailable","reason":"starting"}\n\n'
+def test_an_empty_history_means_that_nothing_is_known() -> None:
+    """Before the first entry, on every path that shows the history."""
+    app = AppClient(entries=())
+    with app.client:
+        assert app.get("/history").json() == {"entries": [], "next": None}
+        assert app.get("/uptime").json()["windows"][0]["unknown_percent"] == 100.0
+        page = app.page()
+    assert "No changes recorded yet." in page
+    assert "Not known" in page

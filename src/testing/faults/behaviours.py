@@ -1,18 +1,17 @@
-"""The struct `Fault`, and the behaviours of which faults consist.
+"""The behaviours of which faults consist.
 
 Behaviours that do not end are cancelled by the simulated DStack when the client disconnects.
 """
 
 import asyncio
+import itertools
 import socket
 import struct
+from collections.abc import Callable
 
-from msgspec import Struct
-
-from dstack_backend.domain.check import Reason
 from dstack_backend.testing.simulated_dstack import Behaviour, Request
 
-__all__ = ["CANARY", "Fault", "hangs", "repeats", "resets", "sends", "trickles"]
+__all__ = ["CANARY", "hangs", "repeats", "resets", "sends", "trickles", "writes"]
 
 CANARY = "canary-10.66.77.88-/root/canary"
 """An address and a path in every text that a fault sends. It must not appear in any output."""
@@ -20,17 +19,17 @@ CANARY = "canary-10.66.77.88-/root/canary"
 LONG = 3600.0
 """Seconds: longer than any client waits."""
 
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
-class Fault(Struct, frozen=True):
-    """A fault of a peer.
 
-    Attributes:
-        behaviour: The behaviour of the simulated DStack.
-        reason: The reason of the failed check.
-    """
+def writes(make: Callable[[], bytes]) -> Behaviour:
+    """Send the bytes that a function returns; keep the connection for the next request."""
 
-    behaviour: Behaviour
-    reason: Reason
+    async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(make())
+        await writer.drain()
+
+    return behave
 
 
 def sends(data: bytes) -> Behaviour:
@@ -61,36 +60,25 @@ def resets(data: bytes = b"") -> Behaviour:
         await writer.drain()
         await asyncio.sleep(0.05)  # a reset discards what the client has not read
         connection = writer.get_extra_info("socket")
-        if connection.family != socket.AF_UNIX:
-            at_once = struct.pack("ii", 1, 0)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         writer.transport.abort()
 
     return behave
 
 
-def repeats(head: bytes, piece: bytes) -> Behaviour:
-    """Send the head, then the piece repeatedly, as fast as the client reads."""
+def repeats(head: bytes, *pieces: bytes, pause: float = 0.0) -> Behaviour:
+    """Send the head, then the pieces again and again, with a pause in seconds after each."""
 
     async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(head)
-        while True:
+        for piece in itertools.cycle(pieces):
             writer.write(piece)
             await writer.drain()
-            await asyncio.sleep(0)  # drain does not pause for a client that reads fast enough
+            await asyncio.sleep(pause)  # drain does not pause for a client that reads fast enough
 
     return behave
 
 
-def trickles(head: bytes, piece: bytes, pause: float = 0.02) -> Behaviour:
-    """Send the head, then the piece repeatedly, one byte every `pause` seconds."""
-
-    async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(head)
-        while True:
-            for byte in piece:
-                writer.write(bytes([byte]))
-                await writer.drain()
-                await asyncio.sleep(pause)
-
-    return behave
+def trickles(head: bytes, piece: bytes) -> Behaviour:
+    """Send the head, then the piece again and again, one byte every 20 ms."""
+    return repeats(head, *(bytes([byte]) for byte in piece), pause=0.02)

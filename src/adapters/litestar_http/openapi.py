@@ -1,16 +1,12 @@
-"""Responses of the OpenAPI document."""
+"""Responses in the OpenAPI document. The examples are made by the code of the real bodies."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
-__all__ = ["Responses", "json_spec", "text_spec"]
-
-Responses = Mapping[int, ResponseSpec]
-"""Responses of a route by their status codes."""
+__all__ = ["json_spec", "text_spec"]
 
 
 class _ExactExample(Example):

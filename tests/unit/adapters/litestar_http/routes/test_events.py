@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from dstack_backend.adapters.litestar_http.sse import MAX_DURATION, EventStreams
+from dstack_backend.adapters.litestar_http.routes.events import MAX_DURATION, EventStreams
 from dstack_backend.domain import CheckFailure, GpuInventory, HealthResponse, Reason, StatusReport
 from dstack_backend.testing.fakes import FakeHealth, FakeNotifier
+from tests.unit.adapters.litestar_http.harness import AppClient
 
 UP = b'data: {"status":"available","reason":null}\n\n'
 
@@ -109,3 +110,9 @@ def test_all_clients_share_one_report() -> None:
         return health.reports
 
     assert asyncio.run(listen()) == 2
+
+
+def test_the_stream_of_the_application_starts_with_the_status() -> None:
+    """It ends when the notifier is closed."""
+    events = AppClient().get("/events").text
+    assert events == 'retry: 2000\nid: 0\ndata: {"status":"unavailable","reason":"starting"}\n\n'

@@ -1,1 +1,0 @@
-"""The OpenAPI document: descriptions and examples, which the code of the real bodies makes."""

@@ -1,0 +1,101 @@
+"""The log, with the standard library: to standard error, as text or as JSON.
+
+A record is one line without control characters. An exception is shown by its type and the place
+that raised it, without its text, which may contain an address, a path or foreign text.
+"""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from traceback import walk_tb
+
+import msgspec
+
+from dstack_backend.domain.check import Check
+from dstack_backend.domain.status import Change, Status
+
+__all__ = ["JsonFormatter", "LogObserver", "TextFormatter", "place", "set_up_logging"]
+
+FIELDS = ("status", "reason")
+"""Extra fields of a record that the JSON format contains beside the message."""
+
+_PACKAGE = "dstack_backend"
+
+_log = logging.getLogger(__name__)
+
+
+class LogObserver:
+    """Observes the monitor. Logs each change of the status once, and each check at debug."""
+
+    def on_check(self, check: Check) -> None:
+        """Log the check at level debug: a failure may repeat every few seconds."""
+        result = check.failure.message if check.failure else "ok"
+        _log.debug("check finished in %.3f s: %s", check.duration, result)
+
+    def on_change(self, change: Change) -> None:
+        """Log the new status, as a warning where it is unavailable or nothing is listed."""
+        after = change.after
+        fields = {"status": after.status, "reason": after.reason}
+        if after.status is Status.UNAVAILABLE:
+            _log.warning("unavailable (%s): %s", after.reason, after.message, extra=fields)
+        else:
+            is_empty = after.inventory is None or after.inventory.is_empty
+            level = logging.WARNING if is_empty else logging.INFO
+            _log.log(level, "available: %s", after.message, extra=fields)
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-24T08:00:00.000Z WARNING unavailable (timed_out): ...`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        return f"{_time(record)} {record.levelname:<7} {_message(record)}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object: `time`, `level`, `logger` without the package, `message`, and `FIELDS`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
+        fields = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name.removeprefix(f"{_PACKAGE}."),
+            "message": _message(record),
+            **{name: getattr(record, name) for name in FIELDS if hasattr(record, name)},
+        }
+        return msgspec.json.encode(fields).decode()
+
+
+def set_up_logging(level: str, log_format: str) -> None:
+    """Set up the root logger.
+
+    The level is that of this package. Libraries log from `warning` on: at `debug` httpcore would
+    log DStack's address and the token.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger(_PACKAGE).setLevel(level.upper())
+
+
+def place(error: BaseException) -> str:
+    """Return an exception's type and where it was raised: `KeyError at cli.py:31`."""
+    frames = list(walk_tb(error.__traceback__))
+    if not frames:
+        return type(error).__name__
+    frame, line = frames[-1]
+    return f"{type(error).__name__} at {Path(frame.f_code.co_filename).name}:{line}"
+
+
+def _time(record: logging.LogRecord) -> str:
+    utc = datetime.fromtimestamp(record.created, UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _message(record: logging.LogRecord) -> str:
+    text = record.getMessage()
+    if record.exc_info and record.exc_info[1]:
+        text += f" [{place(record.exc_info[1])}]"
+    printable = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return printable.encode(errors="replace").decode()
