@@ -8,9 +8,9 @@ import pytest
 
 from tests.contract.conftest import authority, dstack, serve, serve_module
 from tests.contract.process.service import Service
-from tests.faults.namespaces import own_namespaces
-from tests.faults.polling import Poller
-from tests.faults.process import HarnessService
+from tests.faults.support.namespaces import own_namespaces
+from tests.faults.support.polling import Poller
+from tests.faults.support.process import HarnessService
 
 __all__ = ["authority", "dstack", "poll", "serve", "serve_harness", "serve_module"]
 

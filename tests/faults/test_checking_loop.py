@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.contract.process.service import wait_until
-from tests.faults.process import HarnessService
+from tests.faults.support.process import HarnessService
 
 ServeHarness = Callable[..., HarnessService]
 

@@ -16,7 +16,7 @@ from dstack_backend.testing.simulated_dstack import (
     in_thread,
 )
 from tests.contract.process.service import wait_until
-from tests.faults.process import MEGABYTE, HarnessService, settled, sockets
+from tests.faults.support.process import MEGABYTE, HarnessService, settled, sockets
 
 Note = Callable[[str], None]
 ServeHarness = Callable[..., HarnessService]

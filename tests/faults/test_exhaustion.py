@@ -12,9 +12,9 @@ from dstack_backend.testing.contracts import check_answer
 from dstack_backend.testing.faults import HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Remote
 from tests.contract.process.service import Service, wait_until
-from tests.faults.arena import LONGEST_ANSWER, MOST_MEMORY
-from tests.faults.polling import Poller
-from tests.faults.process import HarnessService, processor_seconds, settled, sockets
+from tests.faults.support.arena import LONGEST_ANSWER, MOST_MEMORY
+from tests.faults.support.polling import Poller
+from tests.faults.support.process import HarnessService, processor_seconds, settled, sockets
 
 Note = Callable[[str], None]
 Serve = Callable[..., Service]

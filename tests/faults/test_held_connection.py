@@ -10,9 +10,18 @@ import pytest
 
 from dstack_backend.testing.simulated_dstack import Remote
 from tests.contract.process.service import Service, wait_until
-from tests.faults.crashes import seconds_until
-from tests.faults.front import Treatment, before, closes, forwards, hangs, idle, resets, sends
-from tests.faults.process import processor_seconds
+from tests.faults.support.crashes import seconds_until
+from tests.faults.support.front import (
+    Treatment,
+    before,
+    closes,
+    forwards,
+    hangs,
+    idle,
+    resets,
+    sends,
+)
+from tests.faults.support.process import processor_seconds
 
 Serve = Callable[..., Service]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.arena import LONGEST_ANSWER
-from tests.faults.crashes import CRASH_SEEN, RETURN_SEEN
-from tests.faults.namespaces import own_namespaces
+from tests.faults.support.arena import LONGEST_ANSWER
+from tests.faults.support.crashes import CRASH_SEEN, RETURN_SEEN
+from tests.faults.support.namespaces import own_namespaces
 
 LONGEST_STOP = 3.0
 
@@ -22,7 +22,7 @@ def _run(scenario: str) -> Any:
     way = own_namespaces()
     assert way, "conftest.py should not have collected this"
     ran = subprocess.run(
-        [*way, sys.executable, "-m", "tests.faults.lookup", scenario],
+        [*way, sys.executable, "-m", "tests.faults.support.lookup", scenario],
         capture_output=True,
         text=True,
         timeout=60,

@@ -10,9 +10,9 @@ from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
 from tests.contract.process.certificates import server_context
 from tests.contract.process.service import Service, wait_until
-from tests.faults.arena import LONGEST_ANSWER, MOST_MEMORY, Arena
-from tests.faults.messages import TIMEOUT, message
-from tests.faults.polling import Poller
+from tests.faults.support.arena import LONGEST_ANSWER, MOST_MEMORY, Arena
+from tests.faults.support.messages import TIMEOUT, message
+from tests.faults.support.polling import Poller
 
 Note = Callable[[str], None]
 Match = tuple[Arena, Remote]

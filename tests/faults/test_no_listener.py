@@ -10,8 +10,8 @@ import pytest
 from dstack_backend.domain import Reason
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
 from tests.contract.process.service import Service
-from tests.faults.arena import Arena
-from tests.faults.polling import Poller
+from tests.faults.support.arena import Arena
+from tests.faults.support.polling import Poller
 
 TIMING = {"CHECK_INTERVAL": "0.1", "CHECK_TIMEOUT": "1"}
 TIMED_OUT = (Reason.TIMED_OUT, "Connection error: no answer within 1 s")

@@ -9,7 +9,7 @@ import pytest
 from dstack_backend.testing.faults import FAULTS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
 from tests.contract.process.service import Service
-from tests.faults.crashes import (
+from tests.faults.support.crashes import (
     CRASH_SEEN,
     INTERVAL,
     RETURN_SEEN,

@@ -14,9 +14,18 @@ from dstack_backend.testing.faults import CANARY
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 from tests.contract.process.certificates import server_context
 from tests.contract.process.service import Service
-from tests.faults.arena import Arena
-from tests.faults.front import Front, Treatment, before, closes, forwards, hangs, resets, sends
-from tests.faults.polling import Poller
+from tests.faults.support.arena import Arena
+from tests.faults.support.front import (
+    Front,
+    Treatment,
+    before,
+    closes,
+    forwards,
+    hangs,
+    resets,
+    sends,
+)
+from tests.faults.support.polling import Poller
 
 Expected = tuple[Reason, str]
 

@@ -9,8 +9,8 @@ from urllib.parse import urljoin
 import pytest
 
 from dstack_backend.domain import Status
-from tests.contract.kit.backend_process import EXAMPLES, fetch, running, wait_for
-from tests.contract.kit.sysfs import H200, plug
+from tests.contract.kit.examples.backend_process import EXAMPLES, fetch, running, wait_for
+from tests.contract.kit.examples.sysfs import H200, plug
 from tests.contract.process.service import free_port, wait_until
 
 PROGRAM = """

@@ -24,7 +24,7 @@ STATES = {"available": None, "starting": "starting", "unavailable": "timed_out"}
 # is left out for these only.
 HAS_503 = "^/(health|readyz)$"
 
-# A stream does not end: tests/contract/process/test_events.py.
+# A stream does not end: tests/contract/process/http/test_events.py.
 ENDLESS = "^/events$"
 
 

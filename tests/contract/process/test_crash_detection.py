@@ -7,7 +7,7 @@ import pytest
 
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 from tests.contract.process.service import Service
-from tests.faults.crashes import INTERVAL, crash_and_return
+from tests.faults.support.crashes import INTERVAL, crash_and_return
 
 BUSY_MACHINE = 0.4
 """Seconds that other tests on the machine may add."""

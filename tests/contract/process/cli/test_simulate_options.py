@@ -8,8 +8,8 @@ import pytest
 
 from dstack_backend.app.config.settings import SETTINGS
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
+from tests.contract.process.cli.simulation import SIMULATE, Simulation
 from tests.contract.process.service import free_port, run_command
-from tests.contract.process.simulation import SIMULATE, Simulation
 
 WITHOUT_THE_EXTRA = """
 import sys

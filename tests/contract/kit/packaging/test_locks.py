@@ -12,7 +12,7 @@ import pytest
 
 from tools.lock import LOCKS, supported_pythons
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 FROM_A_LOCK = re.compile(r"pip\b.* install ([^&\n]*-r )requirements/\w+\.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

@@ -10,8 +10,8 @@ from dstack_backend.domain import CheckFailure, Gpu, GpuInventory, GpuSource, In
 from dstack_backend.testing.contracts import GpuSourceContract, check_result
 from examples.storage_node import VolumeFolder
 from examples.sysfs_gpus import SysfsGpus
-from tests.contract.kit.backend_process import EXAMPLES
-from tests.contract.kit.sysfs import H200, plug
+from tests.contract.kit.examples.backend_process import EXAMPLES
+from tests.contract.kit.examples.sysfs import H200, plug
 
 AUDIO = {"vendor": "0x10de", "device": "0x10f0", "class": "0x040300"}
 NVSWITCH = {"vendor": "0x10de", "device": "0x22a3", "class": "0x068000"}

@@ -10,7 +10,7 @@ import pytest
 from dstack_backend.app.config.settings import SETTINGS
 from dstack_backend.domain import Reason
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 CHINESE = sorted([*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/*.zh-CN.md")])
 PAIRS = [(Path(str(path).replace(".zh-CN", "")), path) for path in CHINESE]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

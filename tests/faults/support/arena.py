@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dstack_backend.domain import Reason
 from dstack_backend.testing.contracts import check_answer
 from tests.contract.process.service import Service, wait_until
-from tests.faults.polling import Poller
-from tests.faults.process import MEGABYTE, settled, sockets
+from tests.faults.support.polling import Poller
+from tests.faults.support.process import MEGABYTE, settled, sockets
 
 __all__ = ["LONGEST_ANSWER", "Arena"]
 

@@ -6,7 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 PROGRAM = """
 import sys
@@ -43,7 +43,7 @@ def test_sdist_contains_sources_and_tests(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {f"src/{module}" for module in _modules()} <= names
     assert {"pyproject.toml", "README.md", "LICENSE"} <= names
-    assert "tests/contract/kit/test_package.py" in names
+    assert "tests/contract/kit/packaging/test_package.py" in names
     unwanted = ("dstack_backend", "dist", ".venv", ".git/", ".env")
     assert not [name for name in names if name.startswith(unwanted)]
 

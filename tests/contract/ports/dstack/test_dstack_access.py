@@ -18,7 +18,7 @@ from dstack_backend.adapters.httpx_dstack import (
 from dstack_backend.domain import CheckFailure, CheckResult, FailureCause, GpuInventory, Reason
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
 from dstack_backend.testing.simulated_dstack import Remote, Request, SimulatedDStack, http_answer
-from tests.contract.ports.descriptors import open_descriptors
+from tests.contract.ports.dstack.descriptors import open_descriptors
 from tests.contract.process.service import free_port
 
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from dstack_backend.domain import CheckFailure, NodeIdentity, Reason, assess, encode_health
 from dstack_backend.testing.contracts import GpuHealthContract, HealthContract
-from tests.contract.kit.health_server import HEADERS, Reply, answering
-from tests.contract.kit.sources import GOOD
+from tests.contract.kit.suites.health_server import HEADERS, Reply, answering
+from tests.contract.kit.suites.sources import GOOD
 from tests.contract.process.certificates import server_context
 
 TESTS = [name for name in vars(HealthContract) if name.startswith("test_")]

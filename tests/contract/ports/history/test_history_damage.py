@@ -11,7 +11,7 @@ import pytest
 from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory
 from dstack_backend.adapters.sqlite_history.errors import error_text
 from dstack_backend.domain.history import HistoryConflict, HistoryError
-from tests.contract.ports.history_folder import (
+from tests.contract.ports.history.history_folder import (
     NOW,
     add,
     entries,

@@ -11,7 +11,7 @@ import pytest
 
 from dstack_backend.domain import CheckResult
 from dstack_backend.testing.contracts import GpuSourceContract
-from tests.contract.kit.sources import GOOD, Call, Suite
+from tests.contract.kit.suites.sources import GOOD, Call, Suite
 
 CANCELLED = "test_cancelled_call_leaks_nothing"
 TESTS = [name for name in vars(GpuSourceContract) if name.startswith("test_")]

@@ -16,7 +16,7 @@ from tests.contract.process.service import free_port, wait_until
 
 __all__ = ["EXAMPLES", "fetch", "health", "running", "running_asgi", "wait_for"]
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+EXAMPLES = Path(__file__).parents[4] / "examples"
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class HarnessService(Service):
         given = {"LISTEN_ADDR": self.netloc, "HARNESS_ORDERS": str(self._orders), **env}
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.harness"],
+                [sys.executable, "-m", "tests.faults.support.harness"],
                 env={"PATH": os.environ["PATH"], "HISTORY": "off", **given},
                 stdout=output,
                 stderr=output,

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from dstack_backend.domain import CheckFailure, CheckResult, GpuInventory, GpuSource, Reason
 from dstack_backend.testing import contracts
 from dstack_backend.testing.contracts import GpuSourceContract, InventoryContract, check_result
-from tests.contract.kit.sources import GOOD, Call, Source, Suite
+from tests.contract.kit.suites.sources import GOOD, Call, Source, Suite
 
 
 async def _raises() -> CheckResult:

@@ -12,8 +12,8 @@ import pytest
 
 from dstack_backend.domain import CheckFailure, GpuInventory, Reason
 from dstack_backend.testing.faults import FAULTS
+from tests.contract.process.cli.simulation import Simulation
 from tests.contract.process.service import Service
-from tests.contract.process.simulation import Simulation
 
 MAX_STOP = 3.0
 

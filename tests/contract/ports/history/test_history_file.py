@@ -14,7 +14,7 @@ from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, read_his
 from dstack_backend.adapters.sqlite_history.migrations import MIGRATIONS
 from dstack_backend.domain import Status
 from dstack_backend.domain.history import HistoryError
-from tests.contract.ports.history_folder import (
+from tests.contract.ports.history.history_folder import (
     NOW,
     add,
     entry,

@@ -13,7 +13,7 @@ import pytest
 from msgspec import Struct
 
 from dstack_backend.domain import Status
-from tests.contract.kit.backend_process import EXAMPLES, running, wait_for
+from tests.contract.kit.examples.backend_process import EXAMPLES, running, wait_for
 from tests.contract.process.service import free_port
 
 MAX_SIZE = 5_000_000

@@ -15,7 +15,7 @@ from dstack_backend.adapters.httpx_dstack import HttpxDStack, parse_address, ssl
 from dstack_backend.domain import CheckFailure, CheckResult, FailureCause, Reason
 from dstack_backend.testing.contracts import check_result
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
-from tests.contract.ports.descriptors import open_descriptors
+from tests.contract.ports.dstack.descriptors import open_descriptors
 from tests.contract.process.certificates import plain_authority, server_context
 
 

@@ -42,7 +42,7 @@ from dstack_backend.testing.strategies import check_results
 from tests.contract.process.service import Service
 from tools.schema import SCHEMA, schema
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 POLICY = CheckPolicy()
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 from tests.contract.process.service import Service, wait_until
-from tests.faults.crashes import INTERVAL, crash_and_return
-from tests.faults.namespaces import prepare_namespaces
-from tests.faults.polling import Poller
+from tests.faults.support.crashes import INTERVAL, crash_and_return
+from tests.faults.support.namespaces import prepare_namespaces
+from tests.faults.support.polling import Poller
 
 SERVER = "127.0.0.53"
 NAME = "dstack.example"

@@ -12,7 +12,7 @@ import uvloop
 
 from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, DStackAddress, parse_address
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
-from tests.contract.ports.descriptors import open_descriptors
+from tests.contract.ports.dstack.descriptors import open_descriptors
 
 AT_ONCE = 0.25
 """Seconds, on a busy machine."""

@@ -12,8 +12,14 @@ import pytest
 
 from dstack_backend.domain import Status
 from dstack_backend.testing.contracts import GpuHealthContract, HealthContract
-from tests.contract.kit.backend_process import EXAMPLES, health, running, running_asgi, wait_for
-from tests.contract.kit.sysfs import H200, plug
+from tests.contract.kit.examples.backend_process import (
+    EXAMPLES,
+    health,
+    running,
+    running_asgi,
+    wait_for,
+)
+from tests.contract.kit.examples.sysfs import H200, plug
 from tests.contract.process.service import free_port, wait_until
 
 LISTING = {

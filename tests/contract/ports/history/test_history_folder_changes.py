@@ -18,7 +18,7 @@ from dstack_backend.domain import CheckFailure, GpuInventory, Reason, Status, as
 from dstack_backend.domain.history import HistoryConflict, HistoryError
 from dstack_backend.domain.status import Change
 from dstack_backend.testing.fakes import FakeClock
-from tests.contract.ports.history_folder import (
+from tests.contract.ports.history.history_folder import (
     NOW,
     add,
     entries,

@@ -1,0 +1,1 @@
+"""READMEs, docs and the table of settings."""

@@ -1,0 +1,1 @@
+"""The examples, as programs and under the contract suites."""

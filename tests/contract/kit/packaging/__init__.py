@@ -1,0 +1,1 @@
+"""Wheel, sdist, installs and lock files."""

@@ -1,0 +1,1 @@
+"""The port of DStack: the adapter, the fake and the simulated DStack."""
