@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from dstack_backend.domain.check import CheckFailure, Reason
+from dstack_backend.domain.check import Reason
 
 __all__ = ["Diagnosis", "Finding", "Step", "Verdict"]
-__all__ += ["detail_of", "join_some", "sanitize", "skip_rest"]
+__all__ += ["join_some", "sanitize", "skip_rest"]
 
 MAX_TEXT_LENGTH = 60
 
@@ -94,11 +94,6 @@ def skip_rest(findings: list[Finding], steps: Iterable[Step]) -> list[Finding]:
     tried, text = {each.step for each in findings}, f"not tried: {findings[-1].step} failed"
     rest = [Finding(step, Verdict.SKIPPED, text) for step in steps if step not in tried]
     return [*findings, *rest]
-
-
-def detail_of(failure: CheckFailure) -> str:
-    """Return the message of a failure without its kind."""
-    return failure.message.removeprefix(f"{failure.reason.kind}: ")
 
 
 def join_some(texts: Sequence[str], limit: int) -> str:
