@@ -41,7 +41,7 @@ async def diagnose(
     environment, timeout = env.detect_environment(root, environ), settings.policy.timeout
     listen = await probe_listen(settings.listen, root, timeout)
     folder = settings.history_folder
-    history = await probe_history(folder, timeout) if folder else None
+    history = await probe_history(folder, root, timeout) if folder else None
     findings = [
         check_settings(environ, options),
         env.check_environment(environment, dstack.address),
