@@ -89,9 +89,9 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
         return 2 if Step.SETTINGS in bad else int(bool(bad))
 
 
-def skip_rest(findings: list[Finding], steps: Iterable[Step]) -> list[Finding]:
-    """Append a skipped finding for each step that has none, because the last finding failed."""
-    tried, text = {each.step for each in findings}, f"not tried: {findings[-1].step} failed"
+def skip_rest(findings: list[Finding], steps: Iterable[Step], failed: Step) -> list[Finding]:
+    """Append a skipped finding for each step that has none, because one step failed."""
+    tried, text = {each.step for each in findings}, f"not tried: {failed} failed"
     rest = [Finding(step, Verdict.SKIPPED, text) for step in steps if step not in tried]
     return [*findings, *rest]
 
