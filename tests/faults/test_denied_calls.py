@@ -114,3 +114,15 @@ def test_history_of_another_user_is_readable_without_access_calls(
         finally:
             os.seteuid(0)
     assert stored.entries == ()
+
+
+def test_doctor_reports_a_key_file_that_cannot_be_linked(tmp_path: Path) -> None:
+    """Some file systems have no hard links. The start fails with the same text."""
+    env = {"NOSTR_KEY_FILE": str(tmp_path / "key"), "NOSTR_KEY_CREATE": "1"}
+    denials = [Denial(call, errno.EPERM) for call in ("link", "linkat")]
+    found = run_doctor(denials, DSTACK_URL="http://127.0.0.1:1", **env)["settings"]
+    started = deny(denials, lambda: run_command(LISTEN_ADDR=f"127.0.0.1:{free_port()}", **env))
+    fault = "NOSTR_KEY_FILE (--nostr-key-file): cannot be made (operation not permitted)"
+    assert (found["verdict"], found["text"]) == ("failed", fault)
+    assert (started.returncode, fault in started.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []
