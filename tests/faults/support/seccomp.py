@@ -24,12 +24,12 @@ _ARCHITECTURES = {
     "x86_64": (
         0xC000003E,
         {"access": 21, "faccessat": 269, "faccessat2": 439, "fcntl": 72, "flock": 73}
-        | {"link": 86, "linkat": 265, "prlimit64": 302, "setrlimit": 160},
+        | {"link": 86, "linkat": 265, "prlimit64": 302, "setrlimit": 160, "socket": 41},
     ),
     "aarch64": (
         0xC00000B7,
         {"faccessat": 48, "faccessat2": 439, "fcntl": 25, "flock": 32}
-        | {"linkat": 37, "prlimit64": 261, "setrlimit": 164},
+        | {"linkat": 37, "prlimit64": 261, "setrlimit": 164, "socket": 198},
     ),
 }
 
@@ -50,12 +50,14 @@ class Denial(NamedTuple):
         error: The number, of `errno`.
         argument: The place of the argument that decides.
         values: The values with which it fails; with any value where there is none.
+        allowed: Values with which it does not fail, where there are no `values`.
     """
 
     call: str
     error: int
     argument: int = 1
     values: Sequence[int] = ()
+    allowed: Sequence[int] = ()
 
 
 class _Program(ctypes.Structure):
@@ -123,7 +125,12 @@ def _denial(number: int, denial: Denial) -> list[bytes]:
     """Return the instructions of one denial: continue after them where it does not hold."""
     deny = _instruction(_RETURN, _ERRNO | denial.error)
     inner = [deny]
-    if denial.values:
+    if denial.allowed:
+        inner = [_instruction(_LOAD, _ARGUMENTS + 8 * denial.argument)]
+        for left, value in zip(reversed(range(len(denial.allowed))), denial.allowed, strict=True):
+            inner += [_instruction(_JUMP_IF_EQUAL, value, if_true=left + 1)]
+        inner += [deny]
+    elif denial.values:
         inner = [_instruction(_LOAD, _ARGUMENTS + 8 * denial.argument)]
         for value in denial.values:
             inner += [_instruction(_JUMP_IF_EQUAL, value, if_false=1), deny]
