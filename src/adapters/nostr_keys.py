@@ -7,7 +7,9 @@ digits without a line break. `nsec` and surrounding white space are accepted as 
 
 import os
 import re
+import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import ModuleType
@@ -114,7 +116,7 @@ def create_key(file: Path, *, dry_run: bool = False) -> bool:
     """Create a file with a new secret key, for its owner only. Return whether it was created.
 
     The file appears complete or not at all. An existing file is left alone. A dry run does the same
-    but for the last step, without a key.
+    without a key, under another name, and removes it.
 
     Raises:
         ValueError: It cannot be made.
@@ -129,9 +131,12 @@ def create_key(file: Path, *, dry_run: bool = False) -> bool:
             draft.write(secret.encode())
             draft.flush()
             os.fsync(draft.fileno())
-            if not dry_run:
-                os.link(draft.name, file)
-        _sync_folder(file.parent)
+            target = file.with_name(f".{secrets.token_hex(8)}") if dry_run else file
+            os.link(draft.name, target)
+            if dry_run:
+                target.unlink()
+        with suppress(PermissionError):  # the folder may be writable and not readable
+            _sync_folder(file.parent)
     except FileExistsError:
         return False
     except OSError as exc:

@@ -17,16 +17,24 @@ class UserError(Exception):
         subject: What is wrong: a setting, an option, a command.
         fault: What is wrong with it.
         example: A valid value; `None` where there is none to show.
+        variable: The setting at fault, if it is one.
     """
 
     def __init__(
-        self, subject: str, fault: str, example: str | None = None, *, exit_code: int = 2
+        self,
+        subject: str,
+        fault: str,
+        example: str | None = None,
+        *,
+        exit_code: int = 2,
+        variable: str | None = None,
     ) -> None:
         """Store the parts of the text."""
         self.subject = subject
         self.fault = fault
         self.example = example
         self.exit_code = exit_code
+        self.variable = variable
         hint = f"; for example {example}" if example else ""
         super().__init__(f"{subject}: {fault}{hint}" if subject else f"{fault}{hint}")
 

@@ -114,7 +114,12 @@ class CheckFailure(Struct, frozen=True):
     @property
     def message(self) -> str:
         """One line for people: `<Kind>: <detail>`."""
-        return f"{self.reason.kind}: {self.detail}" if self.detail else self.reason.summary
+        return f"{self.reason.kind}: {self.detail_text}"
+
+    @property
+    def detail_text(self) -> str:
+        """The message without its kind."""
+        return self.detail or _TEXTS[self.reason][1]
 
 
 CheckResult = Inventory | CheckFailure

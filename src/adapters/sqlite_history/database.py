@@ -84,10 +84,18 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
 
 def open_for_reading(folder: Path) -> sqlite3.Connection:
     """Open the file beside its writer. Neither waits for the other."""
-    # Reading needs two files beside it, which cannot be created in a folder that is read-only.
-    may_write = os.access(folder, os.W_OK, effective_ids=True)
-    alone = not may_write and not (folder / f"{FILE}-wal").exists()
-    connection = _connect(folder, "mode=ro&immutable=1" if alone else "mode=ro")
+    try:
+        return _open_for_reading(folder, "mode=ro")
+    except sqlite3.OperationalError as exc:
+        # Reading creates two files beside it, which may be impossible. Without a log to read and a
+        # writer, neither is needed.
+        if error_code(exc) == sqlite3.SQLITE_BUSY or _state(folder / f"{FILE}-wal")[2]:
+            raise
+    return _open_for_reading(folder, "mode=ro&immutable=1")
+
+
+def _open_for_reading(folder: Path, parameters: str) -> sqlite3.Connection:
+    connection = _connect(folder, parameters)
     try:
         if version_of(connection):
             _check_tables(connection)

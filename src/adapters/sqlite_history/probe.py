@@ -28,13 +28,9 @@ def try_history(folder: Path) -> bool:
         existing = next(part for part in (folder, *folder.absolute().parents) if _exists(part))
         existing.mkdir(exist_ok=True)  # raises where it is not a folder
         if _exists(folder / db.FILE) and _exists(folder / db.LOCK):
-            _open(folder)
-        else:
-            with TemporaryDirectory(prefix=".dstack-backend-", dir=existing) as temporary:
-                _open(Path(temporary))
-    except BlockingIOError:
-        read_history(folder)
-        return True
+            return _is_locked(folder)
+        with TemporaryDirectory(prefix=".dstack-backend-", dir=existing) as temporary:
+            _open(Path(temporary))
     except (sqlite3.Error, OSError) as exc:
         raise HistoryError(error_text(exc)) from exc
     return False
@@ -43,6 +39,15 @@ def try_history(folder: Path) -> bool:
 def _exists(path: Path) -> bool:
     with suppress(FileNotFoundError):  # a service would meet every other error as well
         return bool(path.lstat())
+    return False
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        _open(folder)
+    except BlockingIOError:
+        read_history(folder)
+        return True
     return False
 
 

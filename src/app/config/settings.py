@@ -119,8 +119,8 @@ def load_dstack(environ: Mapping[str, str], options: Mapping[str, str]) -> DStac
         fault = "DSTACK_TOKEN is set as well; keep one of the two"
         raise setting_error("DSTACK_TOKEN_FILE", fault)
     if address.login and (token or token_file):
-        fault = "it has a user, and a token is set as well; keep one of the two"
-        raise setting_error("DSTACK_URL", fault)
+        fault = "DSTACK_URL has a user as well; keep one of the two"
+        raise setting_error("DSTACK_TOKEN" if token else "DSTACK_TOKEN_FILE", fault)
     return DStackSettings(
         address=address,
         credentials=token or token_file or address.login,

@@ -107,4 +107,5 @@ def setting_error(variable: str, fault: str, example: str = "") -> UserError:
     """Return the error for a setting. `fault` contains no secret."""
     (setting,) = (each for each in SETTINGS if each.variable == variable)
     valid = example or setting.example or setting.default
-    return UserError(f"{variable} ({setting.option})", fault, f"{variable}={valid}")
+    subject = f"{variable} ({setting.option})"
+    return UserError(subject, fault, f"{variable}={valid}", variable=variable)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from dstack_backend.adapters.httpx_dstack.probe import connect, resolve, tls_handshake
 from dstack_backend.adapters.system_clock import SystemClock
-from dstack_backend.app.config.settings import DStackSettings, Settings
 from dstack_backend.app.container import Container
 from dstack_backend.app.doctor import environment as env
 from dstack_backend.app.doctor.dstack.network import check_connection, check_dns, check_tls
@@ -16,8 +15,7 @@ from dstack_backend.app.doctor.finding import Diagnosis, Finding, Step, Verdict,
 from dstack_backend.app.doctor.service.history import check_history, probe_history
 from dstack_backend.app.doctor.service.listen import check_listen, probe_listen
 from dstack_backend.app.doctor.service.worker import check_worker
-from dstack_backend.app.doctor.settings import check_settings, load_settings
-from dstack_backend.app.errors import UserError
+from dstack_backend.app.doctor.settings import LoadedSettings, check_settings, load_settings
 from dstack_backend.domain.check import CheckFailure
 
 __all__ = ["diagnose"]
@@ -32,43 +30,49 @@ async def diagnose(
 
     `/proc`, `/sys` and the marks of a container are read below `root`.
     """
-    try:
-        settings, dstack = load_settings(environ, options)
-    except UserError as exc:
-        invalid = check_settings(environ, options, exc)
-        steps = [step for step in Step if step not in (Step.NAME, Step.SOCKET, Step.TLS)]
-        return Diagnosis(dstack=None, findings=skip_rest([invalid], steps))
-    environment, timeout = env.detect_environment(root, environ), settings.policy.timeout
-    listen = await probe_listen(settings.listen, root, timeout)
-    folder = settings.history_folder
-    history = await probe_history(folder, timeout) if folder else None
+    loaded = load_settings(environ, options)
+    settings, address, unknown = loaded.settings, loaded.dstack.address, loaded.unknown_steps
+    has_address, timeout = Step.CONNECTION not in unknown, settings.policy.timeout
+    environment = env.detect_environment(root, environ)
     findings = [
-        check_settings(environ, options),
-        env.check_environment(environment, dstack.address),
-        *await _check_dstack(settings, dstack, environment),
-        check_listen(listen),
-        check_history(history, environment, is_running=listen.service is not None),
-        check_worker(listen.actual_address, environment),
+        check_settings(environ, options, loaded.errors),
+        env.check_environment(environment, address if has_address else None),
     ]
-    return Diagnosis(dstack=dstack.address.shown, findings=findings)
+    if has_address:
+        findings += await _check_dstack(loaded, environment)
+    listen = None
+    if Step.LISTEN not in unknown:
+        listen = await probe_listen(settings.listen, root, timeout)
+        findings.append(check_listen(listen))
+        findings.append(check_worker(listen.actual_address, environment))
+    if Step.HISTORY not in unknown:
+        folder, is_running = settings.history_folder, listen is None or listen.service is not None
+        history = await probe_history(folder, root, timeout) if folder else None
+        findings.append(check_history(history, environment, is_running=is_running))
+    findings = skip_rest(findings, unknown - {Step.TLS}, Step.SETTINGS)
+    findings.sort(key=lambda each: list(Step).index(each.step))
+    return Diagnosis(dstack=address.shown if has_address else None, findings=findings)
 
 
 async def _check_dstack(
-    settings: Settings, dstack: DStackSettings, environment: env.RuntimeEnvironment
+    loaded: LoadedSettings, environment: env.RuntimeEnvironment
 ) -> list[Finding]:
-    tls = [Step.TLS] if dstack.address.is_tls else []
+    steps = [Step.CONNECTION, *([Step.TLS] if loaded.dstack.tls else []), *RESPONSE_STEPS]
     findings: list[Finding] = []
-    async for finding in _reach_dstack(settings, dstack, environment):
+    async for finding in _reach_dstack(loaded, environment):
+        if finding.step in loaded.unknown_steps:
+            continue  # it is the result for another value of a setting
         findings.append(finding)
         if finding.verdict is Verdict.FAILED:
-            return skip_rest(findings, [Step.CONNECTION, *tls, *RESPONSE_STEPS])
-    return findings
+            return skip_rest(findings, steps, finding.step)
+    return skip_rest(findings, steps, Step.SETTINGS)
 
 
 async def _reach_dstack(
-    settings: Settings, dstack: DStackSettings, environment: env.RuntimeEnvironment
+    loaded: LoadedSettings, environment: env.RuntimeEnvironment
 ) -> AsyncIterator[Finding]:
     """Connect to DStack and call ListGpus once. The caller stops at the first failed step."""
+    settings, dstack = loaded.settings, loaded.dstack
     address, timeout = dstack.address, settings.policy.timeout
     if address.socket:
         hosts: tuple[str, ...] = (address.socket,)
@@ -82,6 +86,8 @@ async def _reach_dstack(
     results = dict(zip(hosts, tries, strict=True))
     yield check_connection(results, address, environment)
     if dstack.tls:
+        if Step.TLS in loaded.unknown_steps:
+            return  # another certificate could be trusted, and would receive the token
         reached = next(to for to, each in results.items() if not isinstance(each, CheckFailure))
         handshake = await tls_handshake(address, reached, dstack.tls, timeout)
         yield check_tls(handshake, address, SystemClock().utc())

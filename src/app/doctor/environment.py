@@ -76,14 +76,14 @@ def is_local_host(host: str) -> bool:
     return name == "localhost" or name.endswith(".localhost")
 
 
-def check_environment(environment: RuntimeEnvironment, address: DStackAddress) -> Finding:
-    """Check whether the address of DStack can mean DStack in this environment."""
+def check_environment(environment: RuntimeEnvironment, address: DStackAddress | None) -> Finding:
+    """Check whether the address of DStack, if it is known, can mean DStack in this environment."""
     if environment.container is None:
         return Step.CONTAINER.ok("not in a container")
     where = f"in a container ({environment.container})"
     if not environment.own_network:
         return Step.CONTAINER.ok(f"{where} on the host's network: localhost is the host")
-    if is_local_host(address.host) and not address.socket:
+    if address and is_local_host(address.host) and not address.socket:
         text = f"{where}: {address.host} is the container itself, not the host"
         return Step.CONTAINER.warning(text, *environment.host_remedies(address.port))
     return Step.CONTAINER.ok(f"{where} with its own network")

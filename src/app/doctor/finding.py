@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from dstack_backend.domain.check import CheckFailure, Reason
+from dstack_backend.domain.check import Reason
 
 __all__ = ["Diagnosis", "Finding", "Step", "Verdict"]
-__all__ += ["detail_of", "join_some", "sanitize", "skip_rest"]
+__all__ += ["join_some", "sanitize", "skip_rest"]
 
 MAX_TEXT_LENGTH = 60
 
@@ -89,16 +89,11 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
         return 2 if Step.SETTINGS in bad else int(bool(bad))
 
 
-def skip_rest(findings: list[Finding], steps: Iterable[Step]) -> list[Finding]:
-    """Append a skipped finding for each step that has none, because the last finding failed."""
-    tried, text = {each.step for each in findings}, f"not tried: {findings[-1].step} failed"
+def skip_rest(findings: list[Finding], steps: Iterable[Step], failed: Step) -> list[Finding]:
+    """Append a skipped finding for each step that has none, because one step failed."""
+    tried, text = {each.step for each in findings}, f"not tried: {failed} failed"
     rest = [Finding(step, Verdict.SKIPPED, text) for step in steps if step not in tried]
     return [*findings, *rest]
-
-
-def detail_of(failure: CheckFailure) -> str:
-    """Return the message of a failure without its kind."""
-    return failure.message.removeprefix(f"{failure.reason.kind}: ")
 
 
 def join_some(texts: Sequence[str], limit: int) -> str:

@@ -131,6 +131,26 @@ def test_would_create_has_the_outcome_of_create_key(kind: str, tmp_path: Path) -
     assert predicted == outcome(create_key, file)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+@pytest.mark.parametrize("mode", [0o000, 0o555, 0o733, 0o777, 0o1777])
+@pytest.mark.parametrize("kind", KEY_FILES)
+def test_would_create_has_the_outcome_of_create_key_for_another_user(kind: str, mode: int) -> None:
+    """Where the folder is that of root, with these permissions."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        file = KEY_FILES[kind](folder)
+        folder.chmod(mode)
+        before = in_folder(folder)
+        os.seteuid(65534)
+        try:
+            predicted = outcome(would_create, file)
+            created = outcome(create_key, file)
+        finally:
+            os.seteuid(0)
+        assert predicted == created
+        assert len(in_folder(folder)) == len(before) + (created is True)
+
+
 def test_file_larger_than_a_key_is_refused_and_not_truncated(tmp_path: Path) -> None:
     """A key, white space, and something after it is not a key."""
     file = tmp_path / "key"

@@ -58,7 +58,7 @@ def test_message_is_one_printable_line_that_starts_with_its_kind(failure: CheckF
     kind, _, rest = failure.message.partition(": ")
     assert kind == failure.reason.kind
     assert kind in KINDS
-    assert rest
+    assert rest == failure.detail_text != ""
     assert failure.message.isprintable()
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from dstack_backend.adapters.httpx_dstack import DStackAddress
 from dstack_backend.adapters.httpx_dstack.probe import Handshake
 from dstack_backend.app.doctor.environment import DOCKER_HOST, RuntimeEnvironment, is_local_host
-from dstack_backend.app.doctor.finding import Finding, Step, detail_of, join_some, sanitize
+from dstack_backend.app.doctor.finding import Finding, Step, join_some, sanitize
 from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
 
 __all__ = ["check_connection", "check_dns", "check_tls"]
@@ -31,7 +31,7 @@ def check_dns(
 ) -> Finding:
     """Return the addresses of the host by IP version, or why there are none."""
     if isinstance(result, CheckFailure):
-        text = f"{address.host}: name look-up failed: {detail_of(result)}"
+        text = f"{address.host}: name look-up failed: {result.detail_text}"
         servers = "check that the name servers in /etc/resolv.conf answer"
         remedies: tuple[str, ...] = (servers, "or put the address itself into DSTACK_URL")
         has_answer = result.cause is not FailureCause.NAME_SERVER_UNREACHABLE
@@ -58,7 +58,7 @@ def check_connection(
     `results` has for each address the seconds that connecting took, or why it failed.
     """
     failures = {to: each for to, each in results.items() if isinstance(each, CheckFailure)}
-    errors = "; ".join(f"{to}: {detail_of(each)}" for to, each in failures.items())
+    errors = "; ".join(f"{to}: {each.detail_text}" for to, each in failures.items())
     for to, seconds in results.items():
         if not isinstance(seconds, CheckFailure):
             text = f"connected to {to} in {seconds * 1000:.1f} ms"
@@ -98,7 +98,7 @@ def check_tls(handshake: Handshake, address: DStackAddress, now: datetime) -> Fi
         plain = f"does that port speak TLS at all? Try DSTACK_URL=http://{netloc}"
         remedy = _CERTIFICATE_REMEDIES.get(failure.cause, plain)
         show = f"show the certificate: openssl s_client -connect {netloc} </dev/null"
-        return Step.TLS.failed(detail_of(failure) + shown, remedy, show, reason=failure.reason)
+        return Step.TLS.failed(failure.detail_text + shown, remedy, show, reason=failure.reason)
     text = f"the certificate is trusted{shown}"
     if certificate and certificate.expires - now < EXPIRES_SOON:
         return Step.TLS.warning(text, "renew DStack's certificate before it expires")

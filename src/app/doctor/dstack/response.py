@@ -7,7 +7,7 @@ from dstack_backend.adapters.httpx_dstack import Basic, Bearer, DStackAddress, T
 from dstack_backend.app.config.settings import DStackSettings
 from dstack_backend.app.doctor.dstack.inventory import check_inventory
 from dstack_backend.app.doctor.environment import DOCKER_HOST, is_local_host
-from dstack_backend.app.doctor.finding import Finding, Step, detail_of
+from dstack_backend.app.doctor.finding import Finding, Step
 from dstack_backend.domain.check import CheckFailure, CheckResult, FailureCause, Reason
 from dstack_backend.domain.gpu import GpuInventory
 
@@ -58,7 +58,7 @@ def check_response(
 
 
 def _check_failure(failure: CheckFailure, dstack: DStackSettings) -> list[Finding]:
-    reason, detail = failure.reason, detail_of(failure)
+    reason, detail = failure.reason, failure.detail_text
     if reason is Reason.UNAUTHORIZED or failure.cause is FailureCause.HTTP_FORBIDDEN:
         sent, remedy = _CREDENTIALS[type(dstack.credentials)]
         answers = Step.HTTP.ok(f"an HTTP server answers: {detail}")

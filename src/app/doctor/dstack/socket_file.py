@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from dstack_backend.app.doctor.environment import RuntimeEnvironment
-from dstack_backend.app.doctor.finding import Finding, Step, detail_of
+from dstack_backend.app.doctor.finding import Finding, Step
 from dstack_backend.domain.check import CheckFailure, Reason
 
 __all__ = ["PathInfo", "check_socket", "inspect_path"]
@@ -61,7 +61,7 @@ def _fault(
         remedies = (inside, running) if environment.container else (running, address)
         return f"{info.part} does not exist", *remedies
     if info.stat is None:
-        return f"cannot connect to {info}: {detail_of(failure)}", address
+        return f"cannot connect to {info}: {failure.detail_text}", address
     if stat.S_ISSOCK(info.stat.st_mode):
         return ()
     if environment.container and stat.S_ISDIR(info.stat.st_mode):

@@ -1,13 +1,16 @@
 """The check of the history: whether the service can save it."""
 
 import asyncio
-import os.path
+import os
+import re
 import shutil
+import sqlite3
 from pathlib import Path
 
 from msgspec import Struct
 
 from dstack_backend.adapters.sqlite_history import FILE
+from dstack_backend.adapters.sqlite_history.errors import is_transient
 from dstack_backend.adapters.sqlite_history.probe import try_history
 from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Step
@@ -19,11 +22,15 @@ MB = 1_000_000
 MIN_FREE = 50 * MB
 """The file, its write-ahead log, and as much again for a corrupt file that is quarantined."""
 
+_NETWORK = re.compile(r"nfs\d?|cifs|smb\d?|9p|afs|ceph|gfs2|gpfs|lustre|ocfs2|virtiofs|fuse(\..*)?")
+"""Types of file systems whose locks are those of another machine or program, if there are any."""
+
 
 class HistoryProbe(Struct, frozen=True):
     """The result of opening the history: the error is what the service would meet.
 
-    `existing` is the folder or the part of its path that exists; sizes are in bytes.
+    `existing` is the folder or the part of its path that exists, `network` the type of its file
+    system if that is one of the network; sizes are in bytes.
     """
 
     folder: Path
@@ -32,17 +39,18 @@ class HistoryProbe(Struct, frozen=True):
     is_locked: bool = False
     free: int = MIN_FREE
     size: int | None = None
+    network: str | None = None
 
 
-async def probe_history(folder: Path, timeout: float) -> HistoryProbe:  # noqa: ASYNC109 - it becomes a finding
-    """Open the history as the service does, see `try_history`."""
+async def probe_history(folder: Path, root: Path, timeout: float) -> HistoryProbe:  # noqa: ASYNC109 - it becomes a finding
+    """Open the history as the service does, see `try_history`; `root` is where /proc is."""
     try:
-        return await asyncio.wait_for(asyncio.to_thread(_probe, folder), timeout)
+        return await asyncio.wait_for(asyncio.to_thread(_probe, folder, root), timeout)
     except TimeoutError:
         return HistoryProbe(folder, folder, HistoryError("the disk does not answer"))
 
 
-def _probe(folder: Path) -> HistoryProbe:
+def _probe(folder: Path, root: Path) -> HistoryProbe:
     folder = folder.absolute()
     error, is_locked, file = None, False, folder / FILE
     try:
@@ -52,8 +60,19 @@ def _probe(folder: Path) -> HistoryProbe:
     # Path.exists would raise in a folder that must not be entered.
     existing = next(part for part in (folder, *folder.parents) if os.path.exists(part))  # noqa: PTH110
     size = file.stat().st_size if os.path.exists(file) else None  # noqa: PTH110 - see above
-    free = shutil.disk_usage(existing).free
-    return HistoryProbe(folder, existing, error, is_locked, free, size)
+    free, network = shutil.disk_usage(existing).free, _network_file_system(existing, root)
+    return HistoryProbe(folder, existing, error, is_locked, free, size, network)
+
+
+def _network_file_system(path: Path, root: Path) -> str | None:
+    device = path.stat().st_dev
+    table, number = root / "proc/self/mountinfo", f"{os.major(device)}:{os.minor(device)}"
+    for line in table.read_text(errors="replace").splitlines() if table.exists() else []:
+        mount, _, source = line.partition(" - ")
+        kind = source.split()[0]
+        if mount.split()[2] == number and _NETWORK.fullmatch(kind):
+            return kind
+    return None
 
 
 def check_history(
@@ -83,11 +102,16 @@ def check_history(
 
 def _remedy(probe: HistoryProbe, environment: RuntimeEnvironment) -> str:
     folder, uid, has_file = probe.existing, environment.uid, probe.size is not None
-    if probe.error and isinstance(probe.error.__cause__, PermissionError):
+    cause = probe.error.__cause__ if probe.error else None
+    if isinstance(cause, PermissionError):
         if environment.container:
             volume = "mount a volume there, as in -v dstack-history:/data"
             return f"{volume}; for a folder of the host, chown -R {uid} it"
         return f"setfacl {f'-R -m u:{uid}:rwX' if has_file else f'-m u:{uid}:rwx'} {folder}"
-    if has_file:
+    if probe.network:
+        why = f"{folder} is on {probe.network}, and network file systems may refuse locks"
+        return f"set DATA_DIR to a folder of a local disk: {why}"
+    if has_file and isinstance(cause, sqlite3.Error) and not is_transient(cause):
         return "the service quarantines a corrupt file by itself; move any other file away"
-    return f"{folder} must be a folder of a local disk that uid {uid} can write to"
+    needs = f"that uid {uid} can write to and no other program locks"
+    return f"{folder} must be a folder of a local disk {needs}"

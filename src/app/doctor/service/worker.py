@@ -6,6 +6,8 @@ from dstack_backend.app.doctor.finding import Finding, Step
 
 __all__ = ["check_worker"]
 
+_ONLY = {"::": "; over IPv6 only", "0.0.0.0": "; over IPv4 only"}  # noqa: S104 - looked up
+
 
 def check_worker(listen: ListenAddress, environment: env.RuntimeEnvironment) -> Finding:
     """Return the worker's `--backend` for a service that listens on an address."""
@@ -17,20 +19,23 @@ def check_worker(listen: ListenAddress, environment: env.RuntimeEnvironment) -> 
         remedy = f"for a worker elsewhere, set LISTEN_ADDR=0.0.0.0:{listen.port}"
         return Step.WORKER.warning(text, remedy)
     if is_any or environment.own_network:
-        return Step.WORKER.ok(_any_address(listen.port, environment))
+        return Step.WORKER.ok(_any_address(listen, environment) + _ONLY.get(listen.host, ""))
     return Step.WORKER.ok(_backend(str(listen)))
 
 
-def _any_address(port: int, environment: env.RuntimeEnvironment) -> str:
+def _any_address(listen: ListenAddress, environment: env.RuntimeEnvironment) -> str:
+    port = listen.port
     if environment.container == env.KUBERNETES:
         return f"{_backend(f'SERVICE:{port}')}, SERVICE being the name of the Service of this pod"
     host = env.DOCKER_HOST
-    on_docker = f"{_backend(f'{host}:{port}')} and --add-host {host}:host-gateway"
+    # Docker's host-gateway is an IPv4 address.
+    gateway = "ADDRESS, an IPv6 address of this host" if listen.host == "::" else "host-gateway"
+    on_docker = f"{_backend(f'{host}:{port}')} and --add-host {host}:{gateway}"
     if environment.own_network:
         same = f"{_backend(f'dstack-backend:{port}')}, or the name of this container"
         other = f"{on_docker}, with the port that is published, as in -p {port}:{port}"
         return f"worker in a container of the same network: {same}; of another: {other}"
-    local = _backend(f"localhost:{port}")
+    local = _backend(str(listen.connect_address) if listen.host == "::" else f"localhost:{port}")
     return f"worker in a container: {on_docker}; worker on this host: {local}"
 
 

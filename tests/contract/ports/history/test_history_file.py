@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -149,6 +150,18 @@ def test_copy_in_a_read_only_folder_is_readable(backup: Path) -> None:
     assert sorted(path.name for path in backup.iterdir()) == ["history.lock", FILE]
     with pytest.raises(HistoryError, match="permission denied"):
         SqliteHistory(backup)
+
+
+def test_history_is_readable_where_no_file_can_grow(tmp_path: Path) -> None:
+    """A full disk or a quota: the permissions of the folder do not tell it."""
+    write(tmp_path, entry(message="old"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        found = messages(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert found == ["old"]
 
 
 def test_file_of_a_flapping_node_stays_small(tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
 """`dstack-backend doctor` against real servers."""
 
 import asyncio
-import json
 import socket
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,9 +15,9 @@ from dstack_backend.app.doctor.finding import Step
 from dstack_backend.domain.check import CheckFailure
 from dstack_backend.testing.faults import FAULTS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
+from tests.contract.process.doctor.report import SECRET, result, run_doctor
 from tests.contract.process.service import Service, free_port, run_command, wait_until
 
-SECRET = "s3cr3t-canary"
 SOME_FAULTS = (
     "reset-in-body",
     "ssh",
@@ -44,21 +42,6 @@ UNKNOWN_HOST = "a" * 64
 """Longer than a label of a name may be: no name server is asked."""
 
 
-def run_doctor(**env: str) -> Any:
-    """Run `doctor --json` and return its object, with the steps by name."""
-    done = run_command("doctor", "--json", **{"LISTEN_ADDR": f"127.0.0.1:{free_port()}", **env})
-    report = json.loads(done.stdout)
-    assert done.returncode == report["exit_code"], done.stderr
-    assert SECRET not in done.stdout + done.stderr
-    report["steps"] = {step["step"]: step for step in report["steps"]}
-    return report
-
-
-def result(report: Any, step: str) -> tuple[str, str | None]:
-    """Return verdict and reason of a step."""
-    return report["steps"][step]["verdict"], report["steps"][step]["reason"]
-
-
 def test_doctor_calls_a_working_dstack_once(dstack: Remote) -> None:
     """Exit code 0; each call makes DStack run lspci."""
     done = run_command("doctor", LISTEN_ADDR=f"127.0.0.1:{free_port()}", DSTACK_URL=f"{dstack.url}")
@@ -66,50 +49,6 @@ def test_doctor_calls_a_working_dstack_once(dstack: Remote) -> None:
     assert "8 x H200 SXM 141GB" in done.stdout
     assert "\x1b" not in done.stdout
     assert dstack.dstack.calls == 1
-
-
-def test_invalid_setting_fails_the_first_step() -> None:
-    """Exit code 2 as with every command; all other steps are skipped."""
-    report = run_doctor(DSTACK_URL=f"http://user:{SECRET}@host:port")
-    assert (report["exit_code"], report["dstack"]) == (2, None)
-    assert result(report, "settings") == ("failed", None)
-    assert report["steps"]["settings"]["remedies"][0].endswith("DSTACK_URL=http://localhost:19060")
-    rest = [step["verdict"] for name, step in report["steps"].items() if name != "settings"]
-    assert set(rest) == {"skipped"}
-
-
-def test_missing_key_file_is_an_invalid_setting_and_is_not_created(tmp_path: Path) -> None:
-    """With NOSTR_KEY_CREATE the start would create it, and the setting is valid."""
-    file = tmp_path / "key"
-    assert result(run_doctor(NOSTR_KEY_FILE=str(file)), "settings")[0] == "failed"
-    report = run_doctor(
-        NOSTR_KEY_FILE=str(file), NOSTR_KEY_CREATE="1", DSTACK_URL="http://127.0.0.1:1"
-    )
-    assert result(report, "settings")[0] == "ok"
-    assert not file.exists()
-
-
-@pytest.mark.parametrize(
-    ("path", "fault"),
-    [
-        ("no/key", "cannot be made (no such file or directory)"),
-        ("x" * 300, "cannot be made (file name too long)"),
-        ("link", "cannot be read (no such file or directory)"),
-        ("file/key", "cannot be made (not a directory)"),
-    ],
-)
-def test_key_file_that_cannot_be_created_is_an_invalid_setting(
-    path: str, fault: str, tmp_path: Path
-) -> None:
-    """The text is that of the start."""
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to("nowhere")
-    env = {"NOSTR_KEY_FILE": str(tmp_path / path), "NOSTR_KEY_CREATE": "1"}
-    settings = asyncio.run(diagnose(env, {})).findings[0]
-    assert settings.verdict == "failed"
-    assert settings.text == f"NOSTR_KEY_FILE (--nostr-key-file): {fault}"
-    assert settings.remedies[0].startswith("set a valid value, for example NOSTR_KEY_FILE=")
-    assert fault in run_command(LISTEN_ADDR=f"127.0.0.1:{free_port()}", **env).stderr
 
 
 def test_connection_fails_where_nothing_listens() -> None:

@@ -38,8 +38,8 @@ def test_token_is_never_repeated(before: str, after: str) -> None:
     ("environ", "variable"),
     [
         ({"DSTACK_TOKEN": CANARY, "DSTACK_TOKEN_FILE": "FILE"}, "DSTACK_TOKEN_FILE"),
-        ({"DSTACK_URL": f"http://u:{CANARY}@h", "DSTACK_TOKEN": CANARY}, "DSTACK_URL"),
-        ({"DSTACK_URL": f"http://u:{CANARY}@h", "DSTACK_TOKEN_FILE": "FILE"}, "DSTACK_URL"),
+        ({"DSTACK_URL": f"http://u:{CANARY}@h", "DSTACK_TOKEN": CANARY}, "DSTACK_TOKEN"),
+        ({"DSTACK_URL": f"http://u:{CANARY}@h", "DSTACK_TOKEN_FILE": "FILE"}, "DSTACK_TOKEN_FILE"),
     ],
 )
 def test_two_credentials_are_refused(

@@ -22,7 +22,9 @@ def diagnosis(*findings: Finding) -> Diagnosis:
 
 def test_text_has_verdict_step_and_text_in_columns() -> None:
     """Remedies are below; steps that were skipped for one reason are on one line."""
-    findings = skip_rest([Step.NAME.ok("good"), FAILED], [Step.HTTP, Step.AUTH, Step.JSON])
+    findings = skip_rest(
+        [Step.NAME.ok("good"), FAILED], [Step.HTTP, Step.AUTH, Step.JSON], Step.HTTP
+    )
     lines = as_text(diagnosis(*findings), 120).splitlines()
     assert lines[2] == "ok       name        good"
     assert lines[3] == "FAILED   http        nothing"

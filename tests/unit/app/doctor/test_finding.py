@@ -25,13 +25,13 @@ def test_exit_code_is_that_of_the_worst_finding() -> None:
     assert exit_code(Step.NAME.ok("")) == 0
     assert exit_code(Step.NAME.warning("")) == 0
     assert exit_code(Step.NAME.ok(""), Step.HTTP.failed("")) == 1
-    assert exit_code(*skip_rest([Step.SETTINGS.failed("")], [Step.NAME])) == 2
+    assert exit_code(*skip_rest([Step.SETTINGS.failed("")], [Step.NAME], Step.SETTINGS)) == 2
 
 
 def test_steps_after_a_failed_one_are_skipped_in_their_order() -> None:
     """Steps that have a finding keep it."""
     tried = [Step.NAME.ok(""), Step.CONNECTION.failed("")]
-    found = skip_rest(tried, [Step.CONNECTION, Step.HTTP, Step.AUTH])
+    found = skip_rest(tried, [Step.CONNECTION, Step.HTTP, Step.AUTH], Step.CONNECTION)
     assert found[:2] == tried
     assert [each.step for each in found[2:]] == [Step.HTTP, Step.AUTH]
     assert {each.verdict for each in found[2:]} == {Verdict.SKIPPED}

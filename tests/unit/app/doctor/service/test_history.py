@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def check(
 
 def check_folder(folder: Path, *, is_running: bool = False) -> Finding:
     """Check a real folder, on a disk with enough space."""
-    probe = asyncio.run(probe_history(folder, 5))
+    probe = asyncio.run(probe_history(folder, Path("/"), 5))
     return check(replace(probe, free=GOOD.free), is_running=is_running)
 
 
@@ -129,6 +130,38 @@ def test_other_errors_are_reported_as_the_service_would() -> None:
     found = check(replace(GOOD, error=error))
     assert found.text.startswith("/data cannot be used: no locks available")
     assert "folder of a local disk" in found.remedies[0]
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "virtiofs"])
+def test_network_file_system_explains_an_error(tmp_path: Path, kind: str) -> None:
+    """Without an error it is not mentioned: its locks may work."""
+    data, root = tmp_path / "data", tmp_path / "root"
+    make_mount_table(root, data, kind)
+    good = asyncio.run(probe_history(data, root, 5))
+    assert check(replace(good, free=GOOD.free)).verdict is Verdict.OK
+    failed = replace(good, error=error_from(OSError(errno.ENOLCK, "no locks available")))
+    assert check(failed).remedies[0].startswith("set DATA_DIR to a folder of a local disk: ")
+    assert f"{data} is on {kind}," in check(failed).remedies[0]
+
+
+@pytest.mark.parametrize("kind", ["ext4", "overlay", "fuseblk", "tmpfs"])
+def test_local_file_system_does_not_explain_an_error(tmp_path: Path, kind: str) -> None:
+    """Another program may have locked the file."""
+    make_mount_table(tmp_path / "root", tmp_path / "data", kind)
+    assert asyncio.run(probe_history(tmp_path / "data", tmp_path / "root", 5)).network is None
+
+
+def make_mount_table(root: Path, folder: Path, kind: str) -> None:
+    """Create a folder, and a table in which its device has a file system of this type."""
+    folder.mkdir()
+    device = folder.stat().st_dev
+    table = root / "proc/self/mountinfo"
+    table.parent.mkdir(parents=True)
+    number = f"{os.major(device)}:{os.minor(device)}"
+    table.write_text(
+        "22 28 0:1 / /proc rw,nosuid shared:7 - proc proc rw\n"
+        f"28 1 {number} / /mnt\\040x rw,relatime shared:1 master:2 - {kind} host:/x rw,vers=4\n"
+    )
 
 
 def test_disk_that_is_nearly_full_is_a_warning() -> None:

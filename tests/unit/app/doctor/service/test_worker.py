@@ -32,3 +32,13 @@ def test_backend_option_depends_on_address_and_environment(
     found = check_worker(ListenAddress(host, 8080), environment)
     assert found.verdict is verdict
     assert text in found.text
+
+
+def test_backend_option_fits_the_ip_version_of_the_address() -> None:
+    """`localhost` may be 127.0.0.1 only, and Docker's host-gateway is an IPv4 address."""
+    v6 = check_worker(ListenAddress("::", 8080), HOST).text
+    assert "host-gateway" not in v6
+    assert "worker on this host: --backend http://[::1]:8080/health; over IPv6 only" in v6
+    v4 = check_worker(ListenAddress("0.0.0.0", 8080), KUBERNETES).text
+    assert v4.endswith("; over IPv4 only")
+    assert "only" not in check_worker(ListenAddress("192.0.2.1", 8080), DOCKER).text
