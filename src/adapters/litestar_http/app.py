@@ -58,6 +58,8 @@ class HealthApp(Litestar):
             ),
             response_headers=_HEADERS,
             logging_config=None,
+            debug=False,  # these two would come from the environment
+            pdb_on_exception=False,
             after_exception=[_log_unexpected],
             exception_handlers={Exception: _error_response},
         )
