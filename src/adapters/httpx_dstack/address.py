@@ -47,6 +47,11 @@ class DStackAddress(Struct, frozen=True, kw_only=True):
         """Whether the connection is encrypted."""
         return self.url.startswith("https:")
 
+    @property
+    def tls_name(self) -> str:
+        """The name or address that a certificate must be for: without a final dot (RFC 6066)."""
+        return self.host.removesuffix(".")
+
 
 def parse_address(text: str) -> DStackAddress:
     """Parse an address.
