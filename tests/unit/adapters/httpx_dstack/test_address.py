@@ -56,6 +56,12 @@ def test_host_is_ascii_and_port_has_a_default(text: str, host: str, port: int) -
     assert (address.host, address.port) == (host, port)
 
 
+def test_certificate_is_for_the_host_without_a_final_dot() -> None:
+    """The dot stays for name resolution: it excludes the search list."""
+    address = parse_address("https://dstack.example.:8")
+    assert (address.host, address.tls_name) == ("dstack.example.", "dstack.example")
+
+
 @pytest.mark.parametrize(
     "text", ["unix:/run/vmm.sock", "unix:///run/vmm.sock", "UNIX:/run/vmm.sock"]
 )
