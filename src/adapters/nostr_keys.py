@@ -48,6 +48,8 @@ def public_keys(text: str) -> tuple[str, ...]:
 
 
 def _public_key(text: str) -> str:
+    if text.isascii() and text.isupper():
+        text = text.lower()  # BIP-173: an npub may be in upper case, but not in mixed case
     if _HEX.fullmatch(text):
         key = text.lower()
     elif text.isascii() and text.lower().startswith("npub1"):

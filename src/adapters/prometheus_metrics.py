@@ -116,7 +116,7 @@ class _Scrape(Collector):
             yield self._gauge("last_check_age_seconds", text, report.last_check.age_seconds)
         if isinstance(inventory, GpuInventoryMetadata):
             text = "Number of GPUs; 0 where the source is online and lists none."
-            yield self._gauge("gpu_count", text, inventory.gpu_count)
+            yield self._gauge("gpus_listed", text, inventory.gpu_count)
             yield self._gpus(inventory)
 
     def _gauge(self, name: str, text: str, value: float, **labels: str) -> Metric:

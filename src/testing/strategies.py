@@ -48,8 +48,9 @@ _DESCRIPTIONS = (
     "NVIDIA Corporation",
     "NVIDIA Corporation GH100 [H200 SXM 141GB]",
     "NVIDIA Corporation GH100 [H200 SXM 141GB] (rev a1)",
-    "Advanced Micro Devices, Inc. [AMD/ATI] Device 74a1",
-    "NVIDIA Corporation Device [10de:2335]",
+    "Advanced Micro Devices, Inc. [AMD/ATI]",
+    "Advanced Micro Devices, Inc. [AMD/ATI] Aqua Vanjaram [Instinct MI300X]",
+    "",
 )
 
 

@@ -26,11 +26,14 @@ def program(name: str) -> str:
     return path
 
 
-def run(name: str, *arguments: str, folder: Path = DEPLOY) -> subprocess.CompletedProcess[str]:
+def run(
+    name: str, *arguments: str, folder: Path = DEPLOY, standard_input: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, whatever its exit code."""
     return subprocess.run(
         [program(name), *arguments],
         cwd=folder,
+        input=standard_input,
         capture_output=True,
         text=True,
         timeout=60,

@@ -11,6 +11,7 @@ from msgspec import Struct
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
 from tests.contract.process.service import Service, wait_until
 from tests.deploy.dashboard import DASHBOARD, QUERIES, filled_in
+from tests.deploy.programs import run
 from tests.deploy.prometheus_server import PrometheusServer
 
 SOON = 30.0
@@ -52,6 +53,14 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         # Wait for the end of the alert for the missing targets before the first scrape, too.
         wait_until(lambda: prometheus.firing() == {DOWN}, SOON)
         yield Fleet(prometheus, dstacks, services)
+
+
+def test_promtool_has_no_finding_in_the_metrics(fleet: Fleet) -> None:
+    """Neither in those of an available node nor in those of an unavailable one."""
+    for name in ("gpu-1", "gpu-3"):
+        metrics = fleet.services[name].ask("/metrics").body.decode()
+        checked = run("promtool", "check", "metrics", standard_input=metrics)
+        assert (checked.returncode, checked.stdout + checked.stderr) == (0, ""), name
 
 
 def test_only_the_node_without_dstack_fires_with_its_reason(fleet: Fleet) -> None:

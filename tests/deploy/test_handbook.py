@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -67,6 +68,21 @@ def test_the_loop_creates_the_objects_of_the_prometheus_operator(tmp_path: Path)
     for each, name in zip(applied, ("recording", "alerts"), strict=True):
         assert each["kind"] == "PrometheusRule"
         assert [each["spec"]] == documents(DEPLOY / "prometheus" / f"{name}.yml")
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
+    name: str, tmp_path: Path
+) -> None:
+    """Each alert then has `runbook_url` and no `runbook`."""
+    (command,) = re.findall(r"`(sed -i 's\|runbook[^`]+)`", _text(name))
+    rules = tmp_path / "alerts.yml"
+    shutil.copy(DEPLOY / "prometheus" / "alerts.yml", rules)
+    subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, check=True, timeout=20)
+    for rule in [rule for group in documents(rules)[0]["groups"] for rule in group["rules"]]:
+        url = f"https://git.example/dstack-backend/docs/operations.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook_url"] == url
+        assert "runbook" not in rule["annotations"]
 
 
 def test_figures_are_those_of_the_manifests() -> None:

@@ -67,3 +67,10 @@ def test_crash_is_seen_at_once_though_the_name_has_an_unusable_address(
     assert seen["addresses"] == ["127.0.0.1", "2001:db8::1"]
     assert seen["gone"] < CRASH_SEEN
     assert seen["back"] < RETURN_SEEN
+
+
+def test_certificate_is_for_the_name_without_its_final_dot() -> None:
+    """`dstack.example.` is the absolute form of the name; curl accepts it as well."""
+    seen = _run("final-dot")
+    assert seen["check"] == 0, seen["output"]
+    assert "for another" not in seen["doctor"]

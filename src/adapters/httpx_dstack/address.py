@@ -19,6 +19,7 @@ HIGHEST_PORT = 65535
 # httpx accepts a port with a sign and in the digits of every script.
 _AUTHORITY = re.compile(r"[^/]*//(?:[^/]*@)?(?:\[[^/]*\]|[^/:]*)(?::[0-9]*)?(?:/|$)")
 
+_ODD = "a space, a quote, or a character that cannot be printed"
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 
 
@@ -46,6 +47,11 @@ class DStackAddress(Struct, frozen=True, kw_only=True):
         """Whether the connection is encrypted."""
         return self.url.startswith("https:")
 
+    @property
+    def tls_name(self) -> str:
+        """The name or address that a certificate must be for: without a final dot (RFC 6066)."""
+        return self.host.removesuffix(".")
+
 
 def parse_address(text: str) -> DStackAddress:
     """Parse an address.
@@ -53,8 +59,9 @@ def parse_address(text: str) -> DStackAddress:
     Raises:
         ValueError: It is not one. The message repeats nothing of it, as it may hold a password.
     """
-    if text.startswith("unix:"):
-        return _parse_unix(text.removeprefix("unix:"))
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() == "unix":
+        return _parse_unix(rest)
     return _parse_http(text)
 
 
@@ -73,8 +80,8 @@ def _parse_unix(rest: str) -> DStackAddress:
 
 
 def _parse_http(text: str) -> DStackAddress:
-    if any(char.isspace() or not char.isprintable() for char in text):
-        raise ValueError("it holds a space or a character that cannot be printed")
+    if any(char.isspace() or not char.isprintable() or char in "\"'" for char in text):
+        raise ValueError(f"it holds {_ODD}; write it in its encoded form, such as %27")
     try:
         url = httpx.URL(text)
         has_host = bool(url.host)  # decodes punycode, which may be invalid

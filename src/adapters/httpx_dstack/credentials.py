@@ -107,6 +107,8 @@ def usable_token(token: str) -> str:
     """
     if not token:
         raise ValueError("holds no token")
+    if len(token) > 1 and token[0] == token[-1] and token[0] in "\"'":
+        raise ValueError("holds a token in quotes, which are kept; remove them")
     if not _TOKEN.fullmatch(token):
         raise ValueError("holds a space or a character other than printable ASCII")
     return token

@@ -46,8 +46,12 @@ def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
     for a file: `openssl req -x509` makes authorities without keyUsage, which would be refused.
 
     Raises:
-        ValueError: The file cannot be read, or holds no certificate.
+        ValueError: The file cannot be read, or holds no certificate, or OpenSSL cannot be used.
     """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    except ssl.SSLError:
+        raise ValueError("OpenSSL rejects its own configuration; check OPENSSL_CONF") from None
     context = _file_context(ca_file) if ca_file else httpx.create_ssl_context(trust_env=False)
     context.set_alpn_protocols(["http/1.1"])
     return context

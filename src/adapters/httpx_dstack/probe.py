@@ -114,7 +114,7 @@ async def tls_handshake(
 
 async def _handshake(address: DStackAddress, numeric: str, tls: ssl.SSLContext) -> Certificate:
     _, writer = await asyncio.open_connection(
-        numeric, address.port, ssl=tls, server_hostname=address.host
+        numeric, address.port, ssl=tls, server_hostname=address.tls_name
     )
     peer: dict[str, Any] = writer.get_extra_info("peercert")
     writer.transport.abort()

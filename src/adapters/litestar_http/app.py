@@ -14,6 +14,7 @@ from litestar.exceptions.responses import (
 )
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import Server
 
 from dstack_backend import __version__
 from dstack_backend.adapters.litestar_http.fast_path import is_health_request, send_health
@@ -54,10 +55,13 @@ class HealthApp(Litestar):
                 title=identity.service,
                 version=__version__,
                 description=f"Health backend of a DePHY node. Its source is {identity.source}.",
+                servers=[Server(url="..")],  # relative to the document, for path prefixes
                 render_plugins=[JsonRenderPlugin(), YamlRenderPlugin()],
             ),
             response_headers=_HEADERS,
             logging_config=None,
+            debug=False,  # these two would come from the environment
+            pdb_on_exception=False,
             after_exception=[_log_unexpected],
             exception_handlers={Exception: _error_response},
         )

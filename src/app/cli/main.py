@@ -25,10 +25,15 @@ __all__ = ["main", "program"]
 
 UNEXPECTED = 70
 
+_IGNORED = ("SSLKEYLOGFILE", "PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
+"""Variables with which libraries write TLS keys and metrics to files, or fail."""
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and end the process."""
     command = None
+    for name in _IGNORED:
+        os.environ.pop(name, None)
     try:
         command, options = parse_args(sys.argv[1:] if arguments is None else arguments)
         # Without a handler, the kernel ignores SIGTERM for the first process of a container.

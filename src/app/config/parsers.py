@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ListenAddress",
+    "check_text",
     "parse_advertised_ip",
     "parse_ca_file",
     "parse_count",
@@ -36,6 +37,8 @@ T = TypeVar("T")
 MAX_PORT = 65535
 MAX_SECONDS = 86400.0
 MAX_QUOTED = 40
+
+_QUOTES = "\"'"
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the keys are looked up
 _LABEL = r"[A-Za-z0-9_-]{1,63}"  # as in RFC 1035; Python's look-up raises for a longer one
@@ -104,10 +107,30 @@ def parse_count(minimum: int, maximum: int) -> Callable[[str], int]:
     return parse
 
 
+def check_text(text: str) -> None:
+    """Refuse what an env file of Docker or systemd keeps literally, in any setting.
+
+    Raises:
+        ValueError: The message repeats nothing of the text, which may be a secret.
+    """
+    if not text.isprintable():
+        raise ValueError(
+            "it holds a character that cannot be printed, such as the end of a Windows line"
+        )
+    if text != text.strip():
+        raise ValueError("it starts or ends with a space, which is kept; remove it")
+    if len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
+        raise ValueError("it is in quotes, which are kept; remove them")
+    if "${" in text:
+        raise ValueError("it holds ${, which is not replaced; write the value itself")
+
+
 def parse_path(text: str) -> Path:
     """Parse a path. Whether it can be used is checked where it is opened."""
-    if "\0" in text:
-        raise ValueError(f"{quote(text)} is not a path")
+    if text.startswith("~") or "$" in text:
+        raise ValueError("a path with ~ or $ is kept as it is; write the whole path")
+    if " #" in text or any(each in text for each in _QUOTES):
+        raise ValueError("a path with quotes or a comment is kept as it is; write the path alone")
     return Path(text)
 
 
@@ -131,7 +154,9 @@ def parse_dstack_url(text: str) -> "DStackAddress":
     """Parse DStack's address."""
     from dstack_backend.adapters.httpx_dstack import parse_address  # noqa: PLC0415 - slow
 
-    return parse_address(text)
+    address = parse_address(text)
+    parse_path(address.socket or "")
+    return address
 
 
 def parse_token(text: str) -> "Bearer":
@@ -145,14 +170,14 @@ def parse_token_file(text: str) -> "TokenFile":
     """Read a token file for the first time."""
     from dstack_backend.adapters.httpx_dstack import TokenFile  # noqa: PLC0415 - slow
 
-    return TokenFile(Path(text))
+    return TokenFile(parse_path(text))
 
 
 def parse_ca_file(text: str) -> "ssl.SSLContext":
     """Load the certificates to trust."""
     from dstack_backend.adapters.httpx_dstack import ssl_context  # noqa: PLC0415 - slow
 
-    return ssl_context(Path(text))
+    return ssl_context(parse_path(text))
 
 
 def parse_pubkeys(text: str) -> tuple[str, ...]:

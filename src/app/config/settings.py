@@ -121,8 +121,9 @@ def load_dstack(environ: Mapping[str, str], options: Mapping[str, str]) -> DStac
     if address.login and (token or token_file):
         fault = "DSTACK_URL has a user as well; keep one of the two"
         raise setting_error("DSTACK_TOKEN" if token else "DSTACK_TOKEN_FILE", fault)
-    return DStackSettings(
-        address=address,
-        credentials=token or token_file or address.login,
-        tls=(ca_file or ssl_context()) if address.is_tls else None,
-    )
+    try:
+        tls = (ca_file or ssl_context()) if address.is_tls else None
+    except ValueError as exc:
+        raise setting_error("DSTACK_URL", str(exc)) from None
+    credentials = token or token_file or address.login
+    return DStackSettings(address=address, credentials=credentials, tls=tls)

@@ -98,6 +98,7 @@ def read_setting(setting: Setting[T], environ: Mapping[str, str], options: Mappi
     """
     text = options.get(setting.variable) or environ.get(setting.variable) or setting.default
     try:
+        p.check_text(text)
         return setting.parse(text)
     except ValueError as exc:
         raise setting_error(setting.variable, str(exc)) from None

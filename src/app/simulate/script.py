@@ -19,6 +19,9 @@ __all__ = ["SimulatedNode", "expected_results", "parse_line"]
 
 MAX_GPUS = 10_000
 
+_VENDORS = {"10de": "NVIDIA Corporation", "1002": "Advanced Micro Devices, Inc. [AMD/ATI]"}
+"""The description of a card that the PCI id list does not contain; empty for other vendors."""
+
 _BEHAVIOURS: dict[str, Behaviour] = {
     **{name: fault.behaviour for name, fault in FAULTS.items()},
     **HOSTILE_ANSWERS,
@@ -83,7 +86,7 @@ class SimulatedNode:
 
 def _gpu(product_id: str, number: int, *, is_free: bool) -> Gpu:
     domain, bus = divmod(number, 256)
-    vendor = "NVIDIA Corporation" if product_id.startswith("10de:") else "Unknown vendor"
+    vendor = _VENDORS.get(product_id[:4], "")
     model = model_of(product_id, vendor)
     return Gpu(
         slot=f"{domain:04x}:{bus:02x}:00.0",

@@ -73,11 +73,18 @@ _NVIDIA_MODELS = {
     "31c3": "GB300",
 }
 
+# The last brackets in the names of vendors, for example `Advanced Micro Devices, Inc. [AMD/ATI]`.
+# It is the whole description of a card that the host's PCI id list does not contain.
+_VENDOR_ALIASES = {
+    *("ALI", "AMD", "AMD/ATI", "FIC", "Freescale", "HTL", "Lucky Goldstar Co. Ltd"),
+    *("MSI", "MXIC", "SMC", "SiS", "UMC"),
+}
+
 _MAX_NAME_LENGTH = 64
 
 # `NVIDIA Corporation GH100 [H200 SXM 141GB] (rev a1)`: the name is in the last brackets, at the
-# end. `[AMD/ATI] Device 74a1` contains a vendor, and `[10de:2335]` is an id. No two adjacent parts
-# of the pattern match the same characters, or a long hostile text would take quadratic time.
+# end. `[10de:2335]` is an id. No two adjacent parts of the pattern match the same characters, or
+# a long hostile text would take quadratic time.
 _BRACKETED_NAME = re.compile(r"\[([^\[\]]+)\]\s*(?:\(rev [0-9a-f]+\)\s*)?\Z", re.IGNORECASE)
 _PCI_ID = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4})?", re.IGNORECASE)
 
@@ -90,7 +97,7 @@ def model_of(product_id: str, description: str) -> str | None:
 
     Args:
         product_id: PCI vendor and device: `10de:2335`.
-        description: Device name as lspci prints it.
+        description: Vendor and device as lspci prints them.
     """
     vendor, _, device = product_id.lower().partition(":")
     known = _NVIDIA_MODELS.get(device) if vendor == NVIDIA else None
@@ -103,4 +110,5 @@ def _bracketed_name(description: str) -> str | None:
         return None
     name = match[1].strip()
     usable = name.isprintable() and 0 < len(name) <= _MAX_NAME_LENGTH
-    return name if usable and not _PCI_ID.fullmatch(name) else None
+    is_name = name not in _VENDOR_ALIASES and not _PCI_ID.fullmatch(name)
+    return name if usable and is_name else None

@@ -19,7 +19,8 @@ _CHAIN = json.dumps(
 
 _HEADERS = {"Location": f"http://{CANARY}/", "WWW-Authenticate": f"Basic {CANARY}"}
 _VERSION = {"X-App-Version": f"v0.5.11 <b>{CANARY}</b>"}
-_GPU = {"slot": "3b:00.0", "product_id": "10de:2335", "description": "NVIDIA", "is_free": True}
+_VENDOR = "NVIDIA Corporation"
+_GPU = {"slot": "3b:00.0", "product_id": "10de:2335", "description": _VENDOR, "is_free": True}
 
 
 def _status(status: int) -> Behaviour:

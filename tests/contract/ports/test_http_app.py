@@ -60,6 +60,7 @@ def test_responses_conform_to_openapi(
         [
             str(Path(sys.executable).parent / "schemathesis"),
             *("run", service.url(OPENAPI), "--checks", "all", "--max-examples", "20"),
+            *("--url", service.url("")),  # it takes relative servers for those of the host
             *("--seed", "1", "--generation-database", "none", "--no-color"),
             *selection,
         ],

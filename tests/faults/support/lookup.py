@@ -15,8 +15,11 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
+import trustme
+
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
-from tests.contract.process.service import Service, wait_until
+from tests.contract.process.certificates import server_context
+from tests.contract.process.service import Service, run_command, wait_until
 from tests.faults.support.crashes import INTERVAL, crash_and_return
 from tests.faults.support.namespaces import prepare_namespaces
 from tests.faults.support.polling import Poller
@@ -32,6 +35,7 @@ UNUSABLE_IPV6 = {
     **LOOKUP,
     "/etc/hosts": f"127.0.0.1 localhost\n2001:db8::1 {NAME}\n127.0.0.1 {NAME}\n",
 }
+FINAL_DOT = {**LOOKUP, "/etc/hosts": f"127.0.0.1 localhost {NAME}.\n"}
 WATCHED = 6.0
 
 
@@ -92,9 +96,21 @@ def _unusable_ipv6(folder: Path) -> dict[str, object]:
     return {"addresses": sorted(found), "gone": gone, "back": back}
 
 
+def _final_dot(folder: Path) -> dict[str, object]:
+    """Ask a DStack by a name with a final dot, which its certificate does not have."""
+    authority, ca_file = trustme.CA(), folder / "ca.pem"
+    authority.cert_pem.write_to_path(ca_file)
+    with in_thread(SimulatedDStack(), tls=server_context(authority.issue_cert(NAME))) as dstack:
+        url = dstack.url.replace("127.0.0.1", f"{NAME}.")
+        env = {"DSTACK_URL": url, "DSTACK_CA_FILE": str(ca_file)}
+        check, doctor = run_command("check", **env), run_command("doctor", **env)
+    return {"check": check.returncode, "output": check.stdout, "doctor": doctor.stdout}
+
+
 SCENARIOS: dict[str, tuple[Mapping[str, str], Callable[[Path], dict[str, object]]]] = {
     "silent-name-server": (SILENT_SERVER, _silent_name_server),
     "unusable-ipv6": (UNUSABLE_IPV6, _unusable_ipv6),
+    "final-dot": (FINAL_DOT, _final_dot),
 }
 
 

@@ -24,7 +24,9 @@ def in_folder(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-@pytest.mark.parametrize("text", [SECRET, SECRET.upper(), NSEC, f" {SECRET}\n", f"{NSEC}\r\n"])
+@pytest.mark.parametrize(
+    "text", [SECRET, SECRET.upper(), NSEC, NSEC.upper(), f" {SECRET}\n", f"{NSEC}\r\n"]
+)
 def test_key_file_holds_hexadecimal_or_nsec(text: str, tmp_path: Path) -> None:
     """The secret example of NIP-19, with white space around it or not."""
     file = tmp_path / "key"

@@ -77,6 +77,22 @@ def test_public_examples_of_nip19(text: str, key: str) -> None:
     assert npub(key) == text
 
 
+@pytest.mark.parametrize(("text", "key"), NIP_19.items())
+def test_npub_is_accepted_in_upper_case_and_not_in_mixed_case(text: str, key: str) -> None:
+    """BIP-173: QR codes have upper case; mixed case is an error."""
+    assert public_keys(text.upper()) == (key,)
+    for mixed in (text.capitalize(), text[:9] + text[9:].upper(), text[:9].upper() + text[9:]):
+        with pytest.raises(ValueError, match=r"^entry 1 is not an npub; a letter may be wrong$"):
+            public_keys(mixed)
+
+
+def test_other_letters_with_an_ascii_lower_case_are_refused() -> None:
+    """The Kelvin sign in lower case is a k."""
+    text = next(iter(NIP_19)).upper().replace("K", "\N{KELVIN SIGN}")
+    with pytest.raises(ValueError, match=r"^entry 1 "):
+        public_keys(text)
+
+
 def test_list_of_keys_keeps_its_order_without_duplicates() -> None:
     """Both forms may be mixed, with white space around them."""
     (first, key), (second, other) = NIP_19.items()

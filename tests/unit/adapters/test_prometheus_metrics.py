@@ -180,10 +180,10 @@ def test_another_inventory_has_no_gpu_metrics() -> None:
     """The node is up; its summary is no label, because it varies."""
     names = {name for name, _ in samples(DiskInventory())}
     assert values("dstack_backend_up", DiskInventory()) == {labels(): 1}
-    assert not {"dstack_backend_gpus", "dstack_backend_gpu_count"} & names
+    assert not {"dstack_backend_gpus", "dstack_backend_gpus_listed"} & names
 
 
 def test_metadata_with_more_fields_has_gpu_metrics() -> None:
     """A subclass of the metadata of GPUs, as an embedder may have."""
-    found = values("dstack_backend_gpu_count", RackInventory(gpus=(H200, H200)))
+    found = values("dstack_backend_gpus_listed", RackInventory(gpus=(H200, H200)))
     assert found == {labels(): 2}

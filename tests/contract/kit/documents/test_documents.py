@@ -43,6 +43,20 @@ def test_each_python_sample_runs(name: str, sample: str, tmp_path: Path) -> None
     assert run.returncode == 0, (name, run.stderr)
 
 
+def test_no_text_claims_a_default_listing_of_dstack_without_its_date() -> None:
+    """DStack changed it in September 2026 from one product id to eleven."""
+    texts = [*DOCUMENTS, *ROOT.glob("src/**/*.py"), *ROOT.glob("src/**/*.toml")]
+    claims = [
+        line
+        for path in texts
+        for line in path.read_text().splitlines()
+        if "listing" in line and "10de:2335" in line
+    ]
+    assert claims
+    assert len(claims) == 2  # the troubleshooting guide in both languages
+    assert all("2026" in line for line in claims)
+
+
 @pytest.mark.parametrize("name", READMES)
 def test_readme_is_short(name: str) -> None:
     """What is beyond daily need belongs in docs/."""

@@ -9,6 +9,10 @@ from dstack_backend.adapters.httpx_dstack import Basic, DStackAddress, parse_add
 from dstack_backend.testing.strategies import setting_texts
 
 CANARY = "c4n4ry"
+ODD = (
+    "it holds a space, a quote, or a character that cannot be printed;"
+    " write it in its encoded form, such as %27"
+)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +56,17 @@ def test_host_is_ascii_and_port_has_a_default(text: str, host: str, port: int) -
     assert (address.host, address.port) == (host, port)
 
 
-@pytest.mark.parametrize("text", ["unix:/run/vmm.sock", "unix:///run/vmm.sock"])
-def test_unix_socket_has_two_forms(text: str) -> None:
-    """Both name the same socket."""
+def test_certificate_is_for_the_host_without_a_final_dot() -> None:
+    """The dot stays for name resolution: it excludes the search list."""
+    address = parse_address("https://dstack.example.:8")
+    assert (address.host, address.tls_name) == ("dstack.example.", "dstack.example")
+
+
+@pytest.mark.parametrize(
+    "text", ["unix:/run/vmm.sock", "unix:///run/vmm.sock", "UNIX:/run/vmm.sock"]
+)
+def test_unix_socket_has_several_forms(text: str) -> None:
+    """All name the same socket."""
     address = parse_address(text)
     assert address.socket == "/run/vmm.sock"
     assert address.url == "http://localhost/prpc/ListGpus?json"
@@ -97,8 +109,10 @@ def test_user_and_password_are_decoded(text: str, login: Basic | None) -> None:
         ("http://h/?token=c4n4ry", "it holds a ? or a #; only a path may follow the host"),
         ("http://h?", "it holds a ? or a #; only a path may follow the host"),
         ("http://h/#c4n4ry", "it holds a ? or a #; only a path may follow the host"),
-        ("http://h #", "it holds a space or a character that cannot be printed"),
-        ("http://u:c4n4ry\n@h", "it holds a space or a character that cannot be printed"),
+        ("http://h #", ODD),
+        ('http://h/"a"', ODD),
+        ("http://u:c4n4ry'@h", ODD),
+        ("http://u:c4n4ry\n@h", ODD),
         ("unix:vmm.sock", "the path of the socket is not absolute"),
         ("unix:", "the path of the socket is not absolute"),
         ("unix://host/vmm.sock", "the path of the socket is not absolute"),

@@ -111,4 +111,4 @@ def test_the_service_name_is_published_in_its_place(
     metrics = client.get("/metrics").text
     assert "\nsysfs_gpus_up 1.0\n" in metrics
     assert 'sysfs_gpus_checks_total{reason="timed_out",result="failure"} 1.0' in metrics
-    assert "\nsysfs_gpus_gpu_count 1.0\n" in metrics
+    assert "\nsysfs_gpus_gpus_listed 1.0\n" in metrics

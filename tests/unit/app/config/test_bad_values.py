@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import given
 
 from dstack_backend.app.config.settings import SETTINGS
@@ -69,7 +70,12 @@ BAD = [
     *(("RECOVERY_THRESHOLD", text) for text in ("0", "-1", "1.5", "1001", "one")),
     *(("HISTORY", text) for text in ("no", "1", "on ")),
     *(("HISTORY_RETENTION", text) for text in ("0", "-1", "1.5", "3651", "forever", "9" * 5000)),
-    ("DATA_DIR", "\0"),
+    *(("DATA_DIR", text) for text in ("\0", "~", "~/h", "~user/h", "$HOME/h", "${HOME}/h")),
+    *(("DATA_DIR", text) for text in ("/x/$USER", '/x/"h"', "/x/bob's", "/x/h # here", '"/x')),
+    *(("NOSTR_KEY_FILE", text) for text in ("~/key", "$HOME/key", '/x/"key"', "/x/key #")),
+    *(("DSTACK_URL", text) for text in ("unix:/x/$USER/s", 'unix:/x/"s"', 'http://h/"a"')),
+    *(("DSTACK_URL", text) for text in ("unix:~/s", "http://$HOST:1", "http://u:'p'@h")),
+    *(("PUBKEYS", text) for text in ('"a","b"', "$KEY", "'")),
     *(("LOG_LEVEL", text) for text in ("loud", "10", "info ", "trace\n")),
     *(("LOG_FORMAT", text) for text in ("xml", "yes", "\x1b[31m")),
 ]
@@ -82,6 +88,52 @@ def test_bad_value_is_refused_in_one_line_with_an_example(variable: str, text: s
     assert message is not None
     assert message == refused({}, {variable: text})
     assert_is_helpful(message, variable)
+
+
+def valid_text(variable: str, folder: Path) -> str:
+    """Return a valid value of a setting; that of a file exists."""
+    (setting,) = (each for each in SETTINGS if each.variable == variable)
+    if variable == "DSTACK_CA_FILE":
+        trustme.CA().cert_pem.write_to_path(str(folder / "ca.pem"))
+        return str(folder / "ca.pem")
+    if variable == "DSTACK_TOKEN_FILE":
+        (folder / "token").write_text("the-token")
+        return str(folder / "token")
+    return setting.example or setting.default
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize(
+    "change", ['"{}"', "'{}'", "{}\r", "{}\n", "{}\x1b[0m", "{}\u200b", " {}", "{} ", "${{HOME}}{}"]
+)
+def test_what_an_env_file_keeps_literally_is_refused_by_each_setting(
+    variable: str, change: str, tmp_path: Path
+) -> None:
+    """Env files of Docker and systemd keep quotes, carriage returns, spaces and `${NAME}`."""
+    valid = valid_text(variable, tmp_path)
+    assert refused({variable: valid}) is None
+    message = refused({variable: change.format(valid)})
+    assert message is not None
+    assert message == refused({}, {variable: change.format(valid)})
+    assert valid not in message.partition("; for example")[0] or "TOKEN" not in variable
+    assert_is_helpful(message, variable)
+
+
+@pytest.mark.parametrize("text", ["it's", "'", '"a', "a'", "$abc", "~abc", "a#b"])
+def test_token_may_hold_quotes_and_signs_that_do_not_enclose_it(text: str) -> None:
+    """It is random text."""
+    assert refused({"DSTACK_TOKEN": text}) is None
+
+
+@pytest.mark.parametrize("quote", "\"'")
+def test_quoted_token_in_a_file_is_refused(quote: str, tmp_path: Path) -> None:
+    """The file holds the token alone, with or without a line break."""
+    file = tmp_path / "token"
+    file.write_text(f"{quote}{CANARY}{quote}\n")
+    message = refused({"DSTACK_TOKEN_FILE": str(file)})
+    assert message is not None
+    assert "quotes" in message
+    assert CANARY not in message
 
 
 @pytest.mark.parametrize("variable", VARIABLES)

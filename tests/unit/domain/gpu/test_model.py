@@ -71,7 +71,7 @@ def test_nvswitch_has_no_model(device: str) -> None:
         pytest.param("10df:2335", "no name", None, id="vendor next to NVIDIA"),
         pytest.param("2335", "no colon", None, id="no vendor"),
         pytest.param("10de:ffff", "NVIDIA Corporation", None, id="no brackets"),
-        pytest.param("1002:74a1", "AMD [AMD/ATI] Device 74a1", None, id="brackets in the middle"),
+        pytest.param("10de:ffff", "NVIDIA [X1] board", None, id="brackets in the middle"),
         pytest.param("10de:ffff", "Device [10de:ffff]", None, id="id in brackets"),
         pytest.param("10de:ffff", "Device [FFFF]", None, id="half an id in brackets"),
         pytest.param("10de:ffff", "GX1 []", None, id="empty brackets"),
@@ -86,6 +86,33 @@ def test_name_is_from_the_table_or_the_last_brackets(
 ) -> None:
     """The table has precedence. Without either there is no name."""
     assert model_of(product_id, description) == model
+
+
+# The vendors of the PCI ID Repository whose name ends in brackets. DStack drops the word `Device`
+# that lspci prints for a card without a name, so nothing follows the vendor.
+VENDORS = [
+    "Advanced Micro Devices, Inc. [AMD/ATI]",
+    "Advanced Micro Devices, Inc. [AMD]",
+    "Acer Incorporated [ALI]",
+    "Avance Logic Inc. [ALI]",
+    "First International Computers [FIC]",
+    "Herrick Technology Laboratories, Inc. [HTL]",
+    "LG Electronics [Lucky Goldstar Co. Ltd]",
+    "Macronix, Inc. [MXIC]",
+    "Micro-Star International Co., Ltd. [MSI]",
+    "Silicon Integrated Systems [SiS]",
+    "Standard Microsystems Corp [SMC]",
+    "T1042 [Freescale]",
+    "United Microelectronics [UMC]",
+]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_alias_of_a_vendor_is_no_model(vendor: str) -> None:
+    """With a revision or without. The name of a card that follows the vendor is one."""
+    assert model_of("1002:74a5", vendor) is None
+    assert model_of("1002:74a5", f"{vendor} (rev c1)") is None
+    assert model_of("1002:74a5", f"{vendor} Aqua [Instinct MI325X]") == "Instinct MI325X"
 
 
 @given(gpus())

@@ -38,6 +38,15 @@ def test_nvswitches_and_unknown_models_are_a_warning_with_their_ids() -> None:
     assert "update-pciids" in found.remedies[1]
 
 
+def test_card_of_which_only_the_vendor_is_known_is_a_warning() -> None:
+    """As DStack describes an AMD card that the host's PCI id list does not contain."""
+    vendor = "Advanced Micro Devices, Inc. [AMD/ATI]"
+    card = Gpu(slot="63:00.0", product_id="1002:74a5", description=vendor, is_free=True)
+    found = check_inventory(GpuInventory(gpus=(card,)))
+    assert found.verdict is Verdict.WARNING
+    assert found.text == "1 GPU, 1 free; 1 of an unknown model (1002:74a5)"
+
+
 @given(
     st.lists(
         st.builds(
