@@ -19,6 +19,9 @@ HIGHEST_PORT = 65535
 # httpx accepts a port with a sign and in the digits of every script.
 _AUTHORITY = re.compile(r"[^/]*//(?:[^/]*@)?(?:\[[^/]*\]|[^/:]*)(?::[0-9]*)?(?:/|$)")
 
+# RFC 6874 writes the zone of `fe80::1` after `%25`; most programs write and accept it after `%`.
+_ZONE = re.compile(r"([^/]*//(?:[^/]*@)?\[[0-9A-Fa-f:.]+)%(?:25)?([A-Za-z0-9._~-]+)\]")
+
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 
 
@@ -27,7 +30,7 @@ class DStackAddress(Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: The URL of ListGpus, without user and password.
-        host: The host to connect to, in ASCII.
+        host: The host to connect to, in ASCII. An IPv6 address may have a zone: `fe80::1%eth0`.
         port: Its TCP port.
         socket: The path of the unix socket; `None` for TCP.
         login: User and password in the address; `None` where it holds none.
@@ -45,6 +48,11 @@ class DStackAddress(Struct, frozen=True, kw_only=True):
     def is_tls(self) -> bool:
         """Whether the connection is encrypted."""
         return self.url.startswith("https:")
+
+    @property
+    def tls_name(self) -> str:
+        """The name or address that a certificate must be for: a zone is of this machine only."""
+        return self.host.partition("%")[0]
 
 
 def parse_address(text: str) -> DStackAddress:
@@ -75,9 +83,13 @@ def _parse_unix(rest: str) -> DStackAddress:
 def _parse_http(text: str) -> DStackAddress:
     if any(char.isspace() or not char.isprintable() for char in text):
         raise ValueError("it holds a space or a character that cannot be printed")
+    zone = ""
+    if match := _ZONE.match(text):
+        zone, text = f"%{match[2]}", f"{match[1]}]{text[match.end() :]}"
     try:
         url = httpx.URL(text)
         has_host = bool(url.host)  # decodes punycode, which may be invalid
+        host = url.raw_host.decode("ascii")
     except (httpx.InvalidURL, ValueError):
         # Not chained: the library's text repeats parts of the address.
         raise ValueError("it is not a URL") from None
@@ -85,8 +97,7 @@ def _parse_http(text: str) -> DStackAddress:
         raise ValueError("it starts with none of http://, https:// and unix:")
     if not has_host:
         raise ValueError("it names no host")
-    host = url.raw_host.decode("ascii")
-    if ":" not in host and not _HOST_NAME.fullmatch(host):
+    if "%" in host or (":" not in host and not _HOST_NAME.fullmatch(host)):
         raise ValueError("its host is neither a name nor an address")
     if url.port is not None and not 0 < url.port <= HIGHEST_PORT:
         raise ValueError(f"its port is not between 1 and {HIGHEST_PORT}")
@@ -101,9 +112,9 @@ def _parse_http(text: str) -> DStackAddress:
     method = bare.copy_with(raw_path=bare.raw_path.rstrip(b"/") + METHOD_PATH)
     return DStackAddress(
         url=str(method),
-        host=host,
+        host=host + zone,
         port=url.port or (443 if url.scheme == "https" else 80),
         socket=None,
         login=login,
-        shown=str(bare).rstrip("/"),
+        shown=str(bare).replace("]", f"{zone}]", 1).rstrip("/"),
     )

@@ -24,7 +24,11 @@ async def open_connection(address: DStackAddress, tls: ssl.SSLContext | None = N
     if tls is None:
         return await anyio.connect_tcp(address.host, address.port)
     return await anyio.connect_tcp(
-        address.host, address.port, ssl_context=tls, tls_standard_compatible=False
+        address.host,
+        address.port,
+        ssl_context=tls,
+        tls_standard_compatible=False,
+        tls_hostname=address.tls_name,
     )
 
 
