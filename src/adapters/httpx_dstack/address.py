@@ -80,12 +80,16 @@ def _parse_unix(rest: str) -> DStackAddress:
     )
 
 
+def _split_zone(text: str) -> tuple[str, str]:
+    """Return the address without the zone of its host, and the zone with a `%` before it."""
+    match = _ZONE.match(text)
+    return (f"{match[1]}]{text[match.end() :]}", f"%{match[2]}") if match else (text, "")
+
+
 def _parse_http(text: str) -> DStackAddress:
     if any(char.isspace() or not char.isprintable() for char in text):
         raise ValueError("it holds a space or a character that cannot be printed")
-    zone = ""
-    if match := _ZONE.match(text):
-        zone, text = f"%{match[2]}", f"{match[1]}]{text[match.end() :]}"
+    text, zone = _split_zone(text)
     try:
         url = httpx.URL(text)
         has_host = bool(url.host)  # decodes punycode, which may be invalid

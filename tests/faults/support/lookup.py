@@ -116,7 +116,8 @@ def _link_local(_: Path) -> dict[str, object]:
         f"address add {LINK_LOCAL}/64 dev {LINK} nodad",
         f"link set {LINK} up",
     ):
-        subprocess.run(["ip", *words.split()], check=True)
+        command = ["ip", *words.split()]
+        subprocess.run(command, check=True)
     return asyncio.run(_ask_link_local())
 
 
