@@ -148,11 +148,11 @@ def parse_token_file(text: str) -> "TokenFile":
     return TokenFile(Path(text))
 
 
-def parse_ca_file(text: str) -> "ssl.SSLContext":
-    """Load the certificates to trust."""
-    from dstack_backend.adapters.httpx_dstack import ssl_context  # noqa: PLC0415 - slow
+def parse_ca_file(text: str) -> "Callable[[], ssl.SSLContext]":
+    """Load the certificates to trust for the first time."""
+    from dstack_backend.adapters.httpx_dstack import ssl_contexts  # noqa: PLC0415 - slow
 
-    return ssl_context(Path(text))
+    return ssl_contexts(Path(text))
 
 
 def parse_pubkeys(text: str) -> tuple[str, ...]:
