@@ -101,7 +101,7 @@ class Model(Struct, frozen=True):
         failures = self.failures()
         if last.failure and last.failure.reason is Reason.TIMED_OUT:
             longest, first = 2 * self.policy.interval, max(1, self.policy.timeout)
-            return end + min(longest, first * 2 ** (failures - 1))
+            return end + min(longest, first * 2.0 ** (failures - 1))
         return min(regular, end + 2 ** (failures - 1)) if failures else regular
 
     def earliest_hinted_check(self) -> float:

@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,7 @@ class OverHttpx(GpuInventoryContract, TimeoutContract):
 
     deadline = 1.0
     remote: Remote
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
 
     def source_of(self, inventory: GpuInventory) -> GpuSource:
         """Return the adapter for a DStack with these GPUs."""
