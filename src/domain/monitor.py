@@ -6,12 +6,16 @@ Everything here is pure: timestamps are arguments, the next state is the return 
 2. The first result takes effect at once. After it, a result that contradicts the status takes
    effect when as many of its kind came in a row as the threshold asks for: `failure_threshold`
    failures, or `recovery_threshold` inventories. A result that agrees replaces the older one of
-   its kind.
+   its kind. A hinted check within 0.5 s of the start of one of its kind repeats it, and does not
+   count.
 3. A status does not outlive its evidence. When no check has finished for longer than three
    intervals plus the timeout, the node is unavailable: `stale`. No threshold protects an available
    status that went stale: a failure that comes then takes effect at once.
 4. The next check starts one interval after the start of the last one. After a failure it starts
-   earlier: 1 s after the end of the failed one, then 2 s, 4 s and so on, up to the interval.
+   earlier: 1 s after the end of the failed one, then 2 s, 4 s and so on, up to the interval. After
+   one that timed out it starts later, as the source may still work on the request: the timeout
+   after the end (at least 1 s), then twice that and so on, up to two intervals, so that the status
+   does not go stale.
 5. A hint that the source has gone or come back causes a check at once, whatever the time since the
    last regular check. Hinted checks start at least 1 s apart.
 """
@@ -40,6 +44,9 @@ FIRST_RETRY = 1.0
 
 MIN_HINT_INTERVAL = 1.0
 """Seconds from the start of a hinted check to the earliest start of the next one."""
+
+SAME_OBSERVATION = 0.5
+"""Seconds from the start of a check within which a hinted one of its kind repeats it."""
 
 
 class CheckPolicy(Struct, frozen=True, kw_only=True):
@@ -71,7 +78,7 @@ class MonitorState(Struct, frozen=True, kw_only=True):
         effective_result: The result on which the status is based; `None` before the first check.
         last_check: The check that finished last.
         last_success: When a check last returned an inventory.
-        streak: How many of the last checks in a row were of the same kind as the last one.
+        streak: How many of the last checks in a row were of the same kind; rule 2.
         source_version: The version that the source reported last.
         last_hinted: When the last hinted check started, in seconds on the monotonic clock.
     """
@@ -95,7 +102,8 @@ def observe(state: MonitorState, check: Check, policy: CheckPolicy) -> MonitorSt
     now = check.finished
     last = state.last_check
     in_a_row = last is not None and (last.failure is None) == (check.failure is None)
-    streak = state.streak + 1 if in_a_row else 1
+    repeats = check.is_hinted and last and check.started - last.started < SAME_OBSERVATION
+    streak = state.streak + (not repeats) if in_a_row else 1
     effective = _effective_result(state, check, streak, policy)
     has_changed = assess(effective).status != status_at(state, now.monotonic, policy).status
     after = replace(
@@ -175,8 +183,11 @@ def next_check_at(state: MonitorState, policy: CheckPolicy) -> float:
     if not failures:
         return regular
     # Without a bound the exponent would overflow in a night of failures.
-    delay = FIRST_RETRY * 2.0 ** min(failures - 1, 30)
-    return min(finished + delay, regular)
+    growth = 2.0 ** min(failures - 1, 30)
+    if last.failure and last.failure.reason is Reason.TIMED_OUT:
+        pause = max(FIRST_RETRY, policy.timeout) * growth
+        return finished + min(pause, 2 * policy.interval)
+    return min(finished + FIRST_RETRY * growth, regular)
 
 
 def earliest_hinted_check(state: MonitorState) -> float:

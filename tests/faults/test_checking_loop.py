@@ -6,6 +6,7 @@ The interval is 0.5 s and the timeout 0.2 s, so a status goes stale 1.7 s after 
 import itertools
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -147,3 +148,20 @@ def test_loop_is_restarted_though_the_wall_clock_jumps(
     wait_until(lambda: service.log.count("the checking loop ended") >= 3, seconds=6)
     service.order("good")
     service.wait_for(None, seconds=2.5)
+
+
+def test_impossible_year_is_over_when_the_wall_clock_is_right_again(
+    serve_harness: ServeHarness, tmp_path: Path
+) -> None:
+    """Until then everything that reads the time raises, even the log. Nothing ends for good."""
+    mark = tmp_path / "impossible"
+    service = serve_harness(HARNESS_CLOCK=str(mark), **TIMES)
+    service.wait_for(None)
+    mark.touch()
+    _assert_goes_stale_on_time(service)
+    mark.unlink()
+    service.wait_for(None, seconds=2.5)
+    assert "available: no GPUs" in service.log.splitlines()[-1]
+    newest = service.ask("/history").json()["entries"][0]
+    assert newest["after"] == "available"
+    assert service.end()[0] == 0

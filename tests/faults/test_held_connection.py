@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from dstack_backend.testing.simulated_dstack import Remote
+from tests.contract.ports.dstack.resetting import resetting
 from tests.contract.process.service import Service, wait_until
 from tests.faults.support.crashes import seconds_until
 from tests.faults.support.front import (
@@ -86,6 +87,20 @@ def test_server_that_closes_every_connection_causes_no_busy_loop(
         time.sleep(WATCHED)
         assert processor_seconds(service.process.pid) - used < MOST_WORK
         assert front.connections <= 10
+
+
+def test_server_that_resets_every_connection_causes_no_more_checks_than_the_back_off(
+    serve: Serve, note: Callable[[str], None]
+) -> None:
+    """The watcher gives no hints: it cannot tell whether the listener goes and comes back."""
+    with resetting() as server:
+        service = serve(DSTACK_URL=server.url)
+        service.wait_for("connection_closed")
+        time.sleep(WATCHED)
+        checks = service.status()["consecutive_failures"]
+        note(f"{checks} checks and {server.connections} connections in {WATCHED:g} s")
+        assert checks <= 4, "one at the start, then after 1 s, 2 s and 4 s"
+        assert server.connections <= 10
 
 
 def test_server_that_drops_packets_leaves_regular_checks(dstack: Remote, serve: Serve) -> None:

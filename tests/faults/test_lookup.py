@@ -58,13 +58,16 @@ def test_sigterm_does_not_wait_for_the_resolution_of_the_listen_address(seen: An
     assert (start["exit"], start["seconds"] < LONGEST_STOP) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("scenario", "address"), [("unusable-ipv6", "2001:db8::1"), ("disabled-ipv6", "::1")]
+)
 def test_crash_is_seen_at_once_though_the_name_has_an_unusable_address(
-    note: Callable[[str], None],
+    note: Callable[[str], None], scenario: str, address: str
 ) -> None:
-    """An IPv6 address without a route does not count: the other address was refused."""
-    seen = _run("unusable-ipv6")
+    """Without a route, or on a host without IPv6, it does not count: the other was refused."""
+    seen = _run(scenario)
     note(f"crash: {seen['gone'] * 1000:.0f} ms; return: {seen['back'] * 1000:.0f} ms")
-    assert seen["addresses"] == ["127.0.0.1", "2001:db8::1"]
+    assert seen["addresses"] == sorted(["127.0.0.1", address])
     assert seen["gone"] < CRASH_SEEN
     assert seen["back"] < RETURN_SEEN
 
@@ -74,3 +77,12 @@ def test_certificate_is_for_the_name_without_its_final_dot() -> None:
     seen = _run("final-dot")
     assert seen["check"] == 0, seen["output"]
     assert "for another" not in seen["doctor"]
+
+
+def test_link_local_address_is_reached_with_each_form_of_its_zone() -> None:
+    """The service and the doctor agree; the zone is not in the Host header (RFC 6874)."""
+    seen = _run("link-local")
+    for exit_code, *steps in seen["seen"].values():
+        assert exit_code == 0
+        assert [step["verdict"] for step in steps] == ["ok", "ok", "ok"], steps
+    assert seen["hosts"] == ["[fe80::19]"]

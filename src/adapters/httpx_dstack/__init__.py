@@ -8,7 +8,7 @@ from dstack_backend.adapters.httpx_dstack.credentials import (
     TokenFile,
     usable_token,
 )
-from dstack_backend.adapters.httpx_dstack.dstack import HttpxDStack, ssl_context
+from dstack_backend.adapters.httpx_dstack.dstack import HttpxDStack, ssl_context, ssl_contexts
 from dstack_backend.adapters.httpx_dstack.watcher import ConnectionWatcher
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "TokenFile",
     "parse_address",
     "ssl_context",
+    "ssl_contexts",
     "usable_token",
 ]

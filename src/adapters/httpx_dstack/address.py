@@ -20,6 +20,9 @@ HIGHEST_PORT = 65535
 _AUTHORITY = re.compile(r"[^/]*//(?:[^/]*@)?(?:\[[^/]*\]|[^/:]*)(?::[0-9]*)?(?:/|$)")
 
 _ODD = "a space, a quote, or a character that cannot be printed"
+# RFC 6874 writes the zone of `fe80::1` after `%25`; most programs write and accept it after `%`.
+_ZONE = re.compile(r"([^/]*//(?:[^/]*@)?\[[0-9A-Fa-f:.]+)%(?:25)?([A-Za-z0-9._~-]+)\]")
+
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 
 
@@ -28,7 +31,7 @@ class DStackAddress(Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: The URL of ListGpus, without user and password.
-        host: The host to connect to, in ASCII.
+        host: The host to connect to, in ASCII. An IPv6 address may have a zone: `fe80::1%eth0`.
         port: Its TCP port.
         socket: The path of the unix socket; `None` for TCP.
         login: User and password in the address; `None` where it holds none.
@@ -49,8 +52,11 @@ class DStackAddress(Struct, frozen=True, kw_only=True):
 
     @property
     def tls_name(self) -> str:
-        """The name or address that a certificate must be for: without a final dot (RFC 6066)."""
-        return self.host.removesuffix(".")
+        """The name or address that a certificate must be for.
+
+        A zone is of this machine only, and a final dot is not part of a name (RFC 6066).
+        """
+        return self.host.partition("%")[0].removesuffix(".")
 
 
 def parse_address(text: str) -> DStackAddress:
@@ -79,12 +85,20 @@ def _parse_unix(rest: str) -> DStackAddress:
     )
 
 
+def _split_zone(text: str) -> tuple[str, str]:
+    """Return the address without the zone of its host, and the zone with a `%` before it."""
+    match = _ZONE.match(text)
+    return (f"{match[1]}]{text[match.end() :]}", f"%{match[2]}") if match else (text, "")
+
+
 def _parse_http(text: str) -> DStackAddress:
     if any(char.isspace() or not char.isprintable() or char in "\"'" for char in text):
         raise ValueError(f"it holds {_ODD}; write it in its encoded form, such as %27")
+    text, zone = _split_zone(text)
     try:
         url = httpx.URL(text)
         has_host = bool(url.host)  # decodes punycode, which may be invalid
+        host = url.raw_host.decode("ascii")
     except (httpx.InvalidURL, ValueError):
         # Not chained: the library's text repeats parts of the address.
         raise ValueError("it is not a URL") from None
@@ -92,8 +106,7 @@ def _parse_http(text: str) -> DStackAddress:
         raise ValueError("it starts with none of http://, https:// and unix:")
     if not has_host:
         raise ValueError("it names no host")
-    host = url.raw_host.decode("ascii")
-    if ":" not in host and not _HOST_NAME.fullmatch(host):
+    if "%" in host or (":" not in host and not _HOST_NAME.fullmatch(host)):
         raise ValueError("its host is neither a name nor an address")
     if url.port is not None and not 0 < url.port <= HIGHEST_PORT:
         raise ValueError(f"its port is not between 1 and {HIGHEST_PORT}")
@@ -108,9 +121,9 @@ def _parse_http(text: str) -> DStackAddress:
     method = bare.copy_with(raw_path=bare.raw_path.rstrip(b"/") + METHOD_PATH)
     return DStackAddress(
         url=str(method),
-        host=host,
+        host=host + zone,
         port=url.port or (443 if url.scheme == "https" else 80),
         socket=None,
         login=login,
-        shown=str(bare).rstrip("/"),
+        shown=str(bare).replace("]", f"{zone}]", 1).rstrip("/"),
     )

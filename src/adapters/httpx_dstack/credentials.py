@@ -1,17 +1,15 @@
 """Credentials for DStack. Its token gives full control of the VMM: none is shown anywhere."""
 
 import base64
-import logging
 import re
-import stat
 from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
-__all__ = ["Basic", "Bearer", "Credentials", "TokenFile", "usable_token"]
+from dstack_backend.adapters.httpx_dstack.watched_file import WatchedFile
 
-_log = logging.getLogger(__name__)
+__all__ = ["Basic", "Bearer", "Credentials", "TokenFile", "usable_token"]
 
 LARGEST_TOKEN_FILE = 16 * 1024
 """Bytes."""
@@ -56,10 +54,7 @@ class Basic(Struct, frozen=True):
 
 
 class TokenFile:
-    """A token in a file that is read for each request, so that it can be replaced at any time.
-
-    While the file cannot be read, the last token is used: replacing a file may take two steps.
-    """
+    """A token in a file that may be replaced at any time."""
 
     def __init__(self, path: Path) -> None:
         """Read the token for the first time.
@@ -67,36 +62,15 @@ class TokenFile:
         Raises:
             ValueError: The file holds no usable token. The message repeats nothing of it.
         """
-        self._path = path
-        self._token = self._read()
-        self._readable = True
+        self._token = WatchedFile(path, "token", LARGEST_TOKEN_FILE, _token)
 
     def header(self) -> str:
         """Return the value of the header with the token in the file."""
-        try:
-            self._token = self._read()
-        except ValueError as exc:
-            if self._readable:
-                _log.warning("the token file %s; the last token is used", exc)
-            self._readable = False
-        else:
-            if not self._readable:
-                _log.info("the token file can be read again")
-            self._readable = True
-        return f"Bearer {self._token}"
+        return f"Bearer {self._token.value()}"
 
-    def _read(self) -> str:
-        try:
-            # A pipe or a device could block or never end.
-            if not stat.S_ISREG(self._path.stat().st_mode):
-                raise ValueError("is not a regular file")
-            with self._path.open("rb") as file:
-                content = file.read(LARGEST_TOKEN_FILE + 1)
-        except OSError as exc:
-            raise ValueError(f"cannot be read ({(exc.strerror or 'failed').lower()})") from None
-        if len(content) > LARGEST_TOKEN_FILE:
-            raise ValueError(f"holds more than {LARGEST_TOKEN_FILE // 1024} KiB, which is no token")
-        return usable_token(content.decode("ascii", "replace").strip())
+
+def _token(content: bytes) -> str:
+    return usable_token(content.decode("ascii", "replace").strip())
 
 
 def usable_token(token: str) -> str:

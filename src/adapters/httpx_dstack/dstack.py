@@ -9,6 +9,7 @@ connection just before it is used.
 import asyncio
 import ssl
 import stat
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -21,9 +22,13 @@ from dstack_backend.adapters.httpx_dstack.connection import SingleConnection, op
 from dstack_backend.adapters.httpx_dstack.credentials import Credentials
 from dstack_backend.adapters.httpx_dstack.decode import decode_listing, decode_version
 from dstack_backend.adapters.httpx_dstack.errors import failure_from, http_failure
+from dstack_backend.adapters.httpx_dstack.watched_file import WatchedFile
 from dstack_backend.domain.check import CheckFailure, CheckResult, FailureCause, Reason
 
-__all__ = ["HttpxDStack", "ssl_context"]
+__all__ = ["HttpxDStack", "ssl_context", "ssl_contexts"]
+
+LARGEST_CA_FILE = 4 * 1024 * 1024
+"""Bytes: all public authorities have 0.25 MB."""
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer's body."""
@@ -71,6 +76,17 @@ def _file_context(ca_file: Path) -> ssl.SSLContext:
     return context
 
 
+def ssl_contexts(ca_file: Path | None = None) -> Callable[[], ssl.SSLContext]:
+    """Return a function that returns the TLS context for the present content of a file.
+
+    Without a file it is always the same context. Raises as `ssl_context` does.
+    """
+    if ca_file:
+        return WatchedFile(ca_file, "CA", LARGEST_CA_FILE, lambda _: ssl_context(ca_file)).value
+    context = ssl_context()
+    return lambda: context
+
+
 class HttpxDStack:
     """Implements `GpuSource` with the GPUs of one DStack."""
 
@@ -80,7 +96,7 @@ class HttpxDStack:
         *,
         timeout: float = 5.0,
         credentials: Credentials | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
         """Open nothing yet.
 
@@ -88,18 +104,19 @@ class HttpxDStack:
             address: Where DStack listens. Its login is used unless `credentials` are given.
             timeout: Seconds for one check in total.
             credentials: Makes the Authorization header.
-            tls: Authorities to trust for `https://`; by default those of certifi.
+            tls: Returns the context of a check for `https://`; see `ssl_contexts`.
         """
         self._address = address
         self._timeout = timeout
         self._credentials = credentials or address.login
-        self._tls = (tls or ssl_context()) if address.is_tls else None
+        self._tls = (tls or ssl_contexts()) if address.is_tls else None
 
     async def list_gpus(self) -> CheckResult:
         """Return the GPUs, or a failure, within the timeout."""
         deadline = asyncio.timeout(self._timeout)
         try:
-            async with deadline, await open_connection(self._address, self._tls) as stream:
+            tls = self._tls() if self._tls else None
+            async with deadline, await open_connection(self._address, tls) as stream:
                 return await self._request(SingleConnection(stream))
         except Exception as exc:  # noqa: BLE001 - the port's promise: a failure is a value
             if deadline.expired():

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import anyio
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -66,10 +67,9 @@ async def resolve(address: DStackAddress, timeout: float) -> tuple[str, ...] | C
 
 
 async def _resolve(address: DStackAddress) -> tuple[str, ...]:
-    found = await asyncio.get_running_loop().getaddrinfo(
-        address.host, address.port, type=socket.SOCK_STREAM
-    )
-    return tuple(dict.fromkeys(str(each[4][0]) for each in found))
+    # As in a check: unlike asyncio's, its addresses keep the zone.
+    found = await anyio.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(each[4][0] for each in found))
 
 
 async def connect(address: DStackAddress, numeric: str, timeout: float) -> float | CheckFailure:  # noqa: ASYNC109 - it becomes a value, not an exception

@@ -37,7 +37,8 @@ held connection is closed already.
 
 LONGEST_PAUSE = 10.0
 
-_NO_LISTENER = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOENT}
+# Not ECONNRESET: a listener that resets each connection would come and go with each attempt.
+_NO_LISTENER = {errno.ECONNREFUSED, errno.ENOENT}
 _UNUSABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EHOSTUNREACH}
 
 

@@ -173,11 +173,11 @@ def parse_token_file(text: str) -> "TokenFile":
     return TokenFile(parse_path(text))
 
 
-def parse_ca_file(text: str) -> "ssl.SSLContext":
-    """Load the certificates to trust."""
-    from dstack_backend.adapters.httpx_dstack import ssl_context  # noqa: PLC0415 - slow
+def parse_ca_file(text: str) -> "Callable[[], ssl.SSLContext]":
+    """Load the certificates to trust for the first time."""
+    from dstack_backend.adapters.httpx_dstack import ssl_contexts  # noqa: PLC0415 - slow
 
-    return ssl_context(parse_path(text))
+    return ssl_contexts(parse_path(text))
 
 
 def parse_pubkeys(text: str) -> tuple[str, ...]:

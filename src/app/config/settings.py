@@ -4,7 +4,7 @@
 all settings is in `config.table`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -57,11 +57,11 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class DStackSettings(Struct, frozen=True, kw_only=True):
-    """How DStack is reached. `tls` is `None` where the address is not `https://`."""
+    """How DStack is reached. `tls` returns the TLS context; `None` without `https://`."""
 
     address: "DStackAddress"
     credentials: "Credentials | None"
-    tls: "ssl.SSLContext | None"
+    tls: "Callable[[], ssl.SSLContext] | None"
 
 
 def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
@@ -109,7 +109,7 @@ def load_dstack(environ: Mapping[str, str], options: Mapping[str, str]) -> DStac
     Raises:
         UserError: One of them cannot be used, or two of them contradict each other.
     """
-    from dstack_backend.adapters.httpx_dstack import ssl_context  # noqa: PLC0415 - slow
+    from dstack_backend.adapters.httpx_dstack import ssl_contexts  # noqa: PLC0415 - slow
 
     address = read_setting(t.DSTACK_URL, environ, options)
     ca_file = read_setting(t.DSTACK_CA_FILE, environ, options)
@@ -122,7 +122,7 @@ def load_dstack(environ: Mapping[str, str], options: Mapping[str, str]) -> DStac
         fault = "DSTACK_URL has a user as well; keep one of the two"
         raise setting_error("DSTACK_TOKEN" if token else "DSTACK_TOKEN_FILE", fault)
     try:
-        tls = (ca_file or ssl_context()) if address.is_tls else None
+        tls = (ca_file or ssl_contexts()) if address.is_tls else None
     except ValueError as exc:
         raise setting_error("DSTACK_URL", str(exc)) from None
     credentials = token or token_file or address.login

@@ -89,7 +89,7 @@ async def _reach_dstack(
         if Step.TLS in loaded.unknown_steps:
             return  # another certificate could be trusted, and would receive the token
         reached = next(to for to, each in results.items() if not isinstance(each, CheckFailure))
-        handshake = await tls_handshake(address, reached, dstack.tls, timeout)
+        handshake = await tls_handshake(address, reached, dstack.tls(), timeout)
         yield check_tls(handshake, address, SystemClock().utc())
     clock = asyncio.get_running_loop().time
     source, started = Container(settings=settings, dstack_settings=dstack).source(), clock()

@@ -1,17 +1,31 @@
-"""Keeps the loop of the monitor running, and announces what no check reports."""
+"""Keeps background tasks running, and announces what no check of the monitor reports."""
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 
 from dstack_backend.app.monitoring.clock import Clock
 from dstack_backend.app.monitoring.monitor import Monitor
 
-__all__ = ["supervise"]
+__all__ = ["keep_running", "supervise"]
 
 _log = logging.getLogger(__name__)
 
 INTERVAL = 1.0
-"""Seconds between two looks at the loop, and before it is started again."""
+"""Seconds between two looks at the loop, and before a task is started again."""
+
+
+async def keep_running(work: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Do work that has no end until cancelled. It is started again where it raises."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - whatever it is, the service must not go on without it
+            # A record has the time: of a year that Python cannot represent, logging raises as well.
+            with contextlib.suppress(Exception):
+                _log.exception("a background task failed; it starts again in 1 s")
+        await clock.sleep(INTERVAL)
 
 
 async def supervise(monitor: Monitor, clock: Clock) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from litestar import Litestar
 
 from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.clock import Clock
 from dstack_backend.app.monitoring.monitor import Monitor
-from dstack_backend.app.monitoring.supervisor import supervise
+from dstack_backend.app.monitoring.supervisor import keep_running, supervise
 
 __all__ = ["make_lifespan"]
 
@@ -24,7 +25,8 @@ def make_lifespan(
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None, None]:
-        tasks = [asyncio.create_task(each) for each in (supervise(monitor, clock), history.run())]
+        works = (partial(supervise, monitor, clock), history.run)
+        tasks = [asyncio.create_task(keep_running(work, clock)) for work in works]
         try:
             yield
         finally:

@@ -3,20 +3,22 @@
 `HARNESS_ORDERS` names a file. Its text is what the source does at the next call:
 good, raise, cancel, cancel-task, hang, uncancellable, block SECONDS ORDER.
 `HARNESS_SOURCE=dstack` keeps DStack as the source, `HARNESS_INTERVAL` is an interval without a
-lower limit, `HARNESS_CLOCK=jumping` changes the wall clock by decades, `HARNESS_DESCRIPTORS` is the
-limit of open files, `HARNESS_SETRLIMIT=denied` lets the system deny a higher one.
+lower limit, `HARNESS_CLOCK=jumping` changes the wall clock by decades, `HARNESS_CLOCK=FILE` sets
+it to an impossible year while the file exists, `HARNESS_DESCRIPTORS` is the limit of open files,
+`HARNESS_SETRLIMIT=denied` lets the system deny a higher one.
 """
 
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import resource
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
@@ -77,6 +79,28 @@ class JumpingClock(SystemClock):
         return datetime(next(self._years), 1, 1, tzinfo=UTC)
 
 
+class ImpossibleClock(SystemClock):
+    """A wall clock at a year that Python cannot represent while a file exists."""
+
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+        logging.setLogRecordFactory(self._record)
+
+    def _read(self) -> None:
+        if self._mark.exists():
+            raise OverflowError("timestamp too large to convert to C _PyTime_t")
+
+    def _record(self, *arguments: Any, **options: Any) -> logging.LogRecord:
+        """Return a record, which contains the time."""
+        self._read()
+        return logging.LogRecord(*arguments, **options)
+
+    def utc(self) -> datetime:
+        """Return the time, or raise what `datetime.now` and `time.time` raise then."""
+        self._read()
+        return super().utc()
+
+
 def build(settings: Settings) -> Container:
     """Return the service with the replacements that the environment asks for."""
     providers: dict[str, object] = {}
@@ -85,6 +109,8 @@ def build(settings: Settings) -> Container:
         providers["watcher"] = NullWatcher()
     if os.environ.get("HARNESS_CLOCK") == "jumping":
         providers["clock"] = JumpingClock()
+    elif mark := os.environ.get("HARNESS_CLOCK"):
+        providers["clock"] = ImpossibleClock(Path(mark))
     dstack_settings = load_dstack(os.environ, {})
     return Container(settings=settings, dstack_settings=dstack_settings, **providers)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from dstack_backend.domain import Check, CheckPolicy, CheckResult, GpuInventory, Timestamp
+from dstack_backend.domain import Check, CheckPolicy, CheckResult, GpuInventory, Reason, Timestamp
 
 __all__ = ["Model"]
 
@@ -31,9 +31,15 @@ class Model(Struct, frozen=True):
         return self.checks[number].failure is None
 
     def streak(self, number: int) -> int:
-        """Return how many checks in a row, up to this one, were of its kind."""
+        """Return how many checks in a row, up to this one, were of its kind; rule 2."""
         others = [i for i in range(number) if self.is_good(i) != self.is_good(number)]
-        return number - max(others, default=-1)
+        first = max(others, default=-1) + 1
+        return 1 + sum(not self.repeats(i) for i in range(first + 1, number + 1))
+
+    def repeats(self, number: int) -> bool:
+        """Return whether a hint caused this check within half a second of the one before."""
+        check, before = self.checks[number], self.checks[number - 1]
+        return check.is_hinted and check.started - before.started < 0.5
 
     def gap_before(self, number: int) -> float:
         """Return the seconds from the end of the check before to the end of this one."""
@@ -93,6 +99,9 @@ class Model(Struct, frozen=True):
         end = last.finished.monotonic
         regular = max(end, last.started + self.policy.interval)
         failures = self.failures()
+        if last.failure and last.failure.reason is Reason.TIMED_OUT:
+            longest, first = 2 * self.policy.interval, max(1, self.policy.timeout)
+            return end + min(longest, first * 2.0 ** (failures - 1))
         return min(regular, end + 2 ** (failures - 1)) if failures else regular
 
     def earliest_hinted_check(self) -> float:

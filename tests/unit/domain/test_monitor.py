@@ -206,3 +206,37 @@ def test_status_cannot_be_stale_before_a_check() -> None:
     assert (state.streak, state.consecutive_failures) == (0, 0)
     assert stale_at(state, CheckPolicy()) is None
     assert stale_at(observe(state, finished_at(5, GOOD), CheckPolicy()), CheckPolicy()) == 40
+
+
+@pytest.mark.parametrize(
+    ("result", "before"), [pytest.param(BAD, GOOD, id="failure"), pytest.param(GOOD, BAD, id="ok")]
+)
+@pytest.mark.parametrize(
+    ("pause", "is_hinted", "counts"),
+    [
+        (0.0, True, False),
+        (0.25, True, False),
+        (0.5, True, True),
+        (1.0, True, True),
+        (0.0, False, True),
+        (0.25, False, True),
+    ],
+)
+def test_hinted_check_that_repeats_another_does_not_count(
+    result: CheckResult, before: CheckResult, pause: float, *, is_hinted: bool, counts: bool
+) -> None:
+    """With a threshold of 2 a crash during a check is one failure, and not two in milliseconds."""
+    policy = CheckPolicy(failure_threshold=2, recovery_threshold=2)
+    state = observe(MonitorState(since=START), finished_at(0, before), policy)
+    state = observe(state, finished_at(10, result), policy)
+    again = replace(finished_at(10 + pause, result), is_hinted=is_hinted)
+    state = observe(state, again, policy)
+    assert state.streak == 1 + counts
+    assert (state.effective_result == result) == counts
+
+
+def test_hinted_check_with_another_result_counts() -> None:
+    """A return right after a failed check is seen at once."""
+    state = observe(MonitorState(since=START), finished_at(0, BAD), CheckPolicy())
+    hinted = replace(finished_at(0.25, GOOD), is_hinted=True)
+    assert observe(state, hinted, CheckPolicy()).effective_result == GOOD

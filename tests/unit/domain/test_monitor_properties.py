@@ -77,12 +77,24 @@ def test_threshold_of_results_in_a_row_decides(run: MonitorRun) -> None:
 
 @given(monitor_runs(least=1))
 def test_next_check_is_due_within_an_interval(run: MonitorRun) -> None:
-    """It is never before the end of the last one, never later than an interval after its start."""
+    """It is never before the end of the last one, never later than an interval after its start.
+
+    After a check that timed out it is due within two intervals after its end.
+    """
     last = run.checks[-1]
     end = last.finished.monotonic
     due = next_check_at(run.state, run.policy)
-    assert due is not None
-    assert end <= due <= max(end, last.started + run.policy.interval)
+    regular = max(end, last.started + run.policy.interval)
+    hangs = last.failure is not None and last.failure.reason is Reason.TIMED_OUT
+    assert end <= due <= (end + 2 * run.policy.interval if hangs else regular)
+
+
+@given(monitor_runs(least=1))
+def test_next_check_ends_before_the_status_is_stale(run: MonitorRun) -> None:
+    """If it starts when it is due and ends within the timeout."""
+    limit = stale_at(run.state, run.policy)
+    assert limit is not None
+    assert next_check_at(run.state, run.policy) + run.policy.timeout < limit
 
 
 @given(monitor_runs(least=1))

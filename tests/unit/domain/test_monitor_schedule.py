@@ -23,7 +23,8 @@ from dstack_backend.testing.fakes import EPOCH
 START = Timestamp(0.0, EPOCH)
 GOOD = GpuInventory(source_version="v0.5.11")
 BAD = CheckFailure(Reason.CONNECTION_REFUSED)
-WORSE = CheckFailure(Reason.TIMED_OUT)
+WORSE = CheckFailure(Reason.HTTP_ERROR)
+HUNG = CheckFailure(Reason.TIMED_OUT)
 
 
 def finished_at(
@@ -49,7 +50,13 @@ def finished_at(
         pytest.param([BAD] * 5000, 0, 10, id="thousands of failures do not overflow"),
         pytest.param([BAD, BAD, GOOD], 0, 10, id="a good check resets the back-off"),
         pytest.param([BAD, BAD, GOOD, BAD], 0, 1, id="the next failure starts it again"),
-        pytest.param([BAD, WORSE], 0, 2, id="for any reasons"),
+        pytest.param([WORSE, BAD], 0, 2, id="whatever the failure before was"),
+        pytest.param([HUNG], 5, 5, id="after a timeout in 5 s, the timeout"),
+        pytest.param([HUNG] * 2, 5, 10, id="then in 10 s"),
+        pytest.param([HUNG] * 3, 5, 20, id="then in 20 s, two intervals"),
+        pytest.param([HUNG] * 5000, 5, 20, id="and never later"),
+        pytest.param([BAD, HUNG], 5, 10, id="after other failures as well"),
+        pytest.param([HUNG, BAD], 0, 2, id="a failure at once ends it"),
     ],
 )
 def test_next_check_is_due_after_interval_or_back_off(
@@ -93,3 +100,17 @@ def test_interval_shorter_than_the_first_retry_holds_after_a_failure() -> None:
     policy = CheckPolicy(interval=0.25)
     state = observe(MonitorState(since=START), finished_at(100, BAD), policy)
     assert next_check_at(state, policy) == 100.25
+
+
+@pytest.mark.parametrize(
+    ("timeout", "interval", "pauses"),
+    [(0.2, 10, [1, 2, 4]), (5, 60, [5, 10, 20]), (30, 10, [20, 20, 20]), (30, 0.25, [0.5] * 3)],
+)
+def test_pause_after_a_timeout_follows_timeout_and_interval(
+    timeout: float, interval: float, pauses: list[float]
+) -> None:
+    """It starts with the timeout, at least 1 s, and ends with two intervals."""
+    policy, state = CheckPolicy(interval=interval, timeout=timeout), MonitorState(since=START)
+    for pause in pauses:
+        state = observe(state, finished_at(100, HUNG, timeout), policy)
+        assert next_check_at(state, policy) == 100 + pause

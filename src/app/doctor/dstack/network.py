@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from dstack_backend.adapters.httpx_dstack import DStackAddress
 from dstack_backend.adapters.httpx_dstack.probe import Handshake
+from dstack_backend.app.config.parsers import ListenAddress
 from dstack_backend.app.doctor.environment import DOCKER_HOST, RuntimeEnvironment, is_local_host
 from dstack_backend.app.doctor.finding import Finding, Step, join_some, sanitize
 from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
@@ -94,7 +95,7 @@ def check_tls(handshake: Handshake, address: DStackAddress, now: datetime) -> Fi
         names = join_some([sanitize(name) for name in certificate.names], MAX_SHOWN)
         shown = f" (for {names}; expires {certificate.expires:%Y-%m-%d %H:%M} UTC)"
     if failure:
-        netloc = f"{address.host}:{address.port}"
+        netloc = ListenAddress(address.host, address.port)
         plain = f"does that port speak TLS at all? Try DSTACK_URL=http://{netloc}"
         remedy = _CERTIFICATE_REMEDIES.get(failure.cause, plain)
         show = f"show the certificate: openssl s_client -connect {netloc} </dev/null"

@@ -13,6 +13,7 @@ import uvloop
 from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, DStackAddress, parse_address
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 from tests.contract.ports.dstack.descriptors import open_descriptors
+from tests.contract.ports.dstack.resetting import resetting
 
 AT_ONCE = 0.25
 """Seconds, on a busy machine."""
@@ -116,6 +117,20 @@ def test_closed_idle_connection_gives_no_hint(run: Run) -> None:
             async with asyncio.timeout(2.5 * STEADY):
                 await watcher.wait_for_change()
         await dstack.crash()
+
+    run(scenario)
+
+
+def test_server_that_resets_each_connection_gives_no_hint(run: Run) -> None:
+    """It is connected to less and less often; a reset before that succeeds is no refusal."""
+
+    async def scenario() -> None:
+        with resetting() as server:
+            watcher = ConnectionWatcher(parse_address(server.url))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(2.5):
+                    await watcher.wait_for_change()
+            assert server.connections <= 4, "at once, after 0.05 s, 1 s and 2 s"
 
     run(scenario)
 

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 import trustme
 
-from dstack_backend.adapters.httpx_dstack import HttpxDStack, parse_address, ssl_context
+from dstack_backend.adapters.httpx_dstack import HttpxDStack, parse_address, ssl_contexts
 from dstack_backend.domain import CheckFailure, CheckResult, FailureCause, Reason
 from dstack_backend.testing.contracts import check_result
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 from tests.contract.ports.dstack.descriptors import open_descriptors
 from tests.contract.process.certificates import plain_authority, server_context
 
+Tls = Callable[[], ssl.SSLContext]
 
-def _check(url: str, tls: ssl.SSLContext | None = None) -> CheckResult:
+
+def _check(url: str, tls: Tls | None = None) -> CheckResult:
     return asyncio.run(HttpxDStack(parse_address(url), tls=tls).list_gpus())
 
 
@@ -40,10 +42,10 @@ def serve_tls() -> Iterator[Callable[[trustme.LeafCert], str]]:
 
 
 @pytest.fixture
-def trusting(authority: trustme.CA, tmp_path: Path) -> ssl.SSLContext:
+def trusting(authority: trustme.CA, tmp_path: Path) -> Tls:
     """A context that trusts the authority, made as for DSTACK_CA_FILE."""
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    return ssl_context(tmp_path / "ca.pem")
+    return ssl_contexts(tmp_path / "ca.pem")
 
 
 Serve = Callable[[trustme.LeafCert], str]
@@ -66,14 +68,32 @@ def test_authority_without_key_usage_is_trusted_from_a_file(tmp_path: Path) -> N
     """`openssl req -x509` makes such authorities; each version of Python accepts them."""
     ca_file, tls = plain_authority(tmp_path)
     with in_thread(SimulatedDStack(), tls=tls) as remote:
-        assert _reason(_check(remote.url, tls=ssl_context(ca_file))) is None
+        assert _reason(_check(remote.url, tls=ssl_contexts(ca_file))) is None
+
+
+def test_changed_file_of_authorities_is_read_again(
+    authority: trustme.CA, serve_tls: Serve, tmp_path: Path
+) -> None:
+    """The next check trusts what the file holds by then; while it holds nothing, the last."""
+    url, file = serve_tls(authority.issue_cert("127.0.0.1")), tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    source = HttpxDStack(parse_address(url), tls=ssl_contexts(file))
+    assert _reason(asyncio.run(source.list_gpus())) is Reason.TLS_FAILED
+    authority.cert_pem.write_to_path(file)
+    assert _reason(asyncio.run(source.list_gpus())) is None
+    file.write_text("half a certif")
+    assert _reason(asyncio.run(source.list_gpus())) is None
+    file.unlink()
+    assert _reason(asyncio.run(source.list_gpus())) is None
+    trustme.CA().cert_pem.write_to_path(file)
+    assert _reason(asyncio.run(source.list_gpus())) is Reason.TLS_FAILED
 
 
 @pytest.mark.parametrize(
     ("host", "other"), [("127.0.0.1", "127.0.0.9"), ("localhost", "dstack.example")]
 )
 def test_certificate_of_another_host_is_rejected(
-    authority: trustme.CA, serve_tls: Serve, trusting: ssl.SSLContext, host: str, other: str
+    authority: trustme.CA, serve_tls: Serve, trusting: Tls, host: str, other: str
 ) -> None:
     """The message does not repeat the other name."""
     url = serve_tls(authority.issue_cert(other)).replace("127.0.0.1", host)
@@ -85,7 +105,7 @@ def test_certificate_of_another_host_is_rejected(
 
 
 def test_expired_certificate_is_rejected(
-    authority: trustme.CA, serve_tls: Serve, trusting: ssl.SSLContext
+    authority: trustme.CA, serve_tls: Serve, trusting: Tls
 ) -> None:
     """The message says so."""
     yesterday = datetime.now(UTC) - timedelta(days=1)

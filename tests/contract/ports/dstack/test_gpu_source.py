@@ -2,13 +2,13 @@
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
-from dstack_backend.adapters.httpx_dstack import Bearer, HttpxDStack, parse_address, ssl_context
+from dstack_backend.adapters.httpx_dstack import Bearer, HttpxDStack, parse_address, ssl_contexts
 from dstack_backend.domain import GpuInventory, GpuSource
 from dstack_backend.testing.contracts import (
     GpuInventoryContract,
@@ -34,7 +34,7 @@ class OverHttpx(GpuInventoryContract, TimeoutContract):
 
     deadline = 1.0
     remote: Remote
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
 
     def source_of(self, inventory: GpuInventory) -> GpuSource:
         """Return the adapter for a DStack with these GPUs."""
@@ -77,7 +77,7 @@ class TestOverTls(OverHttpx):
     def _listen(self, authority: trustme.CA, tmp_path: Path) -> Iterator[None]:
         server = server_context(authority.issue_cert("127.0.0.1"))
         authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-        self.tls = ssl_context(tmp_path / "ca.pem")
+        self.tls = ssl_contexts(tmp_path / "ca.pem")
         with in_thread(SimulatedDStack(), tls=server) as self.remote:
             yield
 

@@ -62,6 +62,17 @@ def test_certificate_is_for_the_host_without_a_final_dot() -> None:
     assert (address.host, address.tls_name) == ("dstack.example.", "dstack.example")
 
 
+@pytest.mark.parametrize("sign", ["%", "%25"])
+@pytest.mark.parametrize("zone", ["eth0", "br-1a2b.100", "2", "25"])
+def test_zone_of_an_ipv6_address_has_two_forms(sign: str, zone: str) -> None:
+    """RFC 6874 writes `%25`. The zone is of this machine: it is in no header and no certificate."""
+    address = parse_address(f"https://u:p%25@[fe80::19{sign}{zone}]:8/a")
+    assert (address.host, address.port) == (f"fe80::19%{zone}", 8)
+    assert address.url == "https://[fe80::19]:8/a/prpc/ListGpus?json"
+    assert address.shown == f"https://[fe80::19%{zone}]:8/a"
+    assert (address.tls_name, address.login) == ("fe80::19", Basic("u", "p%"))
+
+
 @pytest.mark.parametrize(
     "text", ["unix:/run/vmm.sock", "unix:///run/vmm.sock", "UNIX:/run/vmm.sock"]
 )
@@ -168,6 +179,9 @@ def test_password_is_not_shown(noise: str) -> None:
         ("http://%zz", "neither a name nor an address"),
         ("http://.", "neither a name nor an address"),
         ("http://h..x", "neither a name nor an address"),
+        ("http://[fe80::1%c4n4ry/s3cret]", "it is not a URL"),
+        ("http://[fe80::1%a!s3cret]", "neither a name nor an address"),
+        ("http://[fe80::1%\u00fcs3cret]", "it is not a URL"),
     ],
 )
 def test_invalid_host_is_rejected(text: str, fault: str) -> None:

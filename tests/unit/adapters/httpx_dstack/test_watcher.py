@@ -19,9 +19,9 @@ def attempts(*numbers: int) -> OSError:
     return failed
 
 
-@pytest.mark.parametrize("number", [REFUSED, errno.ECONNRESET, errno.ENOENT])
+@pytest.mark.parametrize("number", [REFUSED, errno.ENOENT])
 def test_refused_connection_means_that_nothing_listens(number: int) -> None:
-    """So do a reset and a missing socket; on TCP and on a unix socket."""
+    """So does a missing socket; on TCP and on a unix socket."""
     assert has_no_listener(OSError(number, "c4n4ry"))
     assert has_no_listener(attempts(number))
     assert has_no_listener(attempts(number, REFUSED))
@@ -34,9 +34,14 @@ def test_address_that_cannot_be_used_does_not_count(unusable: int) -> None:
     assert has_no_listener(attempts(REFUSED, unusable))
 
 
-@pytest.mark.parametrize("number", [*UNUSABLE, errno.ETIMEDOUT, errno.EACCES, errno.EMFILE])
+@pytest.mark.parametrize(
+    "number", [*UNUSABLE, errno.ECONNRESET, errno.ETIMEDOUT, errno.EACCES, errno.EMFILE]
+)
 def test_other_errors_do_not_mean_that_nothing_listens(number: int) -> None:
-    """At least one address must be refused: a network that is down is not a crash of DStack."""
+    """At least one address must be refused: a network that is down is not a crash of DStack.
+
+    A listener may reset each connection: the reset comes before or after connecting has succeeded.
+    """
     assert not has_no_listener(OSError(number, "c4n4ry"))
     assert not has_no_listener(attempts(number, number))
 

@@ -77,8 +77,8 @@ def test_own_certificates_replace_the_public_ones(tmp_path: Path) -> None:
     public = load_dstack({"DSTACK_URL": "https://h"}, {}).tls
     assert own is not None
     assert public is not None
-    assert len(own.get_ca_certs()) == 1
-    assert len(public.get_ca_certs()) > 1
+    assert len(own().get_ca_certs()) == 1
+    assert len(public().get_ca_certs()) > 1
 
 
 def test_without_https_there_is_no_tls_context(tmp_path: Path) -> None:

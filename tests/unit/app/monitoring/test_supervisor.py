@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from dstack_backend.app.monitoring.monitor import Monitor
-from dstack_backend.app.monitoring.supervisor import supervise
+from dstack_backend.app.monitoring.supervisor import keep_running, supervise
 from dstack_backend.domain import (
     Change,
     Check,
@@ -207,3 +207,57 @@ def test_raising_observer_does_not_end_the_checks(caplog: pytest.LogCaptureFixtu
 
     asyncio.run(run())
     assert {record.getMessage() for record in caplog.records} == {"an observer failed"}
+
+
+def test_work_that_raises_is_started_again_after_a_second(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each time, until it is cancelled; the error is logged."""
+    clock = FakeClock()
+    started: list[float] = []
+
+    async def work() -> None:
+        started.append(clock.monotonic())
+        if len(started) < 4:
+            raise OverflowError(CANARY)
+        await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        task = asyncio.create_task(keep_running(work, clock))
+        await clock.advance(10)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+    asyncio.run(scenario())
+    assert [each - started[0] for each in started] == [0, 1, 2, 3]
+    assert [record.getMessage() for record in caplog.records] == [
+        "a background task failed; it starts again in 1 s"
+    ] * 3
+
+
+def test_log_that_raises_does_not_end_the_work() -> None:
+    """A record contains the time, which Python cannot represent for an impossible year."""
+    clock = FakeClock()
+    started: list[float] = []
+
+    def impossible(*_: object, **__: object) -> logging.LogRecord:
+        raise OverflowError
+
+    async def work() -> None:
+        started.append(clock.monotonic())
+        raise OverflowError
+
+    async def scenario() -> None:
+        task = asyncio.create_task(keep_running(work, clock))
+        await clock.advance(2.5)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait({task})
+
+    logging.setLogRecordFactory(impossible)
+    try:
+        asyncio.run(scenario())
+    finally:
+        logging.setLogRecordFactory(logging.LogRecord)
+    assert len(started) == 3
