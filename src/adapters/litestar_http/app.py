@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from litestar import Litestar, Request, Response, types
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.exceptions.responses import (
@@ -16,7 +17,12 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
 from dstack_backend import __version__
-from dstack_backend.adapters.litestar_http.fast_path import is_health_request, send_health
+from dstack_backend.adapters.litestar_http.fast_path import (
+    has_valid_host,
+    is_health_request,
+    send_bad_host,
+    send_health,
+)
 from dstack_backend.adapters.litestar_http.routes import Exposition, handlers
 from dstack_backend.adapters.litestar_http.routes.events import IS_HEAD
 from dstack_backend.domain.backend_info import NodeIdentity
@@ -58,6 +64,7 @@ class HealthApp(Litestar):
             ),
             response_headers=_HEADERS,
             logging_config=None,
+            before_send=[_name_head],
             after_exception=[_log_unexpected],
             exception_handlers={Exception: _error_response},
         )
@@ -71,6 +78,9 @@ class HealthApp(Litestar):
         """Serve one connection of the ASGI server."""
         if scope["type"] == ScopeType.HTTP:
             http = cast("types.HTTPScope", scope)  # pyright: ignore[reportUnnecessaryCast] - for mypy
+            if not has_valid_host(http):
+                await send_bad_host(cast("types.Send", send))
+                return
             if is_health_request(http):
                 await send_health(self._health, cast("types.Send", send))
                 return
@@ -81,12 +91,18 @@ class HealthApp(Litestar):
 
 
 def _error_response(request: Request[Any, Any, Any], exc: Exception) -> Response[object]:
-    """Return Litestar's error response with the headers of all responses and HEAD in `Allow`."""
+    """Return Litestar's error response with the headers of all responses."""
     response = cast("Response[object]", create_exception_response(request, exc))
     response.headers.update(_HEADERS)
-    if "allow" in response.headers:
-        response.headers["allow"] = "GET, HEAD, OPTIONS"
     return response
+
+
+async def _name_head(message: types.Message, _: types.Scope) -> None:
+    """Name HEAD in `Allow`, where Litestar names the methods that are routed."""
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        if "allow" in headers:
+            headers["allow"] = "GET, HEAD, OPTIONS"
 
 
 def _log_unexpected(exc: Exception, _: types.Scope) -> None:
