@@ -71,4 +71,5 @@ class Container(containers.DeclarativeContainer):
         history=history,
         notifier=notifier,
         identity=identity,
+        max_connections=max_connections,
     )

@@ -24,7 +24,7 @@ from dstack_backend.adapters.litestar_http.fast_path import (
     send_health,
 )
 from dstack_backend.adapters.litestar_http.routes import Exposition, handlers
-from dstack_backend.adapters.litestar_http.routes.events import IS_HEAD
+from dstack_backend.adapters.litestar_http.routes.events import IS_HEAD, MAX_STREAMS
 from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 
@@ -38,7 +38,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 class HealthApp(Litestar):
     """A Litestar application that answers HEAD wherever it answers GET."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ports, and one number
         self,
         health: Health,
         exposition: Exposition,
@@ -46,14 +46,18 @@ class HealthApp(Litestar):
         history: HistoryReader,
         notifier: UpdateNotifier,
         identity: NodeIdentity,
+        *,
+        max_connections: int = 2 * MAX_STREAMS,
     ) -> None:
         """Create the application.
 
-        The lifespan runs as long as the application. The exposition renders the metrics.
+        The lifespan runs as long as the application. The exposition renders the metrics. At most
+        half of the server's connections, `max_connections`, are streams of events.
         """
         self._health = health
+        streams = min(MAX_STREAMS, max_connections // 2)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
-            handlers(health, exposition, history, notifier, identity),
+            handlers(health, exposition, history, notifier, identity, streams),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
             lifespan=[lifespan],
             openapi_config=OpenAPIConfig(
