@@ -9,7 +9,7 @@ import signal
 
 from litestar import Litestar, MediaType, Response, get
 
-from dstack_backend.adapters.granian_server import event_loop, free_address, serve
+from dstack_backend.adapters.granian_server import event_loop, listen, max_connections, serve
 from dstack_backend.app.config.settings import load, load_dstack
 from dstack_backend.app.container import Container
 from dstack_backend.domain import assess, encode_health
@@ -28,8 +28,7 @@ async def main() -> None:
 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    listen = settings.listen
-    await serve(Litestar([health]), free_address(listen.host, listen.port), listen.port, stop)
+    await serve(Litestar([health]), listen(*settings.listen), stop, max_connections())
 
 
 if __name__ == "__main__":

@@ -4,18 +4,24 @@ granian calls its embedded server experimental. It saves a second process, and w
 """
 
 import asyncio
-import contextlib
+import errno
+import logging
 import resource
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.net import SocketHolder  # type: ignore[attr-defined]  # as granian does
 from granian.server.embed import Server
 
-__all__ = ["ListenError", "event_loop", "free_address", "serve"]
+__all__ = ["EVERY_ADDRESS", "ListenError", "event_loop", "listen", "max_connections", "serve"]
+
+EVERY_ADDRESS = "*"
+"""The host that means every IPv4 and IPv6 address."""
 
 READ_TIMEOUT = 10_000
 """Milliseconds that a client has for the head of a request. granian's default is 30 s."""
@@ -25,6 +31,8 @@ SHUTDOWN_GRACE = 2.0
 
 MAX_CONNECTIONS = 8192
 RESERVED_DESCRIPTORS = 128  # for checks, files and the event loop
+USUAL_LIMIT = 1024  # of open files, where the system does not permit to read it
+BACKLOG = 1024
 
 _KEEP_LOGGING: dict[str, object] = {"incremental": True, "handlers": {}, "loggers": {}}
 """granian's default configuration of the log would replace the existing one."""
@@ -33,8 +41,25 @@ Application = Callable[..., Awaitable[None]]
 """An ASGI application."""
 
 
+_log = logging.getLogger(__name__)
+
+
 class ListenError(Exception):
     """The server cannot listen on the address. The text says why, without the address."""
+
+
+class _Server(Server):
+    """granian with the caller's socket. Its own one would share its port (SO_REUSEPORT)."""
+
+    def __init__(self, app: Application, listener: socket.socket, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = SocketHolder  # its stub has no constructor
+        self._ssp: Any = None
+        self._shd: Any = holder(self._listener.detach(), False, BACKLOG)  # noqa: FBT003 - granian's
+        self._sfd: Any = self._shd.get_fd()
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
@@ -42,25 +67,67 @@ def event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-async def serve(app: Application, address: str, port: int, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; then finish the requests under way, within the grace period.
-
-    The address is numeric, see `free_address`. No lifespan events are sent: the caller runs the
-    application's lifespan.
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on an address alone. An IPv6 address does not include IPv4.
 
     Raises:
-        ListenError: The address was taken in the meantime, or the server ended by itself.
+        ListenError: The port is taken, or the address is not of this machine, or not permitted.
     """
-    server = Server(
+    try:
+        if host == EVERY_ADDRESS:
+            return _listen_on_every_address(port)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return _listen(found[0][0], found[0][4])
+    except OSError as exc:
+        raise ListenError((exc.strerror or "failed").lower()) from exc
+
+
+def _listen_on_every_address(port: int) -> socket.socket:
+    try:
+        return _listen(socket.AF_INET6, ("::", port), is_dual_stack=True)
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            raise
+        return _listen(socket.AF_INET, ("0.0.0.0", port))  # noqa: S104 - without IPv6
+
+
+def _listen(
+    family: socket.AddressFamily, address: tuple[Any, ...], *, is_dual_stack: bool = False
+) -> socket.socket:
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not is_dual_stack)
+        listener.settimeout(0)
+        listener.bind(address)
+        listener.listen(BACKLOG)  # of two that have bound one port, only one may listen
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def serve(
+    app: Application, listener: socket.socket, stop: asyncio.Event, connections: int
+) -> None:
+    """Serve until `stop` is set; then finish the requests under way, within the grace period.
+
+    The socket, of `listen`, is closed at the end. More clients than `connections` wait. No lifespan
+    events are sent: the caller runs the application's lifespan.
+
+    Raises:
+        ListenError: The server ended by itself.
+    """
+    server = _Server(
         app,
-        address=address,
-        port=port,
+        listener,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=READ_TIMEOUT),
         websockets=False,
-        backlog=1024,
-        backpressure=_max_connections(),
+        backlog=BACKLOG,
+        backpressure=connections,
         log_level=LogLevels.error,
         log_dictconfig=_KEEP_LOGGING,
     )
@@ -76,35 +143,18 @@ async def serve(app: Application, address: str, port: int, stop: asyncio.Event) 
         raise ListenError("the server ended by itself") from serving.exception()
 
 
-def free_address(host: str, port: int) -> str:
-    """Return the numeric address of a host, after a test that the port is free.
-
-    granian sets SO_REUSEPORT: without the test a second instance would silently receive half of
-    the requests of the first one.
-
-    Raises:
-        ListenError: The port is taken, or the address is not of this machine, or not permitted.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, _, _, address = found[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)
-    except OSError as exc:
-        raise ListenError((exc.strerror or "failed").lower()) from exc
-    return str(address[0])
-
-
-def _max_connections() -> int:
+def max_connections() -> int:
     """Raise the limit of open files as far as permitted, and return how many clients it allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + RESERVED_DESCRIPTORS
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return MAX_CONNECTIONS
-    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    with contextlib.suppress(OSError, ValueError):  # the system may deny it
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-        soft = limit
-    return max(1, soft - RESERVED_DESCRIPTORS)
+    soft = USUAL_LIMIT
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft == resource.RLIM_INFINITY:
+            return MAX_CONNECTIONS
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        if limit > soft:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            soft = limit
+    except (OSError, ValueError):
+        _log.warning("the system denies a higher limit of open files than %d", soft)
+    return min(MAX_CONNECTIONS, soft - min(RESERVED_DESCRIPTORS, soft // 2))

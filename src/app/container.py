@@ -8,6 +8,7 @@ A keyword argument replaces a provider; another backend uses `embed`:
 from dependency_injector import containers, providers
 
 from dstack_backend.adapters.asyncio_notifier import Notifier
+from dstack_backend.adapters.granian_server import max_connections
 from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, HttpxDStack
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
@@ -60,6 +61,7 @@ class Container(containers.DeclarativeContainer):
         observers=observers,
         watcher=watcher,
     )
+    max_connections = providers.Singleton(max_connections)
     lifespan = providers.Singleton(make_lifespan, monitor=monitor, clock=clock, history=history)
     http_app = providers.Singleton(
         HealthApp,
@@ -69,4 +71,5 @@ class Container(containers.DeclarativeContainer):
         history=history,
         notifier=notifier,
         identity=identity,
+        max_connections=max_connections,
     )

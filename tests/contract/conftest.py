@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -16,9 +17,9 @@ def _services(folder: Path) -> Generator[Callable[..., Service]]:
     """Give what starts services with their logs in a folder; end all of them."""
     with ExitStack() as ends:
 
-        def start(*arguments: str, host: str = "127.0.0.1", **env: str) -> Service:
+        def start(*arguments: str, **options: Any) -> Service:
             log = folder / f"service-{len(list(folder.iterdir()))}.log"
-            service = Service(log, *arguments, host=host, **env)
+            service = Service(log, *arguments, **options)
             ends.callback(service.kill)
             return service
 

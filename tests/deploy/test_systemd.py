@@ -64,7 +64,7 @@ def test_the_unit_is_hardened(unit: Path) -> None:
         "StateDirectory=dstack-backend",
         "SupplementaryGroups=dstack",
         "MemoryMax=256M",
-        "Restart=on-failure",
+        "Restart=always",
         "RestartPreventExitStatus=2",
     ],
 )

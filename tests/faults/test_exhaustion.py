@@ -1,9 +1,10 @@
 """Descriptors run out, and hundreds of clients send slowly or do not read."""
 
+import errno
 import resource
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -15,6 +16,7 @@ from tests.contract.process.service import Service, wait_until
 from tests.faults.support.arena import LONGEST_ANSWER, MOST_MEMORY
 from tests.faults.support.polling import Poller
 from tests.faults.support.process import HarnessService, processor_seconds, settled, sockets
+from tests.faults.support.seccomp import Denial, deny
 
 Note = Callable[[str], None]
 Serve = Callable[..., Service]
@@ -95,19 +97,32 @@ def test_clients_leave_descriptors_for_the_checks(
     assert service.end()[0] == 0
 
 
-def test_denied_limit_of_open_files_is_not_fatal(
-    dstack: Remote, serve_harness: ServeHarness
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """Lower the limit of open files, which the processes of the test inherit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+SETTING = [Denial("prlimit64", errno.EPERM, argument=2, allowed=(0,))]
+BOTH = [Denial("prlimit64", errno.ENOSYS), Denial("getrlimit", errno.ENOSYS)]
+
+
+@pytest.mark.usefixtures("few_files")
+@pytest.mark.parametrize("denials", [SETTING, BOTH], ids=["setting", "reading-and-setting"])
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_denied_limit_of_open_files_is_one_warning(
+    dstack: Remote, serve: Serve, denials: list[Denial], command: str
 ) -> None:
-    """Where the system denies a higher limit, the service keeps the one that it has."""
-    service = serve_harness(
-        HARNESS_SOURCE="dstack",
-        HARNESS_DESCRIPTORS="200",
-        HARNESS_SETRLIMIT="denied",
-        DSTACK_URL=dstack.url,
-    )
-    service.wait_for(None)
-    assert resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE)[0] == 200
-    assert service.end()[0] == 0
+    """As with a seccomp filter, or a hard limit above the kernel's `nr_open`."""
+    filtered = deny(denials, lambda: serve(command, DSTACK_URL=dstack.url))
+    filtered.wait_for(None)
+    warnings = [line for line in filtered.log.splitlines() if "limit of open files" in line]
+    assert len(warnings) == 1
+    assert " WARNING " in warnings[0]
+    assert filtered.end()[0] == 0
 
 
 def test_slow_clients_do_not_delay_others(

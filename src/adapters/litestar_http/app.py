@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from litestar import Litestar, Request, Response, types
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.exceptions.responses import (
@@ -17,9 +18,14 @@ from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Server
 
 from dstack_backend import __version__
-from dstack_backend.adapters.litestar_http.fast_path import is_health_request, send_health
+from dstack_backend.adapters.litestar_http.fast_path import (
+    has_valid_host,
+    is_health_request,
+    send_bad_host,
+    send_health,
+)
 from dstack_backend.adapters.litestar_http.routes import Exposition, handlers
-from dstack_backend.adapters.litestar_http.routes.events import IS_HEAD
+from dstack_backend.adapters.litestar_http.routes.events import IS_HEAD, MAX_STREAMS
 from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 
@@ -33,7 +39,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 class HealthApp(Litestar):
     """A Litestar application that answers HEAD wherever it answers GET."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ports, and one number
         self,
         health: Health,
         exposition: Exposition,
@@ -41,14 +47,18 @@ class HealthApp(Litestar):
         history: HistoryReader,
         notifier: UpdateNotifier,
         identity: NodeIdentity,
+        *,
+        max_connections: int = 2 * MAX_STREAMS,
     ) -> None:
         """Create the application.
 
-        The lifespan runs as long as the application. The exposition renders the metrics.
+        The lifespan runs as long as the application. The exposition renders the metrics. At most
+        half of the server's connections, `max_connections`, are streams of events.
         """
         self._health = health
+        streams = min(MAX_STREAMS, max_connections // 2)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
-            handlers(health, exposition, history, notifier, identity),
+            handlers(health, exposition, history, notifier, identity, streams),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
             lifespan=[lifespan],
             openapi_config=OpenAPIConfig(
@@ -62,6 +72,7 @@ class HealthApp(Litestar):
             logging_config=None,
             debug=False,  # these two would come from the environment
             pdb_on_exception=False,
+            before_send=[_name_head],
             after_exception=[_log_unexpected],
             exception_handlers={Exception: _error_response},
         )
@@ -75,6 +86,9 @@ class HealthApp(Litestar):
         """Serve one connection of the ASGI server."""
         if scope["type"] == ScopeType.HTTP:
             http = cast("types.HTTPScope", scope)  # pyright: ignore[reportUnnecessaryCast] - for mypy
+            if not has_valid_host(http):
+                await send_bad_host(cast("types.Send", send))
+                return
             if is_health_request(http):
                 await send_health(self._health, cast("types.Send", send))
                 return
@@ -85,12 +99,18 @@ class HealthApp(Litestar):
 
 
 def _error_response(request: Request[Any, Any, Any], exc: Exception) -> Response[object]:
-    """Return Litestar's error response with the headers of all responses and HEAD in `Allow`."""
+    """Return Litestar's error response with the headers of all responses."""
     response = cast("Response[object]", create_exception_response(request, exc))
     response.headers.update(_HEADERS)
-    if "allow" in response.headers:
-        response.headers["allow"] = "GET, HEAD, OPTIONS"
     return response
+
+
+async def _name_head(message: types.Message, _: types.Scope) -> None:
+    """Name HEAD in `Allow`, where Litestar names the methods that are routed."""
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        if "allow" in headers:
+            headers["allow"] = "GET, HEAD, OPTIONS"
 
 
 def _log_unexpected(exc: Exception, _: types.Scope) -> None:

@@ -4,13 +4,19 @@ It takes less than half of the CPU time (docs/benchmarks.md). The response equal
 route, which remains for OpenAPI and for applications that mount the handlers.
 """
 
+import re
+
 from litestar.types import HTTPScope, Send
 
 from dstack_backend.domain.ports import Health
 
-__all__ = ["is_health_request", "send_health"]
+__all__ = ["has_valid_host", "is_health_request", "send_bad_host", "send_health"]
 
 _METHODS = frozenset({"GET", "HEAD"})
+
+# uri-host of RFC 3986, with an optional port. granian adds an empty header where there is none.
+_HOST = re.compile(rb"(\[[\w.:~%-]+\]|[\w.~!$&'()*+,;=%-]+)(:[0-9]*)?", re.ASCII)
+_BAD_HOST = b'{"status_code":400,"detail":"HTTP/1.1 requires one valid Host header"}'
 
 _HEADERS = [
     (b"content-type", b"application/json"),
@@ -25,15 +31,25 @@ def is_health_request(scope: HTTPScope) -> bool:
     return scope["path"] == "/health" and scope["method"] in _METHODS
 
 
+def has_valid_host(scope: HTTPScope) -> bool:
+    """Return whether a request has one valid `Host`, which HTTP/1.1 requires (RFC 9112, 3.2)."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    is_valid = len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
+    return is_valid or scope["http_version"] != "1.1"
+
+
 async def send_health(health: Health, send: Send) -> None:
     """Send the encoded BackendInfo. For HEAD the server leaves the body out."""
     response = health.response()
-    length = str(len(response.body)).encode()
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200 if response.is_available else 503,
-            "headers": [*_HEADERS, (b"content-length", length)],
-        }
-    )
-    await send({"type": "http.response.body", "body": response.body, "more_body": False})
+    await _send(200 if response.is_available else 503, response.body, send)
+
+
+async def send_bad_host(send: Send) -> None:
+    """Send the error for a request without one valid `Host`."""
+    await _send(400, _BAD_HOST, send)
+
+
+async def _send(status: int, body: bytes, send: Send) -> None:
+    headers = [*_HEADERS, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -6,12 +6,11 @@
 | 1        | the node is unavailable, the service is not alive, a step failed, no history |
 | 2        | a setting or the command line cannot be used, or an extra is not installed   |
 | 70       | an unexpected error (EX_SOFTWARE of sysexits.h)                              |
-| 130, 143 | ended by SIGINT or SIGTERM before there was a result                         |
+| 128 + n  | ended by signal n, such as 143 by SIGTERM, before there was a result         |
 """
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -19,6 +18,7 @@ from typing import NoReturn
 from dstack_backend.app.cli.command import Command
 from dstack_backend.app.cli.output import open_missing
 from dstack_backend.app.cli.parser import parse_args
+from dstack_backend.app.cli.signals import exit_on_signals
 from dstack_backend.app.errors import UserError, missing_extra
 
 __all__ = ["main", "program"]
@@ -36,12 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         os.environ.pop(name, None)
     try:
         command, options = parse_args(sys.argv[1:] if arguments is None else arguments)
-        # Without a handler, the kernel ignores SIGTERM for the first process of a container.
-        signal.signal(signal.SIGTERM, lambda number, _: os._exit(_signal_code(command, number)))
+        exit_on_signals(0 if command.runs_until_signal else None)
         environ = {name: value for name, value in os.environ.items() if value}
         code = command.run({**command.defaults, **environ}, options)
-    except KeyboardInterrupt:
-        code = _signal_code(command, signal.SIGINT)
     except Exception as exc:  # noqa: BLE001 - a line and not a traceback
         code = _report(exc, command)
     sys.exit(code)
@@ -58,11 +55,6 @@ def program() -> NoReturn:
             with contextlib.suppress(OSError):  # the reader has closed the pipe
                 stream.flush()
         os._exit(code)
-
-
-def _signal_code(command: Command | None, number: int) -> int:
-    """Return the exit code after a signal; that of a shell where there was no result."""
-    return 0 if command and command.runs_until_signal else 128 + number
 
 
 def _report(exc: Exception, command: Command | None) -> int:

@@ -40,7 +40,7 @@ MAX_QUOTED = 40
 
 _QUOTES = "\"'"
 
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the keys are looked up
+_LOOPBACK = {"*": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up
 _LABEL = r"[A-Za-z0-9_-]{1,63}"  # as in RFC 1035; Python's look-up raises for a longer one
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _HOST_PORT = re.compile(
@@ -49,7 +49,10 @@ _HOST_PORT = re.compile(
 
 
 class ListenAddress(NamedTuple):
-    """Where a server listens. An IPv6 address has no brackets in `host`."""
+    """Where a server listens. An IPv6 address has no brackets in `host`.
+
+    `0.0.0.0` is every IPv4 address, `::` every IPv6 address, and `*` every one of both.
+    """
 
     host: str
     port: int
@@ -65,7 +68,7 @@ class ListenAddress(NamedTuple):
 
 
 def parse_host_port(text: str, min_port: int = 1) -> ListenAddress:
-    """Parse `host:port` or `[IPv6]:port`. With `min_port` 0 the port may be 0: any free one."""
+    """Parse `host:port`, `[IPv6]:port` or `*:port`. With `min_port` 0 the port may be 0: any."""
     match = _HOST_PORT.fullmatch(text)
     if match is None:
         raise ValueError(f"{quote(text)} is not host:port")
@@ -75,8 +78,8 @@ def parse_host_port(text: str, min_port: int = 1) -> ListenAddress:
     except ValueError:
         raise ValueError(f"{quote(text)} has no IPv6 address in its brackets") from None
     if not ipv6 and not name:
-        raise ValueError(f"{quote(text)} has no host; 0.0.0.0 is all addresses")
-    if not ipv6 and not _HOST.fullmatch(name):
+        raise ValueError(f"{quote(text)} has no host; * is every address")
+    if not ipv6 and name != "*" and not _HOST.fullmatch(name):
         raise ValueError(f"{quote(text)} has an invalid host name")
     if not min_port <= port <= MAX_PORT:
         raise ValueError(f"{quote(text)} has a port that is not from {min_port} to {MAX_PORT}")

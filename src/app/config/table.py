@@ -41,8 +41,8 @@ class Setting(NamedTuple, Generic[T]):
 
 # A table, two or three lines for each setting.
 # fmt: off
-LISTEN_ADDR = Setting("LISTEN_ADDR", "ADDR", "0.0.0.0:8080", p.parse_host_port,
-    "address to listen on: `host:port` or `[IPv6]:port`")
+LISTEN_ADDR = Setting("LISTEN_ADDR", "ADDR", "*:8080", p.parse_host_port,
+    "address to listen on: `host:port` or `[IPv6]:port`; `*` is every IPv4 and IPv6 address")
 DSTACK_URL = Setting("DSTACK_URL", "URL", "http://localhost:19060", p.parse_dstack_url,
     "address of DStack: `http://`, `https://` or `unix:/path`; `user:password@` is sent as Basic")
 DSTACK_TOKEN = Setting("DSTACK_TOKEN", "TEXT", "", p.parse_optional(p.parse_token),

@@ -19,7 +19,10 @@ def run_until_signal(
     main: Callable[[asyncio.Event], Awaitable[None]],
     new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
 ) -> NoReturn:
-    """Run `main` with an event that SIGTERM and SIGINT set, then end the process with exit code 0.
+    """Run `main` with an event that signals set, then end the process with exit code 0.
+
+    The signals are SIGTERM, SIGINT and SIGHUP. One that the parent process has set to be ignored
+    stays ignored, as SIGHUP does with nohup.
 
     All objects that exist before `main` are excluded from garbage collection: modules and the
     application are never garbage, and to walk them stops the event loop for 20 ms or more.
@@ -27,8 +30,9 @@ def run_until_signal(
 
     async def with_signals() -> None:
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await main(stop)
 
     gc.freeze()
@@ -41,4 +45,7 @@ def run_until_signal(
 
 def run_once(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on an event loop of its own, and return its result."""
-    return asyncio.new_event_loop().run_until_complete(coroutine)
+    loop = asyncio.new_event_loop()
+    result = loop.run_until_complete(coroutine)
+    loop.close()
+    return result

@@ -1,57 +1,57 @@
-"""Serves a container: as a process (`run`), or on a running event loop (`serve_at`)."""
+"""Serves a container: as a process (`run`), or on a running event loop (`serve_on`)."""
 
 import asyncio
 import logging
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NoReturn
 
 from dstack_backend import __version__
-from dstack_backend.adapters.granian_server import ListenError, event_loop, free_address, serve
+from dstack_backend.adapters.granian_server import ListenError, event_loop, listen, serve
 from dstack_backend.adapters.stdlib_logging import set_up_logging
 from dstack_backend.app.config.settings import Settings, setting_error
 from dstack_backend.app.container import Container
 from dstack_backend.app.server.runner import run_once, run_until_signal
 
-__all__ = ["resolve_bind_address", "run", "serve_at"]
+__all__ = ["open_listener", "run", "serve_on"]
 
 _log = logging.getLogger(__name__)
 
 
 def run(container: Container) -> NoReturn:
-    """Serve until SIGTERM or SIGINT, then end the process with exit code 0.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then end the process with exit code 0.
 
     The process belongs to the service, see `run_until_signal`. A program that does more in its
-    process uses `serve_at`, or mounts `container.http_app()`.
+    process uses `serve_on`, or mounts `container.http_app()`.
 
     Raises:
         UserError: The service cannot listen on the address.
     """
     settings = container.settings()
-    address = resolve_bind_address(settings)
+    listener = open_listener(settings)
     set_up_logging(settings.log_level, settings.log_format)
     container.http_app()  # made before the loop runs, so that garbage collection leaves it out
-    run_until_signal(lambda stop: serve_at(address, container, stop), event_loop)
+    run_until_signal(lambda stop: serve_on(listener, container, stop), event_loop)
 
 
-def resolve_bind_address(settings: Settings) -> str:
-    """Return the numeric address to listen on, after a test that it is free.
+def open_listener(settings: Settings) -> socket.socket:
+    """Return the socket that the service listens on. No other process can listen there.
 
     A name is looked up in a thread: in the main thread it would delay the handling of signals.
 
     Raises:
         UserError: The service cannot listen on the address.
     """
-    listen = settings.listen
     with _listen_errors(settings):
-        return run_once(asyncio.to_thread(free_address, listen.host, listen.port))
+        return run_once(asyncio.to_thread(listen, *settings.listen))
 
 
-async def serve_at(address: str, container: Container, stop: asyncio.Event) -> None:
-    """Serve at the address from `resolve_bind_address` until `stop` is set.
+async def serve_on(listener: socket.socket, container: Container, stop: asyncio.Event) -> None:
+    """Serve on the socket of `open_listener` until `stop` is set.
 
     Raises:
-        UserError: The address was taken in the meantime.
+        UserError: The server ended by itself.
     """
     settings = container.settings()
     app = container.http_app()
@@ -64,7 +64,7 @@ async def serve_at(address: str, container: Container, stop: asyncio.Event) -> N
         stopping = asyncio.create_task(stop.wait())
         # Without this the server would wait for the clients that read events.
         stopping.add_done_callback(lambda _: container.notifier().close())
-        serving = serve(app, address, settings.listen.port, stop)
+        serving = serve(app, listener, stop, container.max_connections())
         (error,) = await asyncio.gather(serving, return_exceptions=True)
         stopping.cancel()
     with _listen_errors(settings):
@@ -79,4 +79,4 @@ def _listen_errors(settings: Settings) -> Generator[None]:
         yield
     except ListenError as exc:
         fault = f"cannot listen on {settings.listen}: {exc}"
-        raise setting_error("LISTEN_ADDR", fault, "0.0.0.0:8081") from None
+        raise setting_error("LISTEN_ADDR", fault, "*:8081") from None

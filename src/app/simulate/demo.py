@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -13,7 +14,7 @@ from dstack_backend.app.cli.output import write_line
 from dstack_backend.app.config.settings import Settings, load, load_dstack
 from dstack_backend.app.container import Container
 from dstack_backend.app.server.runner import run_until_signal
-from dstack_backend.app.server.serve import resolve_bind_address, serve_at
+from dstack_backend.app.server.serve import open_listener, serve_on
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
 __all__ = ["run"]
@@ -30,12 +31,12 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> NoReturn:
         UserError: A setting cannot be used.
     """
     settings = load(environ, options)
-    address = resolve_bind_address(settings)
+    listener = open_listener(settings)
     set_up_logging(settings.log_level, settings.log_format)
-    run_until_signal(lambda stop: _serve(address, settings, stop), event_loop)
+    run_until_signal(lambda stop: _serve(listener, settings, stop), event_loop)
 
 
-async def _serve(address: str, settings: Settings, stop: asyncio.Event) -> None:
+async def _serve(listener: socket.socket, settings: Settings, stop: asyncio.Event) -> None:
     dstack = SimulatedDStack()
     url = await dstack.listen_tcp()
     container = Container(settings=settings, dstack_settings=load_dstack({}, {"DSTACK_URL": url}))
@@ -49,7 +50,7 @@ async def _serve(address: str, settings: Settings, stop: asyncio.Event) -> None:
     )
     changes = asyncio.create_task(_change(dstack))
     try:
-        await serve_at(address, container, stop)
+        await serve_on(listener, container, stop)
     finally:
         changes.cancel()
         await dstack.crash()

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any
@@ -43,35 +43,45 @@ class Answer(Struct, frozen=True):
 class Service:
     """A process `python -m dstack_backend ...` that listens."""
 
-    def __init__(self, log: Path, *arguments: str, host: str = "127.0.0.1", **env: str) -> None:
-        """Start it and wait until it listens.
+    def __init__(
+        self,
+        log: Path,
+        *arguments: str,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        python: Sequence[str] = (sys.executable,),
+        **env: str,
+    ) -> None:
+        """Start it and wait until it answers.
 
         Args:
             log: A file for its standard output and standard error.
             arguments: The command line.
             host: The address on which it listens, an IPv6 address without brackets.
+            port: The port on which it listens; by default a free one.
+            python: The command of the interpreter.
             env: Its environment's variables.
         """
         self.host = host
-        self.port = free_port(host)
+        self.port = port or free_port(host)
         self.netloc = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self._log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                _command(*arguments),
+                [*python, "-m", "dstack_backend", *arguments],
                 env=_environment({"LISTEN_ADDR": self.netloc, **env}),
                 stdout=output,
                 stderr=output,
             )
-        wait_until(lambda: self._listens() or self.process.poll() is not None, START)
+        wait_until(lambda: self._answers() or self.process.poll() is not None, START)
         assert self.process.poll() is None, self.log
 
-    def _listens(self) -> bool:
+    def _answers(self) -> bool:
+        """Return whether it serves: before, the kernel accepts connections for it."""
         try:
-            self.connect().close()
-        except OSError:
+            return self.ask("/livez").code == 200
+        except (OSError, http.client.HTTPException):
             return False
-        return True
 
     @property
     def log(self) -> str:

@@ -1,4 +1,4 @@
-"""`run` and `serve_at` in a program that embeds the service with another source."""
+"""`run` and `serve_on` in a program that embeds the service with another source."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from dstack_backend.adapters.stdlib_logging import set_up_logging
 from dstack_backend.app.config.settings import load
 from dstack_backend.app.container import Container
 from dstack_backend.app.monitoring.wakeup import NullWatcher
-from dstack_backend.app.server.serve import resolve_bind_address, run, serve_at
+from dstack_backend.app.server.serve import open_listener, run, serve_on
 from dstack_backend.domain import GpuInventory, NodeIdentity
 
 class Source:
@@ -25,10 +25,10 @@ class Source:
         print("frozen" if gc.get_freeze_count() else "not frozen", flush=True)
         return GpuInventory()
 
-async def main(address):
+async def main(listener):
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await serve_at(address, container, stop)
+    await serve_on(listener, container, stop)
 
 container = Container(
     settings=load(os.environ, {}),
@@ -41,12 +41,11 @@ if sys.argv[1] == "run":
     run(container)
 assert not logging.getLogger().handlers, "only run sets up the log"
 set_up_logging("info", "json")
-address = "127.0.0.1" if sys.argv[1] == "late" else resolve_bind_address(container.settings())
-asyncio.run(main(address))
+asyncio.run(main(open_listener(container.settings())))
 """
 
 
-@pytest.fixture(params=["run", "serve_at"])
+@pytest.fixture(params=["run", "serve_on"])
 def mode(request: pytest.FixtureRequest) -> str:
     """Return the function that serves."""
     return str(request.param)
@@ -77,7 +76,7 @@ def log(mode: str, tmp_path: Path) -> tuple[str, str]:
 def test_only_a_process_of_its_own_is_left_out_of_garbage_collection(
     mode: str, log: tuple[str, str]
 ) -> None:
-    """`run` freezes what exists at the start; `serve_at` leaves the embedder's process alone."""
+    """`run` freezes what exists at the start; `serve_on` leaves the embedder's process alone."""
     assert log[0].splitlines()[0] == ("frozen" if mode == "run" else "not frozen")
 
 
@@ -88,12 +87,12 @@ def test_log_of_an_embedder_has_its_names_alone(log: tuple[str, str]) -> None:
     assert "dstack" not in log[1].lower()
 
 
-def test_address_that_was_taken_in_the_meantime_is_a_user_error() -> None:
-    """The error has the setting and an example; the lifespan does not wrap it in a group."""
+def test_address_that_is_taken_is_a_user_error() -> None:
+    """The error has the setting and an example."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, "late"],
+            [sys.executable, "-c", PROGRAM, "serve_on"],
             env={"PATH": os.environ["PATH"], "LISTEN_ADDR": address, "HISTORY": "off"},
             capture_output=True,
             text=True,
@@ -103,4 +102,4 @@ def test_address_that_was_taken_in_the_meantime_is_a_user_error() -> None:
     error = done.stderr.splitlines()[-1]
     assert done.returncode == 1
     assert "UserError: LISTEN_ADDR (--listen-addr): cannot listen on " + address in error
-    assert "; for example LISTEN_ADDR=0.0.0.0:8081" in error
+    assert "; for example LISTEN_ADDR=*:8081" in error

@@ -4,8 +4,7 @@
 good, raise, cancel, cancel-task, hang, uncancellable, block SECONDS ORDER.
 `HARNESS_SOURCE=dstack` keeps DStack as the source, `HARNESS_INTERVAL` is an interval without a
 lower limit, `HARNESS_CLOCK=jumping` changes the wall clock by decades, `HARNESS_CLOCK=FILE` sets
-it to an impossible year while the file exists, `HARNESS_DESCRIPTORS` is the limit of open files,
-`HARNESS_SETRLIMIT=denied` lets the system deny a higher one.
+it to an impossible year while the file exists, `HARNESS_DESCRIPTORS` is the limit of open files.
 """
 
 import asyncio
@@ -14,7 +13,6 @@ import itertools
 import logging
 import os
 import resource
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,20 +121,10 @@ def read_settings() -> Settings:
     return settings
 
 
-def deny_setrlimit(event: str, _: tuple[object, ...]) -> None:
-    """Fail at an audit event as a system call that is denied."""
-    if event == "resource.setrlimit":
-        raise PermissionError("denied")
-
-
 def main() -> NoReturn:
     """Serve until a signal."""
     if count := os.environ.get("HARNESS_DESCRIPTORS"):
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        is_denied = os.environ.get("HARNESS_SETRLIMIT") == "denied"
-        resource.setrlimit(resource.RLIMIT_NOFILE, (int(count), hard if is_denied else int(count)))
-        if is_denied:
-            sys.addaudithook(deny_setrlimit)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(count), int(count)))
     run(build(read_settings()))
 
 

@@ -38,7 +38,7 @@ class HarnessService(Service):
     """A process of the service with another source, another clock or shorter intervals."""
 
     def __init__(self, folder: Path, orders: str = "good", **env: str) -> None:
-        """Start it and wait until it listens.
+        """Start it and wait until it answers.
 
         Args:
             folder: For its log and its orders.
@@ -59,7 +59,7 @@ class HarnessService(Service):
                 stdout=output,
                 stderr=output,
             )
-        wait_until(lambda: self._listens() or self.process.poll() is not None, START)
+        wait_until(lambda: self._answers() or self.process.poll() is not None, START)
         assert self.process.poll() is None, self.log
 
     def order(self, orders: str) -> None:

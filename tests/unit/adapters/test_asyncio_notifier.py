@@ -1,8 +1,9 @@
 """The notifier wakes the tasks that wait for an update."""
 
 import asyncio
+from itertools import pairwise
 
-from dstack_backend.adapters.asyncio_notifier import Notifier
+from dstack_backend.adapters.asyncio_notifier import AT_ONCE, Notifier
 from dstack_backend.domain import GpuInventory, assess
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.status import Change
@@ -45,6 +46,27 @@ def test_update_wakes_every_waiting_call() -> None:
         assert not calls[2].done()
         notifier.publish()
         assert await calls[2] == 2
+
+    asyncio.run(wait())
+
+
+def test_update_wakes_a_few_calls_at_a_time() -> None:
+    """The event loop does other work in between. A call that is cancelled meanwhile is left out."""
+
+    async def wait() -> None:
+        notifier, count = Notifier(), 5 * AT_ONCE
+        calls = [asyncio.create_task(notifier.wait_newer(0)) for _ in range(count)]
+        await asyncio.sleep(0)
+        notifier.publish()
+        calls[-1].cancel()
+        seen = [0]
+        while seen[-1] < count:
+            await asyncio.sleep(0)
+            seen.append(sum(call.done() for call in calls))
+            notifier.publish()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert max(after - before for before, after in pairwise(seen)) <= AT_ONCE + 1
+        assert [isinstance(each, int) for each in results] == [True] * (count - 1) + [False]
 
     asyncio.run(wait())
 

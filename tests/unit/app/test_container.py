@@ -74,6 +74,7 @@ REPLACEMENTS: dict[str, Callable[[], object]] = {
     "notifier": FakeNotifier,
     "observers": lambda: [RecordingObserver()],
     "monitor": FakeHealth,
+    "max_connections": lambda: 32,
     "lifespan": lambda: no_lifespan,
     "http_app": lambda: HealthApp(
         FakeHealth(),

@@ -3,7 +3,7 @@
 from litestar.handlers import HTTPRouteHandler
 
 from dstack_backend.adapters.litestar_http.routes.assets import asset_handler
-from dstack_backend.adapters.litestar_http.routes.events import events_handler
+from dstack_backend.adapters.litestar_http.routes.events import MAX_STREAMS, events_handler
 from dstack_backend.adapters.litestar_http.routes.history import history_handlers
 from dstack_backend.adapters.litestar_http.routes.index import index_handler
 from dstack_backend.adapters.litestar_http.routes.status import (
@@ -23,6 +23,7 @@ def handlers(
     history: HistoryReader,
     notifier: UpdateNotifier,
     identity: NodeIdentity,
+    max_streams: int = MAX_STREAMS,
 ) -> list[HTTPRouteHandler]:
     """Return the handlers of all paths, for any Litestar application. See `HealthApp`."""
     return [
@@ -30,6 +31,6 @@ def handlers(
         *health_handlers(health, identity),
         *status_handlers(health, exposition, identity),
         *history_handlers(history),
-        events_handler(health, notifier),
+        events_handler(health, notifier, max_streams),
         asset_handler(),
     ]

@@ -18,7 +18,7 @@ COMMAND = Command(
     name="demo",
     summary="serve against a simulated DStack with eight H200s",
     details="GPUs are allocated and released, and DStack is gone now and then.\n"
-    "Exit code 0 after SIGTERM or Ctrl-C, 2 for a bad setting.",
+    "Exit code 0 after SIGTERM, SIGHUP or Ctrl-C, 2 for a bad setting.",
     run=_run,
     settings=tuple(each for each in SETTINGS if not each.variable.startswith("DSTACK_")),
     defaults={"LISTEN_ADDR": "127.0.0.1:8080", "CHECK_INTERVAL": "2", "HISTORY": "off"},

@@ -21,7 +21,7 @@ def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
 COMMAND = Command(
     name="serve",
     summary="serve /health and the page; the same as no command",
-    details="Exit code 0 after SIGTERM or Ctrl-C, 2 for a bad setting.",
+    details="Exit code 0 after SIGTERM, SIGHUP or Ctrl-C, 2 for a bad setting.",
     run=_run,
     settings=SETTINGS,
     example="--dstack-url unix:/run/dstack/vmm.sock",

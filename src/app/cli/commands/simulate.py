@@ -17,7 +17,7 @@ COMMAND = Command(
     name="simulate",
     summary="run a DStack for tests, with any GPUs and any fault",
     details="The first line of the output is its address, for the service.\n"
-    "Exit code 0 after SIGTERM, Ctrl-C or the script's end, 2 for a bad option.",
+    "Exit code 0 after a signal or at the script's end, 2 for a bad option.",
     run=_run,
     options=(
         Option("listen", "ADDR", "host:port or unix:/path; port 0: any (default: 127.0.0.1:19060)"),

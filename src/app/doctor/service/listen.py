@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from dstack_backend.adapters.granian_server import ListenError, free_address
+from dstack_backend.adapters.granian_server import ListenError, listen
 from dstack_backend.app.config.settings import ListenAddress
 from dstack_backend.app.doctor.finding import Finding, Step, sanitize
 from dstack_backend.app.doctor.service.port_owners import port_owners
@@ -49,28 +49,33 @@ class ListenProbe(Struct, frozen=True):
 
         It may be all addresses, or loopback alone where `listen` means all addresses.
         """
-        is_name = ":" not in self.listen.host and not self.listen.host.replace(".", "").isdigit()
+        host = self.listen.host
+        is_name = ":" not in host and not host.replace(".", "").isdigit() and host != "*"
         if not self.service or not self.owners or is_name or self.listen in self.owners:
+            return self.listen
+        # The kernel lists a socket of both families as one of IPv6.
+        if host == "*" and {each.host for each in self.owners} & {"::", "0.0.0.0"}:  # noqa: S104 - compared
             return self.listen
         local = self.listen.connect_address
         return local if local in self.owners else next(iter(self.owners))
 
 
-async def probe_listen(listen: ListenAddress, root: Path, timeout: float) -> ListenProbe:  # noqa: ASYNC109 - it becomes a finding
+async def probe_listen(address: ListenAddress, root: Path, timeout: float) -> ListenProbe:  # noqa: ASYNC109 - it becomes a finding
     """Listen on the address as the service does. Where it is taken, find out by which process."""
     try:
-        await asyncio.wait_for(asyncio.to_thread(free_address, *listen), timeout)
+        listener = await asyncio.wait_for(asyncio.to_thread(listen, *address), timeout)
+        listener.close()
     except TimeoutError:
-        return ListenProbe(listen, OSError(errno.ETIMEDOUT, "the name look-up takes too long"))
+        return ListenProbe(address, OSError(errno.ETIMEDOUT, "the name look-up takes too long"))
     except ListenError as exc:
         error = exc.__cause__ if isinstance(exc.__cause__, OSError) else OSError(0, str(exc))
         if error.errno != errno.EADDRINUSE:
-            return ListenProbe(listen, error)
+            return ListenProbe(address, error)
         service = None
         with suppress(TimeoutError):
-            service = await asyncio.wait_for(asyncio.to_thread(_find_service, listen), timeout)
-        return ListenProbe(listen, error, port_owners(listen.port, root), service)
-    return ListenProbe(listen)
+            service = await asyncio.wait_for(asyncio.to_thread(_find_service, address), timeout)
+        return ListenProbe(address, error, port_owners(address.port, root), service)
+    return ListenProbe(address)
 
 
 def _find_service(listen: ListenAddress) -> RunningService | None:
@@ -101,11 +106,11 @@ def check_listen(probe: ListenProbe) -> Finding:
     if error.errno == errno.EADDRINUSE:
         owners = "; ".join(f"{process}, on {at}" for at, process in probe.owners.items())
         show = f"end that program (ss -ltnp 'sport = :{listen.port}' shows it, as root)"
-        remedy = f"{show}, or choose another port, as in LISTEN_ADDR=0.0.0.0:{listen.port + 1}"
+        remedy = f"{show}, or choose another port, as in LISTEN_ADDR=*:{listen.port + 1}"
         return Step.LISTEN.failed(f"{listen} is taken by {owners or 'another process'}", remedy)
     remedy = "set an address of this machine (ip address), in a container one of its own, and no"
-    remedy += f" name: LISTEN_ADDR=0.0.0.0:{listen.port} means all of them"
+    remedy += f" name: LISTEN_ADDR=*:{listen.port} means all of them"
     if isinstance(error, PermissionError):
-        remedy = "a port below 1024 needs a privilege: use a higher one, LISTEN_ADDR=0.0.0.0:8080"
+        remedy = "a port below 1024 needs a privilege: use a higher one, LISTEN_ADDR=*:8080"
     text = f"cannot listen on {listen}: {(error.strerror or 'failed').lower()}"
     return Step.LISTEN.failed(text, remedy)

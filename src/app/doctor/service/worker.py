@@ -16,7 +16,7 @@ def check_worker(listen: ListenAddress, environment: env.RuntimeEnvironment) -> 
         text = f"on this host only: {_backend(str(listen))}"
         if environment.own_network:
             text = f"{listen} cannot be reached from outside of this container"
-        remedy = f"for a worker elsewhere, set LISTEN_ADDR=0.0.0.0:{listen.port}"
+        remedy = f"for a worker elsewhere, set LISTEN_ADDR=*:{listen.port}"
         return Step.WORKER.warning(text, remedy)
     if is_any or environment.own_network:
         return Step.WORKER.ok(_any_address(listen, environment) + _ONLY.get(listen.host, ""))

@@ -1,6 +1,7 @@
 """`/events` of the real process: first event, updates, many clients, slow clients, shutdown."""
 
 import socket
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -9,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from dstack_backend.testing.simulated_dstack import Remote
-from tests.contract.process.service import Service, wait_until
+from tests.contract.process.service import Service, run_command, wait_until
 
 Serve = Callable[..., Service]
 MAX_STOP = 3.0
 CLIENTS = 300
+
+FILES = 160
+STREAMS = FILES // 4
+"""Half of the files are for clients, and half of these for streams."""
 
 
 class EventClient:
@@ -123,3 +128,42 @@ def test_closed_clients_are_released(service: Service) -> None:
 
 def _count(folder: Path) -> int:
     return sum(1 for _ in folder.iterdir())
+
+
+@pytest.fixture
+def small_service(serve: Serve, dstack: Remote) -> Service:
+    """Return a service that may open few files."""
+    python = ("prlimit", f"--nofile={FILES}:{FILES}", sys.executable)
+    service = serve(python=python, DSTACK_URL=dstack.url, CHECK_INTERVAL="60")
+    service.wait_for(None)
+    return service
+
+
+def test_streams_leave_places_for_the_worker_and_the_probes(small_service: Service) -> None:
+    """One too many gets 503 with the time after which to ask again, until another one ends."""
+    service = small_service
+    with ExitStack() as connections:
+        clients = [connections.enter_context(listening(service)) for _ in range(STREAMS)]
+        assert all(client.received("data: ") for client in clients)
+        refused = service.ask("/events")
+        assert (refused.code, refused.headers["Retry-After"]) == (503, "30")
+        assert refused.json() == {"status_code": 503, "detail": "too many streams are open"}
+        assert service.ask("/events", "HEAD").code == 200
+        for path in ("/health", "/livez", "/readyz"):
+            assert service.ask(path).code == 200
+        assert run_command("healthcheck", LISTEN_ADDR=service.netloc).returncode == 0
+    wait_until(lambda: _accepts_stream(service))
+    assert "Traceback" not in service.log
+
+
+def _accepts_stream(service: Service) -> bool:
+    with listening(service) as client:
+        return client.received("data: ")
+
+
+def test_many_streams_that_start_at_once_leave_places(small_service: Service) -> None:
+    """Twice as many as there may be, before the first one is answered."""
+    with ExitStack() as connections:
+        clients = [connections.enter_context(listening(small_service)) for _ in range(2 * STREAMS)]
+        assert small_service.ask("/health").code == 200
+        assert sum(client.received("data: ") for client in clients[: STREAMS // 2]) > 0

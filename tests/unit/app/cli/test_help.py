@@ -56,10 +56,10 @@ def test_help_shows_the_settings_of_the_command_and_no_others(
 def test_help_of_the_demo_shows_its_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     """They are not those of the service."""
     text = " ".join(help_of(capsys, "demo").split())
-    assert "[IPv6]:port (default: 127.0.0.1:8080)" in text
+    assert "address (default: 127.0.0.1:8080)" in text
     assert "starts of checks (default: 2)" in text
     assert "in memory only (default: off)" in text
-    assert "0.0.0.0" not in text
+    assert "*:8080" not in text
 
 
 def test_help_without_a_command_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

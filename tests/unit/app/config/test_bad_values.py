@@ -45,6 +45,7 @@ BAD = [
         ("LISTEN_ADDR", text)
         for text in ("a..b:80", ".:80", ".a:80", f"{'a' * 64}:80", f"b.{'a' * 64}.c:80")
     ),
+    *(("LISTEN_ADDR", text) for text in ("*", "**:80", "*.h:80", "[*]:80")),
     *(
         ("LISTEN_ADDR", text)
         for text in ("h:http", "http://h:80", "h:80\n", "x" * 500, "[::1%\n]:8")

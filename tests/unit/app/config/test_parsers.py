@@ -11,6 +11,7 @@ from dstack_backend.app.config.settings import load
 @pytest.mark.parametrize(
     ("text", "address"),
     [
+        ("*:8080", ListenAddress("*", 8080)),
         ("0.0.0.0:8080", ListenAddress("0.0.0.0", 8080)),
         ("127.0.0.1:1", ListenAddress("127.0.0.1", 1)),
         ("localhost:65535", ListenAddress("localhost", 65535)),
@@ -37,7 +38,12 @@ def test_port_0_is_accepted_only_where_any_port_will_do() -> None:
 
 @pytest.mark.parametrize(
     ("listen", "connect"),
-    [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("[fd00::1]:80", "[fd00::1]:80")],
+    [
+        ("*:80", "localhost:80"),
+        ("0.0.0.0:80", "127.0.0.1:80"),
+        ("[::]:80", "[::1]:80"),
+        ("[fd00::1]:80", "[fd00::1]:80"),
+    ],
 )
 def test_connect_address_of_all_addresses_is_loopback(listen: str, connect: str) -> None:
     """A client cannot connect to `0.0.0.0` everywhere."""

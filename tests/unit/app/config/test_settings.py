@@ -20,7 +20,7 @@ from tests.unit.app.config.refusals import refused
 def test_settings_have_the_names_and_defaults_of_the_contract() -> None:
     """Operators rely on them."""
     assert {setting.variable: setting.default for setting in SETTINGS} == {
-        "LISTEN_ADDR": "0.0.0.0:8080",
+        "LISTEN_ADDR": "*:8080",
         "DSTACK_URL": "http://localhost:19060",
         "DSTACK_TOKEN": "",
         "DSTACK_TOKEN_FILE": "",
@@ -44,7 +44,7 @@ def test_settings_have_the_names_and_defaults_of_the_contract() -> None:
 def test_defaults_of_an_empty_environment() -> None:
     """An empty environment starts the service."""
     settings = load({}, {})
-    assert settings.listen == ListenAddress("0.0.0.0", 8080)
+    assert settings.listen == ListenAddress("*", 8080)
     assert settings.policy == CheckPolicy()
     assert settings.history_folder == Path("data")
     assert settings.history_retention == timedelta(days=400)

@@ -96,6 +96,24 @@ def test_a_stream_ends_after_its_maximum_duration() -> None:
     assert asyncio.run(listen()) == [b"id: 1\n" + UP]
 
 
+def test_one_stream_too_many_is_empty_until_another_one_ends() -> None:
+    """Also where several start before the first one has sent anything."""
+
+    async def listen() -> tuple[list[bytes], bool, bytes]:
+        streams = EventStreams(FakeHealth(), FakeNotifier(), max_streams=2)
+        first, second, third = (streams.stream() for _ in range(3))
+        assert not streams.is_full()
+        await _next(first)
+        await _next(second)
+        rest, was_full = [each async for each in third], streams.is_full()
+        await first.aclose()
+        return rest, was_full, await _next(streams.stream())
+
+    rest, was_full, event = asyncio.run(listen())
+    assert (rest, was_full) == ([], True)
+    assert b"data: " in event
+
+
 def test_all_clients_share_one_report() -> None:
     """A report of 20,000 GPUs is made once per update, not once per client."""
 

@@ -37,6 +37,9 @@ def test_running_service_is_ok_whatever_its_status() -> None:
         ("0.0.0.0", ["127.0.0.1"], "127.0.0.1"),
         ("127.0.0.1", ["0.0.0.0"], "0.0.0.0"),
         ("0.0.0.0", ["::"], "::"),
+        ("*", ["::"], "*"),
+        ("*", ["0.0.0.0"], "*"),
+        ("*", ["127.0.0.1"], "127.0.0.1"),
         ("::", ["::1", "127.0.0.1"], "::1"),
         ("0.0.0.0", ["192.0.2.1", "127.0.0.1"], "127.0.0.1"),
         ("0.0.0.0", ["127.0.0.1", "0.0.0.0"], "0.0.0.0"),
@@ -70,7 +73,7 @@ def test_other_program_is_named() -> None:
     found = check_listen(ListenProbe(LISTEN, TAKEN, {LISTEN: "nginx (pid 42)"}))
     assert found.verdict is Verdict.FAILED
     assert "nginx (pid 42), on 0.0.0.0:8080" in found.text
-    assert "LISTEN_ADDR=0.0.0.0:8081" in found.remedies[0]
+    assert "LISTEN_ADDR=*:8081" in found.remedies[0]
 
 
 def test_process_of_another_user_is_for_root_to_show() -> None:
@@ -98,7 +101,8 @@ def test_unusable_address_has_its_remedy(error: OSError, remedy: str) -> None:
 
 
 def test_client_connects_to_loopback_where_the_service_listens_on_all_addresses() -> None:
-    """0.0.0.0 and :: are not addresses to connect to."""
+    """*, 0.0.0.0 and :: are not addresses to connect to."""
+    assert ListenAddress("*", 8080).connect_address == ListenAddress("localhost", 8080)
     assert LISTEN.connect_address == ListenAddress("127.0.0.1", 8080)
     assert ListenAddress("::", 1).connect_address == ListenAddress("::1", 1)
     assert ListenAddress("192.0.2.1", 1).connect_address == ListenAddress("192.0.2.1", 1)

@@ -16,6 +16,7 @@ KUBERNETES = RuntimeEnvironment("Kubernetes", own_network=True)
     ("host", "environment", "verdict", "text"),
     [
         ("0.0.0.0", HOST, Verdict.OK, "--backend http://localhost:8080/health"),
+        ("*", HOST, Verdict.OK, "--backend http://localhost:8080/health"),
         ("::", HOST, Verdict.OK, "--backend http://host.docker.internal:8080/health"),
         ("192.0.2.1", HOST, Verdict.OK, "--backend http://192.0.2.1:8080/health"),
         ("2001:db8::1", HOST, Verdict.OK, "--backend http://[2001:db8::1]:8080/health"),

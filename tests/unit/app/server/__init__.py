@@ -1,0 +1,1 @@
+"""Tests of `dstack_backend.app.server`."""
