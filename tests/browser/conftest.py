@@ -56,7 +56,9 @@ def simulated_node(browser: Browser, folder: Path) -> Generator[SimulatedNode]:
 
         def serve(**env: str) -> Service:
             log = folder / f"service-{len(list(folder.iterdir()))}.log"
-            service = Service(log, **{**settings, **env})
+            service = Service(
+                log, host="127.0.0.1", port=None, python=(sys.executable,), **{**settings, **env}
+            )
             ends.callback(service.kill)
             return service
 
