@@ -12,6 +12,7 @@ from traceback import walk_tb
 import msgspec
 
 from dstack_backend.domain.check import Check
+from dstack_backend.domain.formatting import escape
 from dstack_backend.domain.status import Change, Status
 
 __all__ = ["JsonFormatter", "LogObserver", "TextFormatter", "place", "set_up_logging"]
@@ -97,5 +98,4 @@ def _message(record: logging.LogRecord) -> str:
     text = record.getMessage()
     if record.exc_info and record.exc_info[1]:
         text += f" [{place(record.exc_info[1])}]"
-    printable = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-    return printable.encode(errors="replace").decode()
+    return escape(text)

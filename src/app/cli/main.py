@@ -6,6 +6,7 @@
 | 1        | the node is unavailable, the service is not alive, a step failed, no history |
 | 2        | a setting or the command line cannot be used, or an extra is not installed   |
 | 70       | an unexpected error (EX_SOFTWARE of sysexits.h)                              |
+| 74       | standard output cannot be written, such as to a full disk (EX_IOERR)         |
 | 130, 143 | ended by SIGINT or SIGTERM before there was a result                         |
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from dstack_backend.app.cli.command import Command
-from dstack_backend.app.cli.output import open_missing
+from dstack_backend.app.cli.output import open_missing, write_error
 from dstack_backend.app.cli.parser import parse_args
 from dstack_backend.app.errors import UserError, missing_extra
 
@@ -70,5 +71,5 @@ def _report(exc: Exception, command: Command | None) -> int:
         from dstack_backend.adapters.stdlib_logging import place  # noqa: PLC0415 - slow
 
         line, code = f"unexpected error, please report it: {place(exc)}", UNEXPECTED
-    print(f"dstack-backend: {line}", file=sys.stderr)  # noqa: T201
+    write_error(line)
     return code
