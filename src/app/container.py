@@ -11,7 +11,7 @@ from dstack_backend.adapters.asyncio_notifier import Notifier
 from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, HttpxDStack
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
-from dstack_backend.adapters.stdlib_logging import LogObserver
+from dstack_backend.adapters.stdlib_logging import LogObserver, lost_log_lines
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.config.settings import DStackSettings, Settings
 from dstack_backend.app.history.log import HistoryLog
@@ -44,7 +44,9 @@ class Container(containers.DeclarativeContainer):
         timeout=settings.provided.policy.timeout,
     )
     log_observer = providers.Singleton(LogObserver)
-    metrics = providers.Singleton(PrometheusMetrics, namespace=identity.provided.service)
+    metrics = providers.Singleton(
+        PrometheusMetrics, namespace=identity.provided.service, lost_log_lines=lost_log_lines
+    )
     open_history = providers.Singleton(opener, settings.provided.history_folder)
     history = providers.Singleton(
         HistoryLog, open_history, settings.provided.history_retention, clock

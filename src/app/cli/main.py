@@ -63,6 +63,8 @@ def _signal_code(command: Command | None, number: int) -> int:
 
 def _report(exc: Exception, command: Command | None) -> int:
     """Print the line for an error and return the exit code. The only place that does."""
+    if "logging" in sys.modules:  # it is slow to import
+        sys.modules["logging"].shutdown()  # writes the log that is queued
     if isinstance(exc, ModuleNotFoundError):
         exc = missing_extra(exc, command.name if command else "--print-completion") or exc
     if isinstance(exc, UserError):
