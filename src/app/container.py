@@ -13,6 +13,7 @@ from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.adapters.stdlib_logging import LogObserver, lost_log_lines
 from dstack_backend.adapters.system_clock import SystemClock
+from dstack_backend.adapters.systemd_notify import notify_systemd
 from dstack_backend.app.config.settings import DStackSettings, Settings
 from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.history.open import opener
@@ -62,7 +63,14 @@ class Container(containers.DeclarativeContainer):
         observers=observers,
         watcher=watcher,
     )
-    lifespan = providers.Singleton(make_lifespan, monitor=monitor, clock=clock, history=history)
+    notify_systemd = providers.Object(notify_systemd)
+    lifespan = providers.Singleton(
+        make_lifespan,
+        monitor=monitor,
+        clock=clock,
+        history=history,
+        notify_systemd=notify_systemd,
+    )
     http_app = providers.Singleton(
         HealthApp,
         health=monitor,

@@ -18,13 +18,14 @@ SHUTDOWN_GRACE = 0.5
 
 
 def make_lifespan(
-    monitor: Monitor, clock: Clock, history: HistoryLog
+    monitor: Monitor, clock: Clock, history: HistoryLog, notify_systemd: Callable[[str], None]
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """Return the lifespan of the application."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None, None]:
-        tasks = [asyncio.create_task(each) for each in (supervise(monitor, clock), history.run())]
+        supervisor = supervise(monitor, clock, lambda: notify_systemd("WATCHDOG=1"))
+        tasks = [asyncio.create_task(each) for each in (supervisor, history.run())]
         try:
             yield
         finally:

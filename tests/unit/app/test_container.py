@@ -74,6 +74,7 @@ REPLACEMENTS: dict[str, Callable[[], object]] = {
     "notifier": FakeNotifier,
     "observers": lambda: [RecordingObserver()],
     "monitor": FakeHealth,
+    "notify_systemd": lambda: str,  # a function of a text
     "lifespan": lambda: no_lifespan,
     "http_app": lambda: HealthApp(
         FakeHealth(),
