@@ -46,7 +46,8 @@ class SupervisedNode:
     @asynccontextmanager
     async def supervised(self) -> AsyncGenerator[None, None]:
         """Supervise, and assert that no task is left."""
-        task = asyncio.create_task(supervise(self.monitor, self.clock, self._on_running))
+        running = lambda: self.running_at.append(self.clock.monotonic() - ORIGIN)  # noqa: E731
+        task = asyncio.create_task(supervise(self.monitor, self.clock, running))
         await self.clock.advance(0)
         yield
         assert not task.done(), "the supervisor ended"
@@ -54,9 +55,6 @@ class SupervisedNode:
         await asyncio.wait({task})
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    def _on_running(self) -> None:
-        self.running_at.append(self.clock.monotonic() - ORIGIN)
 
     def play(self, *seconds: float) -> None:
         """Let so many seconds pass, step by step."""
