@@ -8,10 +8,10 @@ absent while unknown: an old value would be wrong.
 import platform
 import re
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -34,12 +34,16 @@ OTHER_MODEL = "other"
 class PrometheusMetrics:
     """Observes the monitor, and renders the metrics."""
 
-    def __init__(self, namespace: str = "dstack-backend") -> None:
+    def __init__(
+        self, namespace: str = "dstack-backend", lost_log_lines: Callable[[], int] = int
+    ) -> None:
         """Create the counters in a registry of their own.
 
         The names of the metrics start with `namespace`, usually the name of the service. Other
-        characters in it than letters and digits become `_`.
+        characters in it than letters and digits become `_`. `lost_log_lines` returns how many
+        lines of the log were lost, by default 0.
         """
+        self._lost_log_lines = lost_log_lines
         self._namespace = re.sub(r"[^a-zA-Z0-9]", "_", namespace)
         self._registry = CollectorRegistry()
         self._checks = Counter(
@@ -80,16 +84,20 @@ class PrometheusMetrics:
 
     def render(self, report: StatusReport) -> bytes:
         """Return the text format, for a scrape at the time of the report."""
-        return generate_latest(_Scrape(self._registry, self._namespace, report))
+        lost = self._lost_log_lines()
+        return generate_latest(_Scrape(self._registry, self._namespace, report, lost))
 
 
 class _Scrape(Collector):
     """The counters, and gauges of what is true at the time of the scrape."""
 
-    def __init__(self, counters: CollectorRegistry, namespace: str, report: StatusReport) -> None:
+    def __init__(
+        self, counters: CollectorRegistry, namespace: str, report: StatusReport, lost_lines: int
+    ) -> None:
         self._counters = counters
         self._namespace = namespace
         self._report = report
+        self._lost_lines = lost_lines
 
     def collect(self) -> Iterator[Metric]:
         for metric in self._counters.collect():
@@ -103,6 +111,8 @@ class _Scrape(Collector):
         text = "Version of the service and of Python."
         python = platform.python_version()
         yield self._gauge("build_info", text, 1.0, version=__version__, python=python)
+        text = "Lines of the log that were lost, because it was not read or could not be written."
+        yield CounterMetricFamily(f"{self._namespace}_log_lines_lost", text, self._lost_lines)
         if reason := report.reason:
             text = "Why the node is unavailable: the code, and its general message."
             labels = {"reason": reason, "message": reason.summary}

@@ -12,8 +12,9 @@ from dstack_backend.adapters.granian_server import max_connections
 from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, HttpxDStack
 from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
-from dstack_backend.adapters.stdlib_logging import LogObserver
+from dstack_backend.adapters.stdlib_logging import LogObserver, lost_log_lines
 from dstack_backend.adapters.system_clock import SystemClock
+from dstack_backend.adapters.systemd_notify import notify_systemd
 from dstack_backend.app.config.settings import DStackSettings, Settings
 from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.history.open import opener
@@ -45,7 +46,9 @@ class Container(containers.DeclarativeContainer):
         timeout=settings.provided.policy.timeout,
     )
     log_observer = providers.Singleton(LogObserver)
-    metrics = providers.Singleton(PrometheusMetrics, namespace=identity.provided.service)
+    metrics = providers.Singleton(
+        PrometheusMetrics, namespace=identity.provided.service, lost_log_lines=lost_log_lines
+    )
     open_history = providers.Singleton(opener, settings.provided.history_folder)
     history = providers.Singleton(
         HistoryLog, open_history, settings.provided.history_retention, clock
@@ -62,7 +65,14 @@ class Container(containers.DeclarativeContainer):
         watcher=watcher,
     )
     max_connections = providers.Singleton(max_connections)
-    lifespan = providers.Singleton(make_lifespan, monitor=monitor, clock=clock, history=history)
+    notify_systemd = providers.Object(notify_systemd)
+    lifespan = providers.Singleton(
+        make_lifespan,
+        monitor=monitor,
+        clock=clock,
+        history=history,
+        notify_systemd=notify_systemd,
+    )
     http_app = providers.Singleton(
         HealthApp,
         health=monitor,

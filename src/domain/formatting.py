@@ -1,16 +1,29 @@
-"""Times, durations and percentages as text, and times parsed from text."""
+"""Times, durations and percentages as text, times parsed from text, and text for terminals."""
 
+import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-__all__ = ["ENGLISH_UNITS", "format_duration", "format_percent", "format_time", "parse_time"]
+__all__ = ["ENGLISH_UNITS", "escape", "format_duration", "format_percent", "format_time"]
+__all__ += ["parse_time"]
 
 ENGLISH_UNITS = {"d": "{} d", "h": "{} h", "min": "{} min", "s": "{} s", "ms": "{} ms"}
 """How a number of each unit is written."""
 
 _SECONDS = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
 _SMALLEST_PERCENT = 0.01
+
+
+def escape(text: str) -> str:
+    r"""Return a text with JSON's escapes, such as `\u202e`, for all that is not printable.
+
+    A terminal may obey such characters. In JSON on one line they are inside strings only, so it
+    stays valid and has the same data.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def format_duration(seconds: float, units: Mapping[str, str] = ENGLISH_UNITS) -> str:

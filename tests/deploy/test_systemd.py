@@ -55,6 +55,9 @@ def test_the_unit_is_hardened(unit: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "Type=notify",
+        "NotifyAccess=main",
+        "WatchdogSec=30",
         "DynamicUser=yes",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",

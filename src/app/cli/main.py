@@ -6,6 +6,7 @@
 | 1        | the node is unavailable, the service is not alive, a step failed, no history |
 | 2        | a setting or the command line cannot be used, or an extra is not installed   |
 | 70       | an unexpected error (EX_SOFTWARE of sysexits.h)                              |
+| 74       | standard output cannot be written, such as to a full disk (EX_IOERR)         |
 | 128 + n  | ended by signal n, such as 143 by SIGTERM, before there was a result         |
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from dstack_backend.app.cli.command import Command
-from dstack_backend.app.cli.output import open_missing
+from dstack_backend.app.cli.output import open_missing, write_error
 from dstack_backend.app.cli.parser import parse_args
 from dstack_backend.app.cli.signals import exit_on_signals
 from dstack_backend.app.errors import UserError, missing_extra
@@ -59,6 +60,8 @@ def program() -> NoReturn:
 
 def _report(exc: Exception, command: Command | None) -> int:
     """Print the line for an error and return the exit code. The only place that does."""
+    if "logging" in sys.modules:  # it is slow to import
+        sys.modules["logging"].shutdown()  # writes the log that is queued
     if isinstance(exc, ModuleNotFoundError):
         exc = missing_extra(exc, command.name if command else "--print-completion") or exc
     if isinstance(exc, UserError):
@@ -67,5 +70,5 @@ def _report(exc: Exception, command: Command | None) -> int:
         from dstack_backend.adapters.stdlib_logging import place  # noqa: PLC0415 - slow
 
         line, code = f"unexpected error, please report it: {place(exc)}", UNEXPECTED
-    print(f"dstack-backend: {line}", file=sys.stderr)  # noqa: T201
+    write_error(line)
     return code

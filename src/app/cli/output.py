@@ -4,7 +4,11 @@ import contextlib
 import os
 import sys
 
-__all__ = ["open_missing", "write_line"]
+from dstack_backend.app.errors import UserError
+
+__all__ = ["open_missing", "write_error", "write_line"]
+
+CANNOT_WRITE = 74  # EX_IOERR of sysexits.h
 
 
 def open_missing() -> None:
@@ -22,11 +26,35 @@ def open_missing() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
-def write_line(text: str) -> None:
-    """Write a line to standard output in UTF-8, whatever the locale's encoding.
+def write_line(text: str, *, is_safe: bool = False) -> None:
+    """Write lines to standard output in UTF-8, whatever the locale's encoding.
 
-    A reader that has closed the pipe, such as `head`, is not an error.
+    A reader that has closed the pipe, such as `head`, is not an error. Unless the text is safe,
+    the characters that a terminal may obey are escaped.
+
+    Raises:
+        UserError: It cannot be written.
     """
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.buffer.write(text.encode(errors="backslashreplace") + b"\n")
+    safe = text if is_safe else "\n".join(map(_escape, text.split("\n")))
+    try:
+        sys.stdout.buffer.write(safe.encode(errors="backslashreplace") + b"\n")
         sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as exc:
+        fault = f"cannot be written: {(exc.strerror or 'failed').lower()}"
+        raise UserError("standard output", fault, exit_code=CANNOT_WRITE) from None
+
+
+def write_error(text: str) -> None:
+    """Write a line to standard error, if that is possible."""
+    with contextlib.suppress(OSError):
+        print(f"dstack-backend: {_escape(text)}", file=sys.stderr)  # noqa: T201
+
+
+def _escape(text: str) -> str:
+    if text.isprintable():
+        return text
+    from dstack_backend.domain.formatting import escape  # noqa: PLC0415 - slow
+
+    return escape(text)

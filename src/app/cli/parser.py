@@ -59,7 +59,7 @@ def parse_args(arguments: Sequence[str]) -> tuple[Command, dict[str, str]]:
     if shell := given.get("print-completion"):
         import shtab  # noqa: PLC0415 - only here
 
-        write_line(shtab.complete(_parser(show_settings=True), shell))
+        write_line(shtab.complete(_parser(show_settings=True), shell), is_safe=True)
         sys.exit(0)
     command = COMMANDS[given.pop("command", "") or "serve"]
     used = {each.variable for each in command.settings}
@@ -86,6 +86,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:  # noqa: ARG002 - it may repeat a value
         """Raise without argparse's message."""
         raise _error(PROGRAM, "the command line cannot be understood")
+
+    def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
+        """Print help or version. argparse's own method ignores that this fails."""
+        write_line(message.removesuffix("\n"), is_safe=True)
 
 
 def _parser(*, show_settings: bool = False) -> _Parser:

@@ -19,6 +19,7 @@ from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.cli.output import write_line
 from dstack_backend.app.doctor.diagnose import diagnose
 from dstack_backend.app.doctor.finding import Diagnosis, Finding, Verdict
+from dstack_backend.domain.formatting import escape
 
 __all__ = ["as_json", "as_text", "run"]
 
@@ -39,7 +40,8 @@ def run(environ: Mapping[str, str], options: Mapping[str, str], *, json: bool = 
         write_line(as_json(diagnosis, SystemClock().utc()))
     else:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        write_line(as_text(diagnosis, shutil.get_terminal_size((100, 24)).columns, colour=colour))
+        text = as_text(diagnosis, shutil.get_terminal_size((100, 24)).columns, colour=colour)
+        write_line(text, is_safe=True)
     os._exit(diagnosis.exit_code)
 
 
@@ -87,7 +89,7 @@ def _lines(group: list[Finding], width: int, *, colour: bool) -> list[str]:
 
 def _wrap(prefix: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(
-        text,
+        escape(text),
         width,
         initial_indent=prefix,
         subsequent_indent=" " * len(prefix),

@@ -10,6 +10,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from dstack_backend.domain.check import Reason
+from dstack_backend.domain.formatting import escape
 
 __all__ = ["Diagnosis", "Finding", "Step", "Verdict"]
 __all__ += ["join_some", "sanitize", "skip_rest"]
@@ -103,6 +104,5 @@ def join_some(texts: Sequence[str], limit: int) -> str:
 
 
 def sanitize(text: str) -> str:
-    """Return a foreign text as printable ASCII, in one line, with a limited length."""
-    short = text if len(text) <= MAX_TEXT_LENGTH else text[:MAX_TEXT_LENGTH] + "..."
-    return ascii(short)[1:-1]
+    """Return a foreign text as one printable line with a limited length."""
+    return escape(text if len(text) <= MAX_TEXT_LENGTH else text[:MAX_TEXT_LENGTH] + "...")

@@ -52,6 +52,7 @@ class Monitor:
         self._observers = observers
         self._watcher = watcher or NullWatcher()
         self._state = MonitorState(since=read(clock))
+        self._active_at = self._state.since.monotonic
         self._announced = status_at(self._state, clock.monotonic(), policy)
         self._response = encode_health(self._announced, identity)
         self._response_valid_until = FOREVER
@@ -71,6 +72,10 @@ class Monitor:
         """Return whether a first check has finished."""
         return self._state.last_check is not None
 
+    def is_running(self) -> bool:
+        """Return whether a check has started or finished, no longer ago than one may take."""
+        return self._clock.monotonic() - self._active_at <= self._policy.stale_after
+
     async def run(self) -> None:
         """Check until cancelled, one check at a time."""
         wakeup = Wakeup(self._clock, self._watcher)
@@ -86,10 +91,11 @@ class Monitor:
 
     async def check(self, *, is_hinted: bool = False) -> None:
         """Call the source once and publish the result."""
-        started = self._clock.monotonic()
+        started = self._active_at = self._clock.monotonic()
         result, response = await self._source.list_gpus()
         self.announce()  # a status that went stale during the check, before it is replaced
         finished = read(self._clock)
+        self._active_at = finished.monotonic
         check = Check(result=result, started=started, finished=finished, is_hinted=is_hinted)
         self._state = observe(self._state, check, self._policy)
         if self._state.effective_result is not result:

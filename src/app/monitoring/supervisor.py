@@ -28,18 +28,23 @@ async def keep_running(work: Callable[[], Awaitable[None]], clock: Clock) -> Non
         await clock.sleep(INTERVAL)
 
 
-async def supervise(monitor: Monitor, clock: Clock) -> None:
-    """Run the monitor until cancelled. Its loop is started again whenever it ends."""
+async def supervise(monitor: Monitor, clock: Clock, on_running: Callable[[], None]) -> None:
+    """Run the monitor until cancelled. Its loop is started again whenever it ends.
+
+    `on_running` is called every second while the loop really checks.
+    """
     while True:
         loop = asyncio.create_task(monitor.run())
         try:
-            await _watch(loop, monitor, clock)
+            await _watch(loop, monitor, clock, on_running)
         finally:
             await _cancel(loop)
         await clock.sleep(INTERVAL)
 
 
-async def _watch(loop: asyncio.Task[None], monitor: Monitor, clock: Clock) -> None:
+async def _watch(
+    loop: asyncio.Task[None], monitor: Monitor, clock: Clock, on_running: Callable[[], None]
+) -> None:
     while not loop.done():
         pause = asyncio.ensure_future(clock.sleep(INTERVAL))
         try:
@@ -47,6 +52,8 @@ async def _watch(loop: asyncio.Task[None], monitor: Monitor, clock: Clock) -> No
         finally:
             await _cancel(pause)
         monitor.announce()
+        if not loop.done() and monitor.is_running():
+            on_running()
     error = None if loop.cancelled() else loop.exception()
     _log.error("the checking loop ended; it starts again in 1 s", exc_info=error)
 

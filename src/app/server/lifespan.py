@@ -19,14 +19,14 @@ SHUTDOWN_GRACE = 0.5
 
 
 def make_lifespan(
-    monitor: Monitor, clock: Clock, history: HistoryLog
+    monitor: Monitor, clock: Clock, history: HistoryLog, notify_systemd: Callable[[str], None]
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """Return the lifespan of the application."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None, None]:
-        works = (partial(supervise, monitor, clock), history.run)
-        tasks = [asyncio.create_task(keep_running(work, clock)) for work in works]
+        checking = partial(supervise, monitor, clock, lambda: notify_systemd("WATCHDOG=1"))
+        tasks = [asyncio.create_task(keep_running(work, clock)) for work in (checking, history.run)]
         try:
             yield
         finally:

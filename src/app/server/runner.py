@@ -8,9 +8,13 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from threading import Thread
 from typing import Any, NoReturn, TypeVar
 
 __all__ = ["run_once", "run_until_signal"]
+
+FLUSH_TIMEOUT = 0.1
+"""Seconds for what is still to be printed. They are used up only where it is not read."""
 
 T = TypeVar("T")
 
@@ -38,9 +42,15 @@ def run_until_signal(
     gc.freeze()
     new_loop().run_until_complete(with_signals())
     logging.shutdown()
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
+    flush = Thread(target=_flush_output, daemon=True)
+    flush.start()
+    flush.join(FLUSH_TIMEOUT)
     os._exit(0)
+
+
+def _flush_output() -> None:
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
 
 
 def run_once(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -61,7 +61,10 @@ async def serve_on(listener: socket.socket, container: Container, stop: asyncio.
             *(container.identity().service, __version__, settings.listen),
             *(container.source_name(), settings.policy.interval),
         )
+        notify_systemd = container.notify_systemd()
+        notify_systemd("READY=1")
         stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: notify_systemd("STOPPING=1"))
         # Without this the server would wait for the clients that read events.
         stopping.add_done_callback(lambda _: container.notifier().close())
         serving = serve(app, listener, stop, container.max_connections())

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from dstack_backend.app.cli.output import write_line
+from dstack_backend.app.cli.output import write_error, write_line
 from dstack_backend.app.config.parsers import ListenAddress, parse_host_port, quote
 from dstack_backend.app.errors import UserError
 from dstack_backend.app.server.runner import run_until_signal
@@ -32,6 +32,8 @@ DEFAULT_LISTEN = "127.0.0.1:19060"  # the port of DStack's guides, for this mach
 MAX_SOCKET_PATH = 107  # bytes, see unix(7)
 MAX_SCRIPT = 1024 * 1024
 MAX_LINE = 4096
+WRITE_GRACE = 0.2
+"""Seconds at the end for the last line of the output."""
 
 
 class SimulateOptions(NamedTuple):
@@ -111,11 +113,11 @@ async def _simulate(options: SimulateOptions, stop: asyncio.Event) -> None:
             await _run_line(line, node)
     with _user_errors("--listen"):
         url = await _listen(node.dstack, options.listen)
-    write_line(url)
-    script = asyncio.create_task(_run_script(options.script, node))
+    script = asyncio.create_task(_run_script(url, options.script, node))
     script.add_done_callback(lambda _: stop.set())
     try:
         await stop.wait()
+        await asyncio.wait({script}, timeout=WRITE_GRACE)
         if script.done():
             script.result()  # raises where the script failed unexpectedly
     finally:
@@ -136,17 +138,22 @@ async def _listen(dstack: SimulatedDStack, listen: Path | ListenAddress) -> str:
     return f"http://{ListenAddress(listen.host, port).connect_address}"
 
 
-async def _run_script(script: tuple[str, ...] | None, node: SimulatedNode) -> None:
-    """Run the lines. One that fails is reported, and the next one runs."""
+async def _run_script(url: str, script: tuple[str, ...] | None, node: SimulatedNode) -> None:
+    """Print the URL and run the lines. One that fails is reported, and the next one runs.
+
+    Threads print: where the output is not read, the script waits, and the node answers.
+    """
     started = time.monotonic()
+    await asyncio.to_thread(write_line, url)
     lines = iter(_read_line, "") if script is None else iter(script)
     while (line := await asyncio.to_thread(next, lines, None)) is not None:
         try:
             if await _run_line(line, node):
-                write_line(f"{time.monotonic() - started:8.3f} s  {line.strip()}")
+                text = f"{time.monotonic() - started:8.3f} s  {line.strip()}"
+                await asyncio.to_thread(write_line, text)
         except (OSError, ValueError) as exc:
-            message = f"dstack-backend: {quote(line.strip())}: {_error_text(exc)}"
-            print(message, file=sys.stderr)  # noqa: T201 - a command's output
+            text = f"{quote(line.strip())}: {_error_text(exc)}"
+            await asyncio.to_thread(write_error, text)
     await node.ended.wait()
 
 

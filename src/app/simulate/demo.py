@@ -41,16 +41,21 @@ async def _serve(listener: socket.socket, settings: Settings, stop: asyncio.Even
     url = await dstack.listen_tcp()
     container = Container(settings=settings, dstack_settings=load_dstack({}, {"DSTACK_URL": url}))
     base = f"http://{settings.listen.connect_address}"
-    write_line(
+    text = (
         f"A simulated DStack with eight H200s listens on {url}. Every {CHANGE_INTERVAL:g} s a GPU\n"
         f"is allocated or released; after {CHANGES_BETWEEN_OUTAGES} changes the DStack is gone for"
         f" {OUTAGE:g} s.\n"
         f"  open  {base}/\n  curl  {base}/health\n  curl  {base}/status\n  curl  {base}/metrics\n"
         "Press Ctrl-C to stop."
     )
+    # A thread prints: where the output is not read, the demo works all the same.
+    greeting = asyncio.create_task(asyncio.to_thread(write_line, text))
+    greeting.add_done_callback(lambda _: stop.set() if greeting.exception() else None)
     changes = asyncio.create_task(_change(dstack))
     try:
         await serve_on(listener, container, stop)
+        if greeting.done():
+            greeting.result()
     finally:
         changes.cancel()
         await dstack.crash()

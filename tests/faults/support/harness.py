@@ -1,7 +1,7 @@
 """A program: the service with another source, another clock or intervals below the minimum.
 
 `HARNESS_ORDERS` names a file. Its text is what the source does at the next call:
-good, raise, cancel, cancel-task, hang, uncancellable, block SECONDS ORDER.
+good, flap, raise, cancel, cancel-task, hang, uncancellable, block SECONDS ORDER.
 `HARNESS_SOURCE=dstack` keeps DStack as the source, `HARNESS_INTERVAL` is an interval without a
 lower limit, `HARNESS_CLOCK=jumping` changes the wall clock by decades, `HARNESS_CLOCK=FILE` sets
 it to an impossible year while the file exists, `HARNESS_DESCRIPTORS` is the limit of open files.
@@ -14,6 +14,7 @@ import logging
 import os
 import resource
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +26,7 @@ from dstack_backend.app.config.settings import Settings, load, load_dstack
 from dstack_backend.app.container import Container
 from dstack_backend.app.monitoring.wakeup import NullWatcher
 from dstack_backend.app.server.serve import run
-from dstack_backend.domain import CheckResult, GpuInventory
+from dstack_backend.domain import CheckFailure, CheckResult, GpuInventory, Reason
 
 YEARS = (1970, 2026, 2100, 2001)
 FOREVER = 86400.0
@@ -36,6 +37,8 @@ class OrderedSource:
 
     def __init__(self, orders: Path) -> None:
         self._orders = orders
+        results = (GpuInventory(), CheckFailure(Reason.CONNECTION_REFUSED))
+        self._flaps: Iterator[CheckResult] = itertools.cycle(results)
 
     async def list_gpus(self) -> CheckResult:
         """Read the order and do it."""
@@ -43,6 +46,8 @@ class OrderedSource:
 
     async def _follow(self, words: list[str]) -> CheckResult:
         match words:
+            case ["flap"]:
+                return next(self._flaps)
             case ["raise"]:
                 raise RuntimeError("a violation of the port")
             case ["cancel"]:

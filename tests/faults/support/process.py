@@ -37,12 +37,15 @@ def processor_seconds(process: int) -> float:
 class HarnessService(Service):
     """A process of the service with another source, another clock or shorter intervals."""
 
-    def __init__(self, folder: Path, orders: str = "good", **env: str) -> None:
+    def __init__(
+        self, folder: Path, orders: str = "good", output: int | None = None, /, **env: str
+    ) -> None:
         """Start it and wait until it answers.
 
         Args:
             folder: For its log and its orders.
             orders: What its source does; see harness.py.
+            output: The descriptor for its output, in place of a log.
             env: Its environment's variables.
         """
         self.host = "127.0.0.1"
@@ -52,12 +55,12 @@ class HarnessService(Service):
         self._orders = folder / f"orders-{self.port}"
         self.order(orders)
         given = {"LISTEN_ADDR": self.netloc, "HARNESS_ORDERS": str(self._orders), **env}
-        with self._log.open("wb") as output:
+        with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.support.harness"],
                 env={"PATH": os.environ["PATH"], "HISTORY": "off", **given},
-                stdout=output,
-                stderr=output,
+                stdout=log if output is None else output,
+                stderr=log if output is None else output,
             )
         wait_until(lambda: self._answers() or self.process.poll() is not None, START)
         assert self.process.poll() is None, self.log

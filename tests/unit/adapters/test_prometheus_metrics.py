@@ -187,3 +187,10 @@ def test_metadata_with_more_fields_has_gpu_metrics() -> None:
     """A subclass of the metadata of GPUs, as an embedder may have."""
     found = values("dstack_backend_gpus_listed", RackInventory(gpus=(H200, H200)))
     assert found == {labels(): 2}
+
+
+def test_lost_log_lines_are_counted() -> None:
+    """The log itself cannot tell as long as it is not read."""
+    name = "dstack_backend_log_lines_lost_total"
+    assert values(name, None) == {labels(): 0}
+    assert values(name, None, PrometheusMetrics(lost_log_lines=lambda: 7)) == {labels(): 7}

@@ -183,7 +183,7 @@ def test_level_applies_to_loggers_of_this_package(
     level: str, seen: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Records from that level on go to standard error."""
-    set_up_logging(level, "json")
+    set_up_logging(level, "json", is_queued=False)
     ours = logging.getLogger("dstack_backend.test")
     for each in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
         ours.log(each, "hello")
@@ -195,7 +195,7 @@ def test_level_applies_to_loggers_of_this_package(
 @pytest.mark.usefixtures("_own_root_logger")
 def test_libraries_log_from_warning_on(capsys: pytest.CaptureFixture[str]) -> None:
     """At `debug` httpcore would log DStack's address and the token."""
-    set_up_logging("debug", "text")
+    set_up_logging("debug", "text", is_queued=False)
     for name in ("httpcore.connection", "httpx", "litestar", "granian"):
         logging.getLogger(name).info(CANARY)
     assert capsys.readouterr().err == ""

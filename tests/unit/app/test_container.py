@@ -75,6 +75,7 @@ REPLACEMENTS: dict[str, Callable[[], object]] = {
     "observers": lambda: [RecordingObserver()],
     "monitor": FakeHealth,
     "max_connections": lambda: 32,
+    "notify_systemd": lambda: str,  # a function of a text
     "lifespan": lambda: no_lifespan,
     "http_app": lambda: HealthApp(
         FakeHealth(),

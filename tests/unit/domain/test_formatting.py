@@ -1,5 +1,6 @@
 """Durations, percentages and times as text."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from dstack_backend.domain.formatting import (
     ENGLISH_UNITS,
+    escape,
     format_duration,
     format_percent,
     format_time,
@@ -112,3 +114,24 @@ def test_invalid_time_is_rejected(text: str) -> None:
 def test_parse_time_reads_isoformat(moment: datetime) -> None:
     """Whatever the time."""
     assert parse_time(moment.isoformat()) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("GPU é ✓ 显卡", "GPU é ✓ 显卡"),
+        ("\x1b[2J\x7f\x9b\n", r"\u001b[2J\u007f\u009b\n"),
+        ("\u202e\ud800\U000e0001", r"\u202e\ud800\udb40\udc01"),
+    ],
+)
+def test_escaped_text_has_the_escapes_of_json(text: str, escaped: str) -> None:
+    """Printable characters of any language stay."""
+    assert escape(text) == escaped
+
+
+@given(st.recursive(st.text(), lambda children: st.dictionaries(st.text(), children)))
+def test_escaped_json_is_printable_and_has_the_same_data(data: object) -> None:
+    """So a command can escape its whole output."""
+    line = escape(json.dumps(data, ensure_ascii=False))
+    assert line.isprintable()
+    assert json.loads(line) == data

@@ -31,7 +31,7 @@ def run_check(
     from dstack_backend.app.container import Container  # noqa: PLC0415 - slow
     from dstack_backend.app.server.runner import run_once  # noqa: PLC0415 - slow
 
-    set_up_logging(settings.log_level, settings.log_format)
+    set_up_logging(settings.log_level, settings.log_format, is_queued=False)
     container = Container(settings=settings, dstack_settings=load_dstack(environ, options))
     identity = container.identity()
     return identity, run_once(container.source().list_gpus())

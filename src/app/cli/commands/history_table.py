@@ -9,7 +9,12 @@ from msgspec import Struct
 from dstack_backend.adapters.sqlite_history import FILE, read_history
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.errors import UserError
-from dstack_backend.domain.formatting import format_duration, format_percent, format_time
+from dstack_backend.domain.formatting import (
+    escape,
+    format_duration,
+    format_percent,
+    format_time,
+)
 from dstack_backend.domain.history import (
     GapCause,
     HistoryEntry,
@@ -77,7 +82,7 @@ def _read(folder: Path | None) -> StoredHistory:
         (folder / FILE).stat()
     except OSError as exc:
         fault = (exc.strerror or "failed").lower()
-        raise HistoryError(f"{FILE} in DATA_DIR={ascii(str(folder))[1:-1]}: {fault}") from exc
+        raise HistoryError(f"{FILE} in DATA_DIR={escape(str(folder))}: {fault}") from exc
     stored = read_history(folder)
     if not stored.entries and stored.alive_at is None:
         raise HistoryError("nothing is written yet")
@@ -131,5 +136,4 @@ def _entry_row(entry: HistoryEntry, end: datetime | None) -> tuple[str, ...]:
     status = entry.after or _GAPS.get(entry.gap, "unknown")
     lasted = format_duration((end - entry.at).total_seconds()) if end else ""
     text = f"{entry.reason}: {entry.message}" if entry.reason else entry.message
-    reason = "".join(char if char.isprintable() else " " for char in text)
-    return format_time(entry.at), str(status), lasted, reason
+    return format_time(entry.at), str(status), lasted, escape(text)

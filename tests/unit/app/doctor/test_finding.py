@@ -46,9 +46,8 @@ def test_texts_beyond_the_limit_are_counted() -> None:
 
 
 @given(st.text())
-def test_sanitized_text_is_printable_ascii_of_limited_length(text: str) -> None:
+def test_sanitized_text_is_one_printable_line_of_limited_length(text: str) -> None:
     """Whatever it contains, a terminal can show it."""
     shown = sanitize(text)
-    assert shown.isascii()
-    assert shown == "" or shown.isprintable()
-    assert len(shown) <= 10 * MAX_TEXT_LENGTH + 3
+    assert shown.isprintable()
+    assert len(shown) <= 12 * MAX_TEXT_LENGTH + 3

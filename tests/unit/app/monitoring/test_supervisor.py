@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -17,7 +17,7 @@ from dstack_backend.domain import (
     GpuInventory,
     NodeIdentity,
 )
-from dstack_backend.testing.fakes import FakeClock, FakeGpuSource, RecordingObserver
+from dstack_backend.testing.fakes import ORIGIN, FakeClock, FakeGpuSource, RecordingObserver
 from tests.unit.harness import announcements
 
 CANARY = "c4n4ry"
@@ -31,6 +31,7 @@ class SupervisedNode:
         self.source = FakeGpuSource(script, clock=self.clock)
         self.observer = RecordingObserver()
         self.monitor = self.monitor_with(self.observer)
+        self.running_at: list[float] = []
 
     def monitor_with(self, *observers: RecordingObserver) -> Monitor:
         """Return a monitor with these observers."""
@@ -45,7 +46,8 @@ class SupervisedNode:
     @asynccontextmanager
     async def supervised(self) -> AsyncGenerator[None, None]:
         """Supervise, and assert that no task is left."""
-        task = asyncio.create_task(supervise(self.monitor, self.clock))
+        running = lambda: self.running_at.append(self.clock.monotonic() - ORIGIN)  # noqa: E731
+        task = asyncio.create_task(supervise(self.monitor, self.clock, running))
         await self.clock.advance(0)
         yield
         assert not task.done(), "the supervisor ended"
@@ -261,3 +263,42 @@ def test_log_that_raises_does_not_end_the_work() -> None:
     finally:
         logging.setLogRecordFactory(logging.LogRecord)
     assert len(started) == 3
+
+
+def test_running_monitor_is_reported_every_second() -> None:
+    """Between two checks and during one."""
+    node = SupervisedNode()
+    node.play(*[1] * 60)
+    assert node.running_at == list(range(1, 61))
+
+
+def test_monitor_whose_loop_keeps_ending_is_not_reported() -> None:
+    """The supervisor itself works, which is not enough."""
+    node = SupervisedNode(ending_after(0))
+    node.play(*[1] * 20)
+    assert node.running_at == []
+
+
+def test_hanging_check_is_reported_until_it_should_have_been_cancelled() -> None:
+    """A source that ignores its cancellation stops the checks forever."""
+
+    class Uncancellable(FakeGpuSource):
+        async def list_gpus(self) -> CheckResult:
+            while True:
+                with suppress(asyncio.CancelledError):
+                    return await super().list_gpus()
+
+    node = SupervisedNode()
+    node.source = Uncancellable(clock=node.clock)
+    node.monitor = node.monitor_with()
+
+    async def run() -> None:
+        async with node.supervised():
+            node.source.hang()
+            for _ in range(100):
+                await node.clock.advance(1)
+            node.source.release()
+            await node.clock.advance(5)
+
+    asyncio.run(run())
+    assert [each for each in node.running_at if each < 100][-1] in range(43, 47)
