@@ -34,6 +34,9 @@ RESERVED_DESCRIPTORS = 128  # for checks, files and the event loop
 USUAL_LIMIT = 1024  # of open files, where the system does not permit to read it
 BACKLOG = 1024
 
+SILENCE = 60
+"""Seconds for which a client that sends nothing takes no place, on Linux: the kernel keeps it."""
+
 _KEEP_LOGGING: dict[str, object] = {"incremental": True, "handlers": {}, "loggers": {}}
 """granian's default configuration of the log would replace the existing one."""
 
@@ -99,6 +102,8 @@ def _listen(
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not is_dual_stack)
+        if hasattr(socket, "TCP_DEFER_ACCEPT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE)
         listener.settimeout(0)
         listener.bind(address)
         listener.listen(BACKLOG)  # of two that have bound one port, only one may listen

@@ -47,7 +47,7 @@ def test_service_recovers_after_descriptors_ran_out(
         before = sockets(service.process.pid)
         _limit(service, before)
         for _ in range(50):
-            clients.enter_context(service.connect())
+            clients.enter_context(service.connect()).sendall(HEAD)
         wait_until(lambda: _request_on(known).startswith(b"HTTP/1.1 503"), seconds=5)
         for _ in range(20):
             assert b"Connection error: too many open files" in _request_on(known)
@@ -85,7 +85,7 @@ def test_clients_leave_descriptors_for_the_checks(
     with known, ExitStack() as clients:
         assert _request_on(known).startswith(b"HTTP/1.1 200")
         for _ in range(300):
-            clients.enter_context(service.connect())
+            clients.enter_context(service.connect()).sendall(HEAD)
         used, calls = processor_seconds(service.process.pid), dstack.dstack.calls
         for _ in range(30):
             assert _request_on(known).startswith(b"HTTP/1.1 200")

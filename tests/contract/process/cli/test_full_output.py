@@ -56,8 +56,7 @@ def test_full_output_exits_with_74_and_one_line(
 @pytest.fixture
 def stored(tmp_path: Path, dstack: Remote) -> str:
     """Return the folder of a history."""
-    env = {"DATA_DIR": str(tmp_path), "HISTORY": "on", "DSTACK_URL": dstack.url}
-    service = Service(tmp_path / "log", **env)
+    service = Service(tmp_path / "log", DATA_DIR=str(tmp_path), HISTORY="on", DSTACK_URL=dstack.url)
     try:
         service.wait_for(None)
         service.end()

@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -111,6 +113,18 @@ def test_idle_connections_do_not_block_others(service: Service) -> None:
             if number % 2:
                 client.sendall(b"GET /health HTTP/1.1\r\nX-Slow: ")
         assert service.ask("/health").code == 200
+
+
+def test_silent_clients_take_no_place(serve: Callable[..., Service]) -> None:
+    """With room for 80 connections: the kernel keeps those of clients that send nothing."""
+    python = ("prlimit", "--nofile=160:160", sys.executable)
+    service = serve(python=python, DSTACK_URL="http://127.0.0.1:1")
+    with contextlib.ExitStack() as clients:
+        for _ in range(400):
+            clients.enter_context(service.connect())
+        started = time.monotonic()
+        assert service.ask("/health").code == 503
+        assert time.monotonic() - started < 1.0
 
 
 def test_resets_in_the_middle_of_a_request_are_harmless(service: Service) -> None:
