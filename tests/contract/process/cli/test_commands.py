@@ -28,7 +28,7 @@ BAD = {
     "DSTACK_URL-secret": {"DSTACK_URL": f"http://user:{SECRET}@host:port"},
     "DSTACK_URL-query": {"DSTACK_URL": f"http://host/?token={SECRET}"},
     "DSTACK_URL-socket": {"DSTACK_URL": "unix:vmm.sock"},
-    "DSTACK_URL-twice": {"DSTACK_URL": f"http://u:{SECRET}@host", "DSTACK_TOKEN": SECRET},
+    "DSTACK_TOKEN-twice": {"DSTACK_URL": f"http://u:{SECRET}@host", "DSTACK_TOKEN": SECRET},
     "DSTACK_TOKEN": {"DSTACK_TOKEN": f"{SECRET} {SECRET}"},
     "DSTACK_TOKEN-line": {"DSTACK_TOKEN": f"{SECRET}\nX-Header: 1"},
     "DSTACK_TOKEN_FILE": {"DSTACK_TOKEN_FILE": "/nowhere/token"},
