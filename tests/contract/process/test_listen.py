@@ -56,7 +56,7 @@ def test_port_that_is_taken_in_one_family_is_taken(taken: str) -> None:
 
 
 @contextmanager
-def _started(port: int, stagger: float) -> Iterator[list[subprocess.Popen[str]]]:
+def _started(port: int, stagger: float) -> Generator[list[subprocess.Popen[str]]]:
     processes: list[subprocess.Popen[str]] = []
     try:
         for _ in range(STARTS):
