@@ -15,6 +15,7 @@ see `uptime.py` for how times are computed then.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -158,14 +159,11 @@ def latest(
         until: Only entries before that time.
         before: Only entries with a lower number.
     """
-    found: list[HistoryEntry] = []
-    for entry in reversed(entries):
-        if len(found) == limit:
-            break
-        if (
-            (before is None or entry.number < before)
-            and (since is None or entry.at >= since)
-            and (until is None or entry.at < until)
-        ):
-            found.append(entry)
-    return found
+    matching = (
+        entry
+        for entry in reversed(entries)
+        if (before is None or entry.number < before)
+        and (since is None or entry.at >= since)
+        and (until is None or entry.at < until)
+    )
+    return list(islice(matching, limit))

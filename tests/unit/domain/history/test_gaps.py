@@ -177,12 +177,14 @@ def test_store_with_a_clock_ahead_takes_no_entry_away() -> None:
     own = [up(10, 1), down(50, 2)]
     assert continued([up(0)], 5000, own, now=60) == [ahead, *own]
     assert continued([up(0)], 5000, own, now=60, shared=2) == [ahead, down(60, 2)]
+    longer = [down(5, 1), up(10, 2), down(50, 3)]
+    assert continued([up(0)], 5000, longer, now=60, shared=3) == [ahead, down(60, 3)]
     assert continued([up(0)], 5000, [], now=60) == [ahead]
 
 
 def test_two_processes_with_different_clocks_do_not_fill_the_store() -> None:
     """Each sees that the other wrote, at a time ahead of its own, and has nothing to add."""
-    assert continued([up(0), up(90, 2)], 5000, [up(10, 1)], now=60, shared=1) == []
+    assert continued([down(0), up(90, 2)], 5000, [up(10, 1)], now=60, shared=1) == []
 
 
 @given(entry_lists(), st.integers(0, 12), st.integers(0, 12))
