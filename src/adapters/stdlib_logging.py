@@ -3,8 +3,9 @@
 A record is one line without control characters. An exception is shown by its type and the place
 that raised it, without its text, which may contain an address, a path or foreign text.
 
-A reader that stops (Ctrl-S in a terminal, a log driver that hangs) stops whoever writes. So a
-thread of its own writes the log of the service, and lines that find its queue full are lost.
+A write blocks where the output is not read: Ctrl-S in a terminal, or a log driver that hangs.
+Therefore the log of the service has a queue, and a thread that writes it. Lines that find the queue
+full are lost.
 """
 
 import logging
