@@ -8,7 +8,8 @@ from dstack_backend.adapters.litestar_http.routes.history import history_handler
 from dstack_backend.adapters.litestar_http.routes.index import index_handler
 from dstack_backend.adapters.litestar_http.routes.status import (
     Exposition,
-    health_handlers,
+    health_handler,
+    probe_handlers,
     status_handlers,
 )
 from dstack_backend.domain.backend_info import NodeIdentity
@@ -28,7 +29,8 @@ def handlers(
     """Return the handlers of all paths, for any Litestar application. See `HealthApp`."""
     return [
         index_handler(health, history, notifier, identity),
-        *health_handlers(health, identity),
+        health_handler(health, identity),
+        *probe_handlers(health),
         *status_handlers(health, exposition, identity),
         *history_handlers(history),
         events_handler(health, notifier, max_streams),

@@ -17,7 +17,7 @@ from dstack_backend.domain.report import StatusReport, report
 from dstack_backend.domain.status import assess
 from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["Exposition", "health_handlers", "status_handlers"]
+__all__ = ["Exposition", "health_handler", "probe_handlers", "status_handlers"]
 
 Exposition = Callable[[StatusReport], bytes]
 """Renders the metrics at the time of a report, in Prometheus's text format."""
@@ -43,8 +43,8 @@ class GpuStatusReport(StatusReport, frozen=True, kw_only=True):
     inventory: GpuInventoryMetadata | None
 
 
-def health_handlers(health: Health, identity: NodeIdentity) -> list[HTTPRouteHandler]:
-    """Return the handlers of `/health` and the probes."""
+def health_handler(health: Health, identity: NodeIdentity) -> HTTPRouteHandler:
+    """Return the handler of `/health`."""
     online = f"{identity.source} is online."
     offline = f"{identity.source} is not online, or nothing recent is known."
     available, unavailable = (describe(assess(each), identity) for each in (_INVENTORY, _FAILURE))
@@ -65,6 +65,12 @@ def health_handlers(health: Health, identity: NodeIdentity) -> list[HTTPRouteHan
             media_type=MediaType.JSON,
             status_code=200 if response.is_available else 503,
         )
+
+    return backend_info
+
+
+def probe_handlers(health: Health) -> list[HTTPRouteHandler]:
+    """Return the handlers of `/livez` and `/readyz`."""
 
     @get(
         "/livez",
@@ -90,7 +96,7 @@ def health_handlers(health: Health, identity: NodeIdentity) -> list[HTTPRouteHan
         is_ready = health.is_ready()
         return Response(Readiness(is_ready), status_code=200 if is_ready else 503)
 
-    return [backend_info, liveness, readiness]
+    return [liveness, readiness]
 
 
 def status_handlers(
