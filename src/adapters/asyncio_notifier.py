@@ -4,6 +4,7 @@ import asyncio
 from itertools import islice
 
 from dstack_backend.domain.check import Check
+from dstack_backend.domain.gpu import GpuState
 from dstack_backend.domain.status import Change
 
 __all__ = ["AT_ONCE", "Notifier"]
@@ -37,6 +38,10 @@ class Notifier:
 
     def on_change(self, change: Change) -> None:  # noqa: ARG002 - the port's
         """Count a change as an update."""
+        self.publish()
+
+    def on_gpus(self, gpus: GpuState) -> None:  # noqa: ARG002 - the port's
+        """Count news of the GPUs as an update."""
         self.publish()
 
     def publish(self) -> None:

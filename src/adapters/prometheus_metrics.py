@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from dstack_backend import __version__
 from dstack_backend.domain.check import Check, Reason
-from dstack_backend.domain.gpu import KNOWN_MODELS, GpuInventoryMetadata
+from dstack_backend.domain.gpu import KNOWN_MODELS, GpuInventoryMetadata, GpuState
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Change, Status
 
@@ -81,6 +81,9 @@ class PrometheusMetrics:
         """Count a change of the status."""
         if change.is_transition:
             self._changes.inc()
+
+    def on_gpus(self, gpus: GpuState) -> None:
+        """Count the time in use."""
 
     def render(self, report: StatusReport) -> bytes:
         """Return the text format, for a scrape at the time of the report."""

@@ -21,12 +21,13 @@ import msgspec
 
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.formatting import escape
+from dstack_backend.domain.gpu import GpuChangeKind, GpuState
 from dstack_backend.domain.status import Change, Status
 
 __all__ = ["JsonFormatter", "LogObserver", "LogQueue", "TextFormatter"]
 __all__ += ["lost_log_lines", "place", "set_up_logging"]
 
-FIELDS = ("status", "reason")
+FIELDS = ("status", "reason", "gpu", "change")
 """Extra fields of a record that the JSON format contains beside the message."""
 
 QUEUE_SIZE = 1000
@@ -56,6 +57,14 @@ class LogObserver:
             is_empty = after.inventory is None or after.inventory.is_empty
             level = logging.WARNING if is_empty else logging.INFO
             _log.log(level, "available: %s", after.message, extra=fields)
+
+    def on_gpus(self, gpus: GpuState) -> None:
+        """Log each change of a GPU: a loss as a warning, a change of its use at debug."""
+        for change in gpus.changes:
+            is_loss = change.kind is GpuChangeKind.LOST
+            level = logging.DEBUG if change.kind.is_use else logging.INFO
+            fields = {"gpu": change.gpu.slot, "change": change.kind}
+            _log.log(logging.WARNING if is_loss else level, "GPU %s", change.message, extra=fields)
 
 
 class TextFormatter(logging.Formatter):

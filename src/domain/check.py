@@ -9,6 +9,7 @@ A failure has a stable code for programs and a message for people:
 | Connection error | everything before an HTTP answer is complete                             |
 | HTTP error       | the status of the answer is not 200                                      |
 | Parse error      | the body of the answer is not what it should be                          |
+| Too few GPUs     | fewer are listed than the operator requires                              |
 
 Messages are sent to a public network. They contain no address, path, secret or text from the other
 side. The code that creates a `CheckFailure` is responsible for its detail.
@@ -41,6 +42,7 @@ class Reason(StrEnum):
     HTTP_ERROR = "http_error"
     RESPONSE_TOO_LARGE = "response_too_large"
     INVALID_RESPONSE = "invalid_response"
+    TOO_FEW_GPUS = "too_few_gpus"
 
     @property
     def kind(self) -> str:
@@ -55,7 +57,7 @@ class Reason(StrEnum):
 
     @property
     def is_conclusive(self) -> bool:
-        """Whether a check failed. `starting` and `stale` mean that no check has told anything."""
+        """Whether a check showed it. `starting` and `stale` mean that no check has."""
         return self not in (Reason.STARTING, Reason.STALE)
 
 
@@ -78,6 +80,7 @@ _TEXTS = {
     Reason.HTTP_ERROR: (_HTTP, "not 200 OK"),
     Reason.RESPONSE_TOO_LARGE: (_PARSE, "the answer is too large"),
     Reason.INVALID_RESPONSE: (_PARSE, "the answer is not as expected"),
+    Reason.TOO_FEW_GPUS: ("Too few GPUs", "fewer are listed than required"),
 }
 
 

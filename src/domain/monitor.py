@@ -18,13 +18,19 @@ Everything here is pure: timestamps are arguments, the next state is the return 
    does not go stale.
 5. A hint that the source has gone or come back causes a check at once, whatever the time since the
    last regular check. Hinted checks start at least 1 s apart.
+6. GPUs are compared from check to check: see `gpu/tracking.py`. Where a loss needs confirmation,
+   the next check comes 1 s after the end of the last one. With fewer GPUs than `min_gpus` the node
+   is unavailable: `too_few_gpus`.
 """
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
-from dstack_backend.domain.status import BackendStatus, assess
+from dstack_backend.domain.gpu.inventory import GpuInventory
+from dstack_backend.domain.gpu.state import GpuState
+from dstack_backend.domain.gpu.tracking import interrupt, track
+from dstack_backend.domain.status import BackendStatus, Status, assess
 from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = [
@@ -57,12 +63,14 @@ class CheckPolicy(Struct, frozen=True, kw_only=True):
         timeout: Seconds that one check may take in total.
         failure_threshold: Failures in a row that change available to unavailable.
         recovery_threshold: Good checks in a row that change unavailable to available.
+        min_gpus: GPUs below which the node is unavailable; 0 for none.
     """
 
     interval: float = 10.0
     timeout: float = 5.0
     failure_threshold: int = 1
     recovery_threshold: int = 1
+    min_gpus: int = 0
 
     @property
     def stale_after(self) -> float:
@@ -81,6 +89,7 @@ class MonitorState(Struct, frozen=True, kw_only=True):
         streak: How many of the last checks in a row were of the same kind; rule 2.
         source_version: The version that the source reported last.
         last_hinted: When the last hinted check started, in seconds on the monotonic clock.
+        gpus: What is known of the GPUs; `None` while no inventory of GPUs is known.
     """
 
     since: Timestamp
@@ -90,6 +99,7 @@ class MonitorState(Struct, frozen=True, kw_only=True):
     streak: int = 0
     source_version: str | None = None
     last_hinted: float | None = None
+    gpus: GpuState | None = None
 
     @property
     def consecutive_failures(self) -> int:
@@ -104,19 +114,26 @@ def observe(state: MonitorState, check: Check, policy: CheckPolicy) -> MonitorSt
     in_a_row = last is not None and (last.failure is None) == (check.failure is None)
     repeats = check.is_hinted and last and check.started - last.started < SAME_OBSERVATION
     streak = state.streak + (not repeats) if in_a_row else 1
-    effective = _effective_result(state, check, streak, policy)
-    has_changed = assess(effective).status != status_at(state, now.monotonic, policy).status
     after = replace(
         state,
-        since=now if has_changed else status_since(state, now.monotonic, policy),
-        effective_result=effective,
+        effective_result=_effective_result(state, check, streak, policy),
         last_check=check,
         streak=streak,
         last_hinted=check.started if check.is_hinted else state.last_hinted,
+        gpus=_gpus(state.gpus, check, policy),
     )
+    has_changed = _held_status(after, policy) != status_at(state, now.monotonic, policy).status
+    since = now if has_changed else status_since(state, now.monotonic, policy)
     if isinstance(check.result, CheckFailure):
-        return after
-    return replace(after, last_success=now, source_version=check.result.source_version)
+        return replace(after, since=since)
+    version = check.result.source_version
+    return replace(after, since=since, last_success=now, source_version=version)
+
+
+def _gpus(gpus: GpuState | None, check: Check, policy: CheckPolicy) -> GpuState | None:
+    if isinstance(check.result, GpuInventory):
+        return track(gpus, check.result, check.finished, policy.stale_after)
+    return interrupt(gpus) if gpus else None
 
 
 def _effective_result(
@@ -145,12 +162,28 @@ def effective_result_at(state: MonitorState, now: float, policy: CheckPolicy) ->
 
 def status_at(state: MonitorState, now: float, policy: CheckPolicy) -> BackendStatus:
     """Return the status at `now` (seconds, monotonic)."""
-    return assess(effective_result_at(state, now, policy))
+    return _with_min_gpus(assess(effective_result_at(state, now, policy)), state, policy)
+
+
+def _with_min_gpus(
+    status: BackendStatus, state: MonitorState, policy: CheckPolicy
+) -> BackendStatus:
+    count = state.gpus.count if state.gpus else policy.min_gpus
+    if status.status is Status.UNAVAILABLE or count >= policy.min_gpus:
+        return status
+    detail = f"{count} listed, at least {policy.min_gpus} required"
+    return assess(CheckFailure(Reason.TOO_FEW_GPUS, detail))
+
+
+def _held_status(state: MonitorState, policy: CheckPolicy) -> Status | None:
+    """Return the status while it is not stale; `None` before the first check."""
+    result = state.effective_result
+    return _with_min_gpus(assess(result), state, policy).status if result is not None else None
 
 
 def status_since(state: MonitorState, now: float, policy: CheckPolicy) -> Timestamp:
     """Return since when the status that holds at `now` (seconds, monotonic) has held."""
-    was_available = state.effective_result is not None and _is_inventory(state.effective_result)
+    was_available = _held_status(state, policy) is Status.AVAILABLE
     if was_available and state.last_check and _is_stale(state, now, policy):
         return state.last_check.finished + policy.stale_after
     return state.since
@@ -179,6 +212,8 @@ def next_check_at(state: MonitorState, policy: CheckPolicy) -> float:
         return state.since.monotonic
     finished = last.finished.monotonic
     regular = max(last.started + policy.interval, finished)
+    if state.gpus and state.gpus.needs_confirmation:
+        return min(finished + FIRST_RETRY, regular)
     failures = state.consecutive_failures
     if not failures:
         return regular

@@ -1,12 +1,20 @@
 """The ports: what the monitor needs from outside, and what it offers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from dstack_backend.domain.backend_info import HealthResponse
 from dstack_backend.domain.check import Check, CheckResult
-from dstack_backend.domain.history.entry import HistoryEntry, StoredHistory
+from dstack_backend.domain.gpu.state import GpuState
+from dstack_backend.domain.gpu.use import GpuUse
+from dstack_backend.domain.history.entry import (
+    DEFAULT_KINDS,
+    EntryGroup,
+    EntryKind,
+    HistoryEntry,
+)
+from dstack_backend.domain.history.stored import GpuUpdate, StoredHistory
 from dstack_backend.domain.history.uptime import Uptime
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Change
@@ -56,6 +64,10 @@ class Health(Protocol):
         """Return everything that is known."""
         ...
 
+    def gpus(self) -> GpuState | None:
+        """Return what is known of the GPUs; `None` while no inventory of GPUs is known."""
+        ...
+
     def is_ready(self) -> bool:
         """Return whether a first check has finished, whatever its result."""
         ...
@@ -70,6 +82,14 @@ class Observer(Protocol):
 
     def on_change(self, change: Change) -> None:
         """Handle a change of the status. Each change is passed once."""
+        ...
+
+    def on_gpus(self, gpus: GpuState) -> None:
+        """Handle the state of the GPUs after a good check, and `gpus.changes`.
+
+        It is called after `on_check`, and when an earlier process's memory was restored or a
+        missing GPU was forgotten. It is never called for an inventory without GPUs.
+        """
         ...
 
 
@@ -89,7 +109,9 @@ class HistoryStore(Protocol):
         entries: Sequence[HistoryEntry],
         alive_at: datetime,
         after: HistoryEntry | None,
-        oldest: int = 0,
+        *,
+        oldest: Mapping[EntryGroup, int] | None = None,
+        gpus: GpuUpdate | None = None,
     ) -> None:
         """Save entries and that the service is running: all of it or nothing.
 
@@ -97,11 +119,20 @@ class HistoryStore(Protocol):
             entries: New entries with their numbers, in order.
             alive_at: The present time.
             after: The entry that was saved last; `None` where nothing is saved.
-            oldest: Entries with a lower number are deleted.
+            oldest: Entries of a group with a lower number are deleted.
+            gpus: What is new of the GPUs.
 
         Raises:
             HistoryConflict: The last saved entry is not `after`. Nothing was written.
             HistoryError: It cannot be written now. It may be tried again.
+        """
+        ...
+
+    def forget_requests(self) -> Sequence[str]:
+        """Return the slots of missing GPUs that an operator wants to be forgotten.
+
+        Raises:
+            HistoryError: They cannot be read now.
         """
         ...
 
@@ -120,6 +151,7 @@ class HistoryReader(Protocol):
         since: datetime | None = None,
         until: datetime | None = None,
         before: int | None = None,
+        kinds: Collection[EntryKind] = DEFAULT_KINDS,
     ) -> list[HistoryEntry]:
         """Return entries, the last written first. See `domain.history.latest`."""
         ...
@@ -130,6 +162,10 @@ class HistoryReader(Protocol):
 
     async def uptime(self) -> dict[str, Uptime]:
         """Return the uptime of each window of `domain.history.WINDOWS`."""
+        ...
+
+    async def gpu_use(self) -> GpuUse:
+        """Return how long the GPUs were in use."""
         ...
 
 

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from dstack_backend.domain.check import Reason
+from dstack_backend.domain.gpu.inventory import GpuMetadata, gpu_metadata
+from dstack_backend.domain.gpu.report import MissingGpuReport, missing_gpus
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, status_at, status_since
 from dstack_backend.domain.status import Status
 from dstack_backend.domain.timestamp import Timestamp
@@ -41,6 +43,10 @@ class StatusReport(Struct, frozen=True, kw_only=True):
         consecutive_failures: How many of the last checks in a row failed.
         source_version: The version that the source reported last.
         inventory: The metadata of the inventory while available; `None` otherwise.
+        degraded: Whether GPUs are missing, or none is listed at all. This field and the next ones
+            are absent while no inventory of GPUs is known.
+        missing: The GPUs that were lost.
+        other_devices: What is listed but is no GPU, such as NVSwitches.
     """
 
     status: Status
@@ -52,11 +58,14 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     consecutive_failures: int
     source_version: str | None
     inventory: Struct | None
+    degraded: bool | UnsetType = UNSET
+    missing: tuple[MissingGpuReport, ...] | UnsetType = UNSET
+    other_devices: tuple[GpuMetadata, ...] | UnsetType = UNSET
 
 
 def report(state: MonitorState, now: float, policy: CheckPolicy) -> StatusReport:
     """Return the report for `now` (seconds, monotonic)."""
-    status = status_at(state, now, policy)
+    status, gpus = status_at(state, now, policy), state.gpus
     return StatusReport(
         status=status.status,
         reason=status.reason,
@@ -67,6 +76,9 @@ def report(state: MonitorState, now: float, policy: CheckPolicy) -> StatusReport
         consecutive_failures=state.consecutive_failures,
         source_version=state.source_version,
         inventory=status.inventory.metadata() if status.inventory else None,
+        degraded=gpus.is_degraded if gpus else UNSET,
+        missing=missing_gpus(gpus) if gpus else UNSET,
+        other_devices=tuple(map(gpu_metadata, gpus.inventory.other_devices)) if gpus else UNSET,
     )
 
 

@@ -1,10 +1,13 @@
 """A reading of the monotonic and the wall clock at the same moment."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-__all__ = ["Timestamp"]
+__all__ = ["MIN_VALID_TIME", "Timestamp"]
+
+MIN_VALID_TIME = datetime(2025, 1, 1, tzinfo=UTC)
+"""Older than any installation of this service: a clock that shows an earlier time is not set."""
 
 
 class Timestamp(Struct, frozen=True, gc=False):

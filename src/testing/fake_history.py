@@ -1,11 +1,14 @@
 """A fake of the port `HistoryReader`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from dstack_backend.domain.gpu import GpuUse
 from dstack_backend.domain.history import (
+    DEFAULT_KINDS,
+    EntryKind,
     HistoryEntry,
     Uptime,
     latest,
@@ -23,12 +26,14 @@ class FakeHistory:
     Attributes:
         now: The present time.
         calls: How many calls there were.
+        use: How long the GPUs were in use.
     """
 
     def __init__(self, entries: Sequence[HistoryEntry], now: datetime) -> None:
         """Store the entries, in the order of writing; they are numbered from 1."""
         self.now = now
         self.calls = 0
+        self.use = GpuUse()
         self._entries = [replace(entry, number=number) for number, entry in enumerate(entries, 1)]
 
     async def latest(
@@ -38,10 +43,12 @@ class FakeHistory:
         since: datetime | None = None,
         until: datetime | None = None,
         before: int | None = None,
+        kinds: Collection[EntryKind] = DEFAULT_KINDS,
     ) -> list[HistoryEntry]:
         """Return entries, the last written first."""
         self.calls += 1
-        return latest(self._entries, limit, since=since, until=until, before=before)
+        entries = reversed(self._entries)
+        return latest(entries, limit, since=since, until=until, before=before, kinds=kinds)
 
     async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
         """Divide the last so many seconds into slots, the oldest first."""
@@ -53,3 +60,8 @@ class FakeHistory:
         """Return the uptime of each window."""
         self.calls += 1
         return uptime_windows(self._entries, self.now, self.now)
+
+    async def gpu_use(self) -> GpuUse:
+        """Return `use`."""
+        self.calls += 1
+        return self.use

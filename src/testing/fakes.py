@@ -9,7 +9,7 @@ from dstack_backend.adapters.asyncio_notifier import Notifier as FakeNotifier
 from dstack_backend.adapters.memory_history import MemoryHistory as FakeHistoryStore
 from dstack_backend.domain.backend_info import HealthResponse, NodeIdentity, encode_health
 from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
-from dstack_backend.domain.gpu import GpuInventory
+from dstack_backend.domain.gpu import GpuInventory, GpuState
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
 from dstack_backend.domain.report import StatusReport, report
 from dstack_backend.domain.status import Change, assess
@@ -185,6 +185,7 @@ class FakeHealth:
         self.health_response = encode_health(status, identity)
         self.status_report = report(state, ORIGIN + 1.0, CheckPolicy())
         self.ready = result is not None
+        self.gpu_state = state.gpus
 
     def response(self) -> HealthResponse:
         """Return `health_response`."""
@@ -194,17 +195,22 @@ class FakeHealth:
         """Return `status_report`."""
         return self.status_report
 
+    def gpus(self) -> GpuState | None:
+        """Return `gpu_state`."""
+        return self.gpu_state
+
     def is_ready(self) -> bool:
         """Return `ready`."""
         return self.ready
 
 
 class RecordingObserver:
-    """Stores the checks and the changes that it is called with, in order."""
+    """Stores the checks, the changes and the states of GPUs that it is called with, in order."""
 
     def __init__(self) -> None:
         self.checks: list[Check] = []
         self.changes: list[Change] = []
+        self.gpus: list[GpuState] = []
 
     def on_check(self, check: Check) -> None:
         """Store a check."""
@@ -213,3 +219,7 @@ class RecordingObserver:
     def on_change(self, change: Change) -> None:
         """Store a change."""
         self.changes.append(change)
+
+    def on_gpus(self, gpus: GpuState) -> None:
+        """Store a state of the GPUs."""
+        self.gpus.append(gpus)

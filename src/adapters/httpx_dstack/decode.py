@@ -39,8 +39,8 @@ def decode_listing(body: bytes, source_version: str | None = None) -> CheckResul
         return CheckFailure(Reason.INVALID_RESPONSE, "the answer is not UTF-8")
     except RecursionError:
         return CheckFailure(Reason.INVALID_RESPONSE, "the answer is nested too deep")
-    return GpuInventory(
-        gpus=listing.gpus,
+    return GpuInventory.from_devices(
+        listing.gpus,
         allow_attach_all=listing.allow_attach_all,
         source_version=source_version,
     )

@@ -15,6 +15,7 @@ __all__ = [
     "FileState",
     "acquire_lock",
     "file_states",
+    "open_beside_writer",
     "open_for_reading",
     "open_for_writing",
     "quarantine",
@@ -38,8 +39,12 @@ MAX_QUARANTINED = 10
 """Unusable files that are kept. More of them mean a broken disk, which must not fill up as well."""
 
 TABLES = (
-    "SELECT number, at, before, after, reason, gap, message FROM entry LIMIT 0",
+    "SELECT number, kind, at, before, after, reason, gap, message FROM entry LIMIT 0",
+    "SELECT slot, product_id, model, last_seen FROM entry LIMIT 0",
     "SELECT only_row, at FROM alive LIMIT 0",
+    "SELECT only_row, state FROM gpus LIMIT 0",
+    "SELECT period, slots FROM gpu_use LIMIT 0",
+    "SELECT slot FROM forget_request LIMIT 0",
 )
 
 FileState = tuple[int, int, int]
@@ -82,19 +87,24 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_beside_writer(folder: Path) -> sqlite3.Connection:
+    """Open the existing file beside its writer, to write to a table that is not the writer's."""
+    return _open_checked(folder, "mode=rw")
+
+
 def open_for_reading(folder: Path) -> sqlite3.Connection:
     """Open the file beside its writer. Neither waits for the other."""
     try:
-        return _open_for_reading(folder, "mode=ro")
+        return _open_checked(folder, "mode=ro")
     except sqlite3.OperationalError as exc:
         # Reading creates two files beside it, which may be impossible. Without a log to read and a
         # writer, neither is needed.
         if error_code(exc) == sqlite3.SQLITE_BUSY or _state(folder / f"{FILE}-wal")[2]:
             raise
-    return _open_for_reading(folder, "mode=ro&immutable=1")
+    return _open_checked(folder, "mode=ro&immutable=1")
 
 
-def _open_for_reading(folder: Path, parameters: str) -> sqlite3.Connection:
+def _open_checked(folder: Path, parameters: str) -> sqlite3.Connection:
     connection = _connect(folder, parameters)
     try:
         if version_of(connection):

@@ -7,19 +7,28 @@ __all__ = ["MIGRATIONS", "NewerFileError", "migrate", "version_of"]
 
 MIGRATIONS = (
     (
-        # `at`: seconds since 1970. `before` and `after` are NULL where the status is not known.
+        # `at`, `last_seen`: seconds since 1970. What a kind of entry does not have is NULL.
         """
         CREATE TABLE entry (
             number INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL,
             at REAL NOT NULL,
             before TEXT,
             after TEXT,
             reason TEXT,
             gap TEXT,
+            slot TEXT,
+            product_id TEXT,
+            model TEXT,
+            last_seen REAL,
             message TEXT NOT NULL
         )
         """,
         "CREATE TABLE alive (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), at REAL NOT NULL)",
+        # `state` and `slots` are JSON: `StoredGpus`, and the seconds of a period by slot.
+        "CREATE TABLE gpus (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), state TEXT)",
+        "CREATE TABLE gpu_use (period INTEGER PRIMARY KEY, slots TEXT NOT NULL)",
+        "CREATE TABLE forget_request (slot TEXT PRIMARY KEY)",
     ),
 )
 

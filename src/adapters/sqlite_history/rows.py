@@ -1,25 +1,45 @@
-"""The statements on the tables, and the conversion between entries and rows.
+"""The statements on the table of entries, and the conversion between entries and rows.
 
 A damaged row is left out: it must stop neither a reader nor the writer. A time must be of the years
 1 to 9999; text and BLOBs compare greater than any number, and NULL compares to nothing.
 """
 
+import json
+import sys
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from dstack_backend.domain.check import Reason
-from dstack_backend.domain.history import GapCause, HistoryEntry, is_same_entry
+from dstack_backend.domain.history import (
+    EntryGroup,
+    EntryKind,
+    GapCause,
+    GpuEntry,
+    HistoryEntry,
+    is_same_entry,
+)
 from dstack_backend.domain.status import Status
 
 _VALID = """
-SELECT number, at, before, after, reason, gap, message FROM entry
+SELECT number, kind, at, before, after, reason, gap, slot, product_id, model, last_seen, message
+FROM entry
 WHERE at BETWEEN -62135596800 AND 253402300799 AND typeof(message) = 'text'
+    AND (last_seen IS NULL OR last_seen BETWEEN -62135596800 AND 253402300799)
+    AND typeof(slot) IN ('text', 'null') AND typeof(product_id) IN ('text', 'null')
+    AND typeof(model) IN ('text', 'null') AND kind IN (SELECT value FROM json_each(?))
     AND number BETWEEN 1 AND 1000000000000000
 """
 ENTRIES = f"{_VALID} ORDER BY number"
 LAST = f"{_VALID} ORDER BY number DESC LIMIT 1"
-INSERT = "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 """A damaged row may have the number already."""
-DELETE_OLD = "DELETE FROM entry WHERE number < ?"
+DELETE_OLD = "DELETE FROM entry WHERE number < ? AND kind IN (SELECT value FROM json_each(?))"
+
+ALL_KINDS = json.dumps(list(EntryKind))
+KINDS = {
+    group: json.dumps([kind for kind in EntryKind if kind.group is group]) for group in EntryGroup
+}
+"""The kinds of each group, as the statements need them."""
 
 ALIVE = "SELECT at FROM alive WHERE at BETWEEN -62135596800 AND 253402300799"
 SET_ALIVE = "INSERT INTO alive VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at"
@@ -28,28 +48,47 @@ _STATUSES: dict[str | None, Status] = {each.value: each for each in Status}
 _REASONS: dict[str | None, Reason] = {each.value: each for each in Reason}
 _GAPS: dict[str | None, GapCause] = {each.value: each for each in GapCause}
 
-Row = tuple[int, float, str | None, str | None, str | None, str | None, str]
+Row = tuple[
+    *tuple[int, str, float, str | None, str | None, str | None, str | None],
+    *tuple[str | None, str | None, str | None, float | None, str],
+]
 """A row of the table `entry`."""
 
 
 def row_from_entry(entry: HistoryEntry) -> Row:
     """Return the row of an entry."""
     codes = entry.before, entry.after, entry.reason, entry.gap
-    return (entry.number, entry.at.timestamp(), *codes, entry.message)
+    gpu = entry.gpu
+    last_seen = gpu.last_seen.timestamp() if gpu and gpu.last_seen else None
+    fields = (gpu.slot, gpu.product_id, gpu.model) if gpu else (None, None, None)
+    return entry.number, entry.kind, entry.at.timestamp(), *codes, *fields, last_seen, entry.message
 
 
 def entry_from_row(row: Row) -> HistoryEntry:
     """Return the entry of a row. A code that only a newer version knows becomes `None`."""
-    number, at, before, after, reason, gap, message = row
+    number, kind, at, before, after, reason, gap, slot, product_id, model, last_seen, message = row
+    known_kind = EntryKind(kind)
+    is_gpu = known_kind.group is not EntryGroup.STATUS
     return HistoryEntry(
+        kind=known_kind,
         at=time_from(at),
         before=_STATUSES.get(before),
         after=_STATUSES.get(after),
         reason=_REASONS.get(reason),
         gap=_GAPS.get(gap),
-        message=message,
+        gpu=_gpu(slot, product_id, model, last_seen) if is_gpu else None,
+        message=sys.intern(message),
         number=number,
     )
+
+
+@lru_cache(maxsize=1000)
+def _gpu(
+    slot: str | None, product_id: str | None, model: str | None, last_seen: float | None
+) -> GpuEntry:
+    """Return the same object for the many entries of one GPU."""
+    seen = None if last_seen is None else time_from(last_seen)
+    return GpuEntry(slot or "", product_id or "", model, seen)
 
 
 def is_same(row: Row | None, entry: HistoryEntry | None) -> bool:

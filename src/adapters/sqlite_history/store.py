@@ -6,21 +6,24 @@ written and leaves nothing half-written. One service writes at a time.
 
 import os
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from dstack_backend.adapters.sqlite_history import database, rows
+from dstack_backend.adapters.sqlite_history import gpus as gpu_tables
 from dstack_backend.adapters.sqlite_history.errors import error_text, is_transient, is_unusable
 from dstack_backend.domain.history import (
+    EntryGroup,
+    GpuUpdate,
     HistoryConflict,
     HistoryEntry,
     HistoryError,
     StoredHistory,
 )
 
-__all__ = ["SqliteHistory", "read_history"]
+__all__ = ["SqliteHistory", "read_history", "request_forget"]
 
 
 def read_history(folder: Path) -> StoredHistory:
@@ -36,10 +39,29 @@ def read_history(folder: Path) -> StoredHistory:
         raise HistoryError(error_text(exc)) from exc
 
 
+def request_forget(folder: Path, slot: str) -> None:
+    """Ask the service that writes to a folder, or the next one, to forget missing GPUs of a slot.
+
+    Raises:
+        HistoryError: It cannot be written now.
+    """
+    try:
+        with closing(database.open_beside_writer(folder)) as connection:
+            gpu_tables.request_forget(connection, slot)
+    except (sqlite3.Error, OSError) as exc:
+        raise HistoryError(error_text(exc)) from exc
+
+
 def _load(connection: sqlite3.Connection) -> StoredHistory:
     alive = connection.execute(rows.ALIVE).fetchone()
-    entries = tuple(map(rows.entry_from_row, connection.execute(rows.ENTRIES)))
-    return StoredHistory(entries, rows.time_from(alive[0]) if alive else None)
+    entries = tuple(map(rows.entry_from_row, connection.execute(rows.ENTRIES, (rows.ALL_KINDS,))))
+    return StoredHistory(
+        entries,
+        rows.time_from(alive[0]) if alive else None,
+        gpu_tables.load_gpus(connection),
+        gpu_tables.load_use(connection),
+        gpu_tables.load_forget_requests(connection),
+    )
 
 
 class SqliteHistory:
@@ -74,15 +96,25 @@ class SqliteHistory:
         entries: Sequence[HistoryEntry],
         alive_at: datetime,
         after: HistoryEntry | None,
-        oldest: int = 0,
+        *,
+        oldest: Mapping[EntryGroup, int] | None = None,
+        gpus: GpuUpdate | None = None,
     ) -> None:
         """Save entries and that the service is running, in one transaction."""
         with self._transaction() as connection:
-            if not rows.is_same(connection.execute(rows.LAST).fetchone(), after):
+            if not rows.is_same(connection.execute(rows.LAST, (rows.ALL_KINDS,)).fetchone(), after):
                 raise HistoryConflict("the file does not end with the entry that was saved last")
             connection.executemany(rows.INSERT, map(rows.row_from_entry, entries))
-            connection.execute(rows.DELETE_OLD, (oldest,))
+            for group, number in (oldest or {}).items():
+                connection.execute(rows.DELETE_OLD, (number, rows.KINDS[group]))
+            if gpus:
+                gpu_tables.save_gpus(connection, gpus)
             connection.execute(rows.SET_ALIVE, (alive_at.timestamp(),))
+
+    def forget_requests(self) -> Sequence[str]:
+        """Return the slots of missing GPUs that an operator wants to be forgotten."""
+        with self._transaction() as connection:
+            return gpu_tables.load_forget_requests(connection)
 
     def close(self) -> None:
         """Close the file, and release the lock."""

@@ -81,6 +81,7 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
             timeout=read(t.CHECK_TIMEOUT),
             failure_threshold=read(t.FAILURE_THRESHOLD),
             recovery_threshold=read(t.RECOVERY_THRESHOLD),
+            min_gpus=read(t.MIN_GPUS),
         ),
         history_folder=load_history_folder(environ, options),
         history_retention=timedelta(days=read(t.HISTORY_RETENTION)),

@@ -61,6 +61,8 @@ FAILURE_THRESHOLD = Setting("FAILURE_THRESHOLD", "N", "1", p.parse_count(1, 1000
     "failures in a row until unavailable")
 RECOVERY_THRESHOLD = Setting("RECOVERY_THRESHOLD", "N", "1", p.parse_count(1, 1000),
     "successes in a row until available")
+MIN_GPUS = Setting("MIN_GPUS", "N", "0", p.parse_count(0, 1000),
+    "with fewer GPUs listed the node is unavailable")
 DATA_DIR = Setting("DATA_DIR", "DIR", "./data", p.parse_path,
     "folder of the history; `/data` in the image")
 HISTORY = Setting("HISTORY", "on|off", "on", p.parse_one_of("on", "off"),

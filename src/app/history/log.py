@@ -7,18 +7,21 @@ every 10 s. Memory and store have the same bound: nothing is lost that the store
 
 import asyncio
 import logging
-from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from heapq import merge
 from typing import TypeVar
 
-from msgspec.structs import replace
-
+from dstack_backend.app.history.entries import Entries
+from dstack_backend.app.history.gpu_record import GpuMemory, GpuRecord
 from dstack_backend.app.history.retention import Retention
 from dstack_backend.app.monitoring.clock import Clock, read
 from dstack_backend.domain.check import Check
+from dstack_backend.domain.gpu import GpuState, GpuUse
 from dstack_backend.domain.history import (
+    DEFAULT_KINDS,
+    EntryKind,
     GapCause,
     HistoryConflict,
     HistoryEntry,
@@ -26,6 +29,7 @@ from dstack_backend.domain.history import (
     StoredHistory,
     Uptime,
     entry_for,
+    entry_for_gpu,
     interruption,
     last_shared,
     latest,
@@ -68,9 +72,11 @@ class HistoryLog:
         # Not the event loop's own threads: name look-ups that hang may occupy all of them.
         self._reader_thread = ThreadPoolExecutor(1, "history-reader")
         self._store: HistoryStore | None = None
-        self._entries: list[HistoryEntry] = []
+        self._entries = Entries()
         self._saved: HistoryEntry | None = None
         self._is_loaded = False
+        self._gpu_memory: GpuMemory | None = None
+        self._gpus = GpuRecord()
         self._current: HistoryEntry | None = None
         self._seen = read(clock)
         self._wake = asyncio.Event()
@@ -83,13 +89,15 @@ class HistoryLog:
         since: datetime | None = None,
         until: datetime | None = None,
         before: int | None = None,
+        kinds: Collection[EntryKind] = DEFAULT_KINDS,
     ) -> list[HistoryEntry]:
         """Return entries, the last written first. See `domain.history.latest`."""
-        return latest(self._entries, limit, since=since, until=until, before=before)
+        entries = self._entries.newest_first()
+        return latest(entries, limit, since=since, until=until, before=before, kinds=kinds)
 
     async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
         """Divide the last so many seconds into slots, the oldest first."""
-        entries, now = self._entries.copy(), self._clock.utc()
+        entries, now = self._entries.status.copy(), self._clock.utc()
         since = now - timedelta(seconds=seconds)
         return await _in(
             self._reader_thread,
@@ -98,8 +106,12 @@ class HistoryLog:
 
     async def uptime(self) -> dict[str, Uptime]:
         """Return the uptime of each window of `domain.history.WINDOWS`."""
-        entries, now = self._entries.copy(), self._clock.utc()
+        entries, now = self._entries.status.copy(), self._clock.utc()
         return await _in(self._reader_thread, lambda: uptime_windows(entries, now, now))
+
+    async def gpu_use(self) -> GpuUse:
+        """Return how long the GPUs were in use."""
+        return self._gpus.shares(self._clock.utc())
 
     def on_check(self, check: Check) -> None:  # noqa: ARG002 - the port's
         """Note that the process runs: while the disk hangs there is no heartbeat."""
@@ -110,14 +122,23 @@ class HistoryLog:
         self._tick()  # first: an interruption belongs to the time before the change
         if entry := entry_for(change):
             self._current = entry
-            self._add([entry])
+            self._entries.add([entry])
             self._wake.set()
 
-    async def run(self) -> None:
+    def on_gpus(self, gpus: GpuState) -> None:
+        """Add an entry for each change of a GPU, and the time in use up to the check."""
+        self._gpus.add(gpus)
+        if gpus.changes:
+            self._entries.add(map(entry_for_gpu, gpus.changes))
+            self._wake.set()
+
+    async def run(self, gpu_memory: GpuMemory | None = None) -> None:
         """Save until cancelled; then save what is left and close the store.
 
+        `gpu_memory` gets what is stored of the GPUs, once, and each request to forget one.
         A second cancellation gives up waiting for a disk that hangs.
         """
+        self._gpu_memory = gpu_memory
         self._wake = asyncio.Event()  # each event loop needs its own
         saving = asyncio.ensure_future(self._save())
         try:
@@ -133,16 +154,9 @@ class HistoryLog:
     def _tick(self) -> None:
         """Add an interruption that the clocks show, and delete what has expired."""
         now = read(self._clock)
-        self._add(interruption(self._current, self._seen, now))
+        self._entries.add(interruption(self._current, self._seen, now))
         self._seen = now
-        del self._entries[: self._retention.expired(self._entries, now)]
-
-    def _add(self, entries: Iterable[HistoryEntry]) -> None:
-        """Add entries. One that has a number keeps it where the order allows it."""
-        last = self._entries[-1].number if self._entries else 0
-        for entry in entries:
-            last = max(last + 1, entry.number)
-            self._entries.append(replace(entry, number=last))
+        self._retention.apply(self._entries, now)
 
     async def _pause(self) -> None:
         beat = asyncio.ensure_future(self._clock.sleep(HEARTBEAT))
@@ -175,39 +189,58 @@ class HistoryLog:
         store = self._store
         if not self._is_loaded:
             self._merge(await _in(self._store_thread, store.load))
+        forgotten: Sequence[str] = ()
+        if self._gpu_memory and (forgotten := await _in(self._store_thread, store.forget_requests)):
+            self._gpu_memory.forget_gpus(forgotten)
         try:
-            await self._append(store)
+            await self._append(store, forgotten)
         except HistoryConflict:
             self._merge(await _in(self._store_thread, store.load))
-            await self._append(store)
+            await self._append(store, forgotten)
 
-    async def _append(self, store: HistoryStore) -> None:
-        now, saved = self._clock.utc(), self._saved
-        number = saved.number if saved else 0
-        new = self._entries[bisect_right(self._entries, number, key=lambda each: each.number) :]
-        oldest = self._entries[0].number if self._entries else 0
-        await _in(self._store_thread, lambda: store.append(new, now, saved, oldest))
+    async def _append(self, store: HistoryStore, forgotten: Sequence[str]) -> None:
+        now, saved, oldest = self._clock.utc(), self._saved, self._entries.oldest()
+        new = self._entries.after(saved.number if saved else 0)
+        gpus = self._gpus.take_update(forgotten)
+        try:
+            await _in(
+                self._store_thread, lambda: store.append(new, now, saved, oldest=oldest, gpus=gpus)
+            )
+        except BaseException:
+            self._gpus.give_back(gpus)
+            raise
         self._saved = new[-1] if new else saved
 
     def _merge(self, stored: StoredHistory) -> None:
         """Continue what is stored by what is in memory."""
         now, cause, shared = read(self._clock), GapCause.STOPPED, 0
         if self._is_loaded:
-            cause, shared = GapCause.REPLACED, last_shared(stored.entries, self._entries)
+            cause = GapCause.REPLACED
+            shared = last_shared(stored.entries, self._entries.after(0))
+            self._gpus.save_again()
             _log.warning("the history file was changed: what came after entry %d is saved", shared)
+        else:
+            self._restore_gpus(stored)
         self._is_loaded = True
         self._retention.start(stored.alive_at, now)
         self._saved = stored.entries[-1] if stored.entries else None
         if self._saved and self._saved.number != shared:
-            added = merge_takeover(stored, self._entries, now.utc, cause, shared)
-            self._entries = list(stored.entries)
-            self._add(added)
+            changes = merge_takeover(stored, self._entries.status, now.utc, cause, shared)
+            gpus = [each for each in self._entries.after(shared) if each.gpu]
+            self._entries = Entries(stored.entries)
+            self._entries.add(merge(changes, gpus, key=lambda each: each.at))
+
+    def _restore_gpus(self, stored: StoredHistory) -> None:
+        self._gpus.restore(stored.use)
+        seen_at = stored.available_until
+        if stored.gpus and seen_at and self._gpu_memory:
+            self._gpu_memory.restore_gpus(stored.gpus, seen_at)
 
     async def _close(self) -> None:
         """Close the store. The time until the log runs again is a gap."""
         store, self._store = self._store, None
-        gap = restart_gap(StoredHistory(self._entries, self._clock.utc()))
-        self._add([gap] if gap else [])
+        gap = restart_gap(StoredHistory(self._entries.status, self._clock.utc()))
+        self._entries.add([gap] if gap else [])
         self._current = None
         if store:
             await _in(self._store_thread, store.close)

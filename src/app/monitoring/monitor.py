@@ -1,13 +1,17 @@
 """The monitor: calls the source, applies the domain's rules, publishes, and calls the observers."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
 
 from dstack_backend.app.monitoring.clock import Clock, read
 from dstack_backend.app.monitoring.guarded_source import GuardedSource
 from dstack_backend.app.monitoring.wakeup import NullWatcher, Wakeup
 from dstack_backend.domain.backend_info import HealthResponse, NodeIdentity, encode_health
 from dstack_backend.domain.check import Check, Reason
+from dstack_backend.domain.gpu import GpuState, StoredGpus, forget, restore
 from dstack_backend.domain.monitor import (
     CheckPolicy,
     MonitorState,
@@ -68,6 +72,23 @@ class Monitor:
         """Return everything that is known now."""
         return report(self._state, self._clock.monotonic(), self._policy)
 
+    def gpus(self) -> GpuState | None:
+        """Return what is known of the GPUs; `None` while no inventory of GPUs is known."""
+        return self._state.gpus
+
+    def restore_gpus(self, stored: StoredGpus, seen_at: datetime) -> None:
+        """Continue what an earlier process remembered of the GPUs. See `domain.gpu.restore`."""
+        self._set_gpus(restore(self._state.gpus, stored, seen_at))
+
+    def forget_gpus(self, slots: Collection[str]) -> None:
+        """Forget the missing GPUs of some slots."""
+        if self._state.gpus:
+            self._set_gpus(forget(self._state.gpus, slots))
+
+    def _set_gpus(self, gpus: GpuState) -> None:
+        self._state = replace(self._state, gpus=gpus)
+        self._call_observers(lambda observer: observer.on_gpus(gpus))
+
     def is_ready(self) -> bool:
         """Return whether a first check has finished."""
         return self._state.last_check is not None
@@ -98,12 +119,14 @@ class Monitor:
         self._active_at = finished.monotonic
         check = Check(result=result, started=started, finished=finished, is_hinted=is_hinted)
         self._state = observe(self._state, check, self._policy)
-        if self._state.effective_result is not result:
-            status = status_at(self._state, finished.monotonic, self._policy)
+        status = status_at(self._state, finished.monotonic, self._policy)
+        if self._state.effective_result is not result or status.reason is Reason.TOO_FEW_GPUS:
             response = encode_health(status, self._identity)
         self._response = response
         self._response_valid_until = stale_at(self._state, self._policy) or FOREVER
         self._call_observers(lambda observer: observer.on_check(check))
+        if (gpus := self._state.gpus) and check.failure is None:
+            self._call_observers(lambda observer: observer.on_gpus(gpus))
         self.announce()
 
     def announce(self) -> None:

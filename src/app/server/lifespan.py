@@ -26,7 +26,8 @@ def make_lifespan(
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None, None]:
         checking = partial(supervise, monitor, clock, lambda: notify_systemd("WATCHDOG=1"))
-        tasks = [asyncio.create_task(keep_running(work, clock)) for work in (checking, history.run)]
+        saving = partial(history.run, monitor)
+        tasks = [asyncio.create_task(keep_running(work, clock)) for work in (checking, saving)]
         try:
             yield
         finally:

@@ -1,21 +1,58 @@
-"""GPUs: their inventory, the marketing name of a model, the node type."""
+"""GPUs: inventory, model, node type; what changes from check to check, and time in use."""
 
+from dstack_backend.domain.gpu.change import GpuChange, GpuChangeKind, gpu_name
 from dstack_backend.domain.gpu.inventory import (
     Gpu,
     GpuInventory,
     GpuInventoryMetadata,
     GpuMetadata,
 )
-from dstack_backend.domain.gpu.model import KNOWN_MODELS, model_of
+from dstack_backend.domain.gpu.model import KNOWN_MODELS, is_gpu, model_of
 from dstack_backend.domain.gpu.node_type import NoNodeType, node_type
+from dstack_backend.domain.gpu.report import (
+    GpuCondition,
+    GpuDetails,
+    GpuReport,
+    MissingGpuReport,
+    UseReport,
+    gpu_report,
+    missing_gpus,
+)
+from dstack_backend.domain.gpu.state import GpuState, MissingGpu, StoredGpus, TrackedGpu
+from dstack_backend.domain.gpu.tracking import forget, interrupt, restore, track
+from dstack_backend.domain.gpu.use import USE_WINDOWS, GpuUse, UsePeriod, UseRecord, UseShare
 
 __all__ = [
     "KNOWN_MODELS",
+    "USE_WINDOWS",
     "Gpu",
+    "GpuChange",
+    "GpuChangeKind",
+    "GpuCondition",
+    "GpuDetails",
     "GpuInventory",
     "GpuInventoryMetadata",
     "GpuMetadata",
+    "GpuReport",
+    "GpuState",
+    "GpuUse",
+    "MissingGpu",
+    "MissingGpuReport",
     "NoNodeType",
+    "StoredGpus",
+    "TrackedGpu",
+    "UsePeriod",
+    "UseRecord",
+    "UseReport",
+    "UseShare",
+    "forget",
+    "gpu_name",
+    "gpu_report",
+    "interrupt",
+    "is_gpu",
+    "missing_gpus",
     "model_of",
     "node_type",
+    "restore",
+    "track",
 ]

@@ -1,10 +1,13 @@
 """The inventory of GPUs as their source reports it, and the metadata of `/health` made from it."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
-from dstack_backend.domain.gpu.model import model_of
+from dstack_backend.domain.gpu.model import is_gpu, model_of
 
 __all__ = ["Gpu", "GpuInventory", "GpuInventoryMetadata", "GpuMetadata"]
+__all__ += ["encodable", "gpu_metadata"]
 
 
 class Gpu(Struct, frozen=True, kw_only=True, gc=False):
@@ -69,11 +72,31 @@ class GpuInventory(Struct, frozen=True, kw_only=True):
         gpus: The GPUs, in the order in which the source lists them.
         allow_attach_all: Whether one machine may have all GPUs attached at once.
         source_version: Version of the software that answered, where it reports one.
+        other_devices: What is listed but is no GPU, such as NVSwitches. Not in the metadata.
     """
 
     gpus: tuple[Gpu, ...] = ()
     allow_attach_all: bool = False
     source_version: str | None = None
+    other_devices: tuple[Gpu, ...] = ()
+
+    @classmethod
+    def from_devices(
+        cls,
+        devices: Iterable[Gpu],
+        *,
+        allow_attach_all: bool = False,
+        source_version: str | None = None,
+    ) -> "GpuInventory":
+        """Return the inventory of a list that may contain other devices than GPUs."""
+        listed = tuple(devices)
+        others = tuple(each for each in listed if not is_gpu(each.product_id))
+        return cls(
+            gpus=tuple(each for each in listed if is_gpu(each.product_id)) if others else listed,
+            allow_attach_all=allow_attach_all,
+            source_version=source_version,
+            other_devices=others,
+        )
 
     @property
     def free_count(self) -> int:
@@ -97,22 +120,24 @@ class GpuInventory(Struct, frozen=True, kw_only=True):
         """Return the metadata of `/health`."""
         return GpuInventoryMetadata(
             gpu_count=len(self.gpus),
-            gpus=tuple(_gpu_metadata(gpu) for gpu in self.gpus),
+            gpus=tuple(gpu_metadata(gpu) for gpu in self.gpus),
             allow_attach_all=self.allow_attach_all,
             free_gpu_count=self.free_count,
         )
 
 
-def _gpu_metadata(gpu: Gpu) -> GpuMetadata:
+def gpu_metadata(gpu: Gpu) -> GpuMetadata:
+    """Return the metadata of one GPU."""
     return GpuMetadata(
-        slot=_encodable(gpu.slot),
-        product_id=_encodable(gpu.product_id),
-        description=_encodable(gpu.description),
+        slot=encodable(gpu.slot),
+        product_id=encodable(gpu.product_id),
+        description=encodable(gpu.description),
         is_free=gpu.is_free,
         model=gpu.model,
     )
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
+    """Return the text with a question mark for each character that UTF-8 cannot encode."""
     # A source that reads files may return lone surrogates: os.fsdecode makes them.
     return text if text.isascii() else text.encode(errors="replace").decode()

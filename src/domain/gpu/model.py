@@ -2,8 +2,7 @@
 
 The table has precedence: where the host's PCI id list is older than the card (Debian 12's does
 not contain the H200), lspci prints no model, and the description is just `NVIDIA Corporation`.
-Where the sources of a name differ, the table has the coarser one. NVSwitches (22a3, 1af1) are not
-GPUs and have no row.
+Where the sources of a name differ, the table has the coarser one.
 
 Sources: the PCI ID Repository of 24 October 2026, and the device lists of NVIDIA's driver and admin
 tools.
@@ -11,9 +10,12 @@ tools.
 
 import re
 
-__all__ = ["KNOWN_MODELS", "model_of"]
+__all__ = ["KNOWN_MODELS", "is_gpu", "model_of"]
 
 NVIDIA = "10de"
+
+_NVSWITCHES = frozenset({"10de:22a3", "10de:1af1"})
+"""NVSwitches of H100 and A100 boards: DStack lists them where its `listing` names them."""
 
 _NVIDIA_MODELS = {
     "20b0": "A100 SXM4 40GB",
@@ -90,6 +92,11 @@ _PCI_ID = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4})?", re.IGNORECASE)
 
 KNOWN_MODELS = frozenset(_NVIDIA_MODELS.values())
 """All names of the table: a bounded set, whatever the source sends."""
+
+
+def is_gpu(product_id: str) -> bool:
+    """Return whether a device is a GPU, as far as is known. An NVSwitch is not."""
+    return product_id.lower() not in _NVSWITCHES
 
 
 def model_of(product_id: str, description: str) -> str | None:

@@ -1,22 +1,30 @@
 """The history of a node: entries, the gaps between them, and the uptime computed from them."""
 
 from dstack_backend.domain.history.entry import (
-    MIN_VALID_TIME,
+    DEFAULT_KINDS,
+    EntryGroup,
+    EntryKind,
     GapCause,
-    HistoryConflict,
+    GpuEntry,
     HistoryEntry,
-    HistoryError,
     SpanState,
-    StoredHistory,
     entry_for,
+    entry_for_gpu,
     is_same_entry,
     latest,
+    status_entries,
 )
 from dstack_backend.domain.history.gaps import (
     interruption,
     last_shared,
     merge_takeover,
     restart_gap,
+)
+from dstack_backend.domain.history.stored import (
+    GpuUpdate,
+    HistoryConflict,
+    HistoryError,
+    StoredHistory,
 )
 from dstack_backend.domain.history.uptime import (
     WINDOWS,
@@ -29,9 +37,13 @@ from dstack_backend.domain.history.uptime import (
 )
 
 __all__ = [
-    "MIN_VALID_TIME",
+    "DEFAULT_KINDS",
     "WINDOWS",
+    "EntryGroup",
+    "EntryKind",
     "GapCause",
+    "GpuEntry",
+    "GpuUpdate",
     "HistoryConflict",
     "HistoryEntry",
     "HistoryError",
@@ -40,6 +52,7 @@ __all__ = [
     "StoredHistory",
     "Uptime",
     "entry_for",
+    "entry_for_gpu",
     "interruption",
     "is_same_entry",
     "last_shared",
@@ -47,6 +60,7 @@ __all__ = [
     "merge_takeover",
     "restart_gap",
     "spans",
+    "status_entries",
     "timeline",
     "uptime",
     "uptime_windows",

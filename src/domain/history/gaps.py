@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from dstack_backend.domain.history.entry import (
+    EntryKind,
     GapCause,
     HistoryEntry,
-    StoredHistory,
     is_same_entry,
+    status_entries,
 )
+from dstack_backend.domain.history.stored import StoredHistory
 from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = ["interruption", "last_shared", "merge_takeover", "restart_gap"]
@@ -29,9 +31,10 @@ def restart_gap(stored: StoredHistory, cause: GapCause = GapCause.STOPPED) -> Hi
     Returns:
         The entry; `None` where nothing was saved before, or it already ends with a gap.
     """
-    last = stored.entries[-1] if stored.entries else None
-    if last is None or last.after is None:
+    spans = status_entries(stored.entries)
+    if not spans or spans[-1].after is None:
         return None
+    last = spans[-1]
     return _gap(last, max(last.at, stored.alive_at or last.at), cause)
 
 
@@ -80,7 +83,7 @@ def merge_takeover(
 
     Args:
         stored: What the store contains.
-        own: The entries of this process, in order, with their numbers.
+        own: The changes of the status and the gaps of this process, in order, with their numbers.
         now: The present time. A later `alive_at` is from a clock that was ahead: then all entries
             count as later.
         cause: Why nothing is known of the time between.
@@ -89,16 +92,17 @@ def merge_takeover(
     gap = restart_gap(stored, cause)
     gaps = [gap] if gap else []
     end = gap.at if gap else stored.alive_at
+    last = status_entries(stored.entries)[-1:]
     unsaved = [entry for entry in own if entry.number > shared]
     if end is None or end > now:
-        if own and not unsaved and _status(own[-1]) == _status(stored.entries[-1]):
+        if own and not unsaved and _statuses(own[-1:]) == _statuses(last):
             return []  # two processes whose clocks differ must not fill the store in turns
         return [*gaps, *(unsaved or _repeated(own[-1:], now))]
     later = [entry for entry in unsaved if entry.at >= end]
     earlier = [entry for entry in own if entry.at < end][-1:]
     if not earlier or earlier[0].after is None:
         return [*gaps, *later]
-    is_same_status = _status(earlier[0]) == _status(stored.entries[-1])
+    is_same_status = _statuses(earlier) == _statuses(last)
     return later if is_same_status else [*_repeated(earlier, end), *later]
 
 
@@ -106,11 +110,11 @@ def _repeated(entries: Sequence[HistoryEntry], at: datetime) -> list[HistoryEntr
     return [replace(entry, at=at, before=None) for entry in entries]
 
 
-def _status(entry: HistoryEntry) -> tuple[object, ...]:
-    return entry.after, entry.reason
+def _statuses(entries: Sequence[HistoryEntry]) -> list[tuple[object, ...]]:
+    return [(entry.after, entry.reason) for entry in entries]
 
 
 def _gap(last: HistoryEntry, at: datetime, cause: GapCause) -> HistoryEntry:
     return HistoryEntry(
-        at=at, before=last.after, after=None, reason=None, gap=cause, message=cause.message
+        kind=EntryKind.GAP, at=at, before=last.after, gap=cause, message=cause.message
     )

@@ -14,7 +14,8 @@ from itertools import accumulate, pairwise
 
 from msgspec import Struct
 
-from dstack_backend.domain.history.entry import MIN_VALID_TIME, HistoryEntry, SpanState
+from dstack_backend.domain.history.entry import HistoryEntry, SpanState, status_entries
+from dstack_backend.domain.timestamp import MIN_VALID_TIME
 
 __all__ = ["WINDOWS", "Span", "Uptime", "spans", "timeline", "uptime", "uptime_windows"]
 
@@ -78,7 +79,8 @@ def spans(
         until: The first moment after.
         alive_until: Until when the last entry holds. Nothing is known after it.
     """
-    marks = [(entry.at, entry.state) for entry in entries if entry.at >= MIN_VALID_TIME]
+    changes = status_entries(entries)
+    marks = [(entry.at, entry.state) for entry in changes if entry.at >= MIN_VALID_TIME]
     last = marks[-1][0] if marks else since
     marks += [(max(last, alive_until), SpanState.UNKNOWN), (until, SpanState.UNKNOWN)]
     # An entry that was written later takes over from its own time on, even from a later entry.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dstack_backend.domain.check import Reason
-from dstack_backend.domain.history import HistoryConflict, HistoryEntry, StoredHistory
+from dstack_backend.domain.history import EntryGroup, HistoryConflict, HistoryEntry, StoredHistory
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Status
 from dstack_backend.testing.fakes import EPOCH
@@ -104,7 +104,7 @@ class HistoryContract:
             before = store.load()
             for after in others:
                 with pytest.raises(HistoryConflict):
-                    store.append([_entry(3)], _at(3), after, 2)
+                    store.append([_entry(3)], _at(3), after, oldest={EntryGroup.STATUS: 2})
                 assert store.load() == before, "a conflict leaves the store as it was"
             store.append([_entry(3)], _at(3), last)
             entries = list(store.load().entries)
@@ -127,7 +127,7 @@ class HistoryContract:
             half = len(entries) // 2
             with self._store(entries[:half]) as store:
                 after = entries[half - 1] if half else None
-                store.append(entries[half:], _at(0), after, oldest)
+                store.append(entries[half:], _at(0), after, oldest={EntryGroup.STATUS: oldest})
                 found = [entry.number for entry in store.load().entries]
             expected = [number for number in numbers if number >= oldest]
             assert found == expected, "entries from the oldest number on are kept"

@@ -89,7 +89,9 @@ def history_handlers(reader: HistoryReader) -> list[HTTPRouteHandler]:
         `next` links to the older ones.
         """
         window = {"since": _parse("since", since), "until": _parse("until", until)}
-        found = await reader.latest(limit + 1, **window, before=before)
+        found = await reader.latest(
+            limit + 1, since=window["since"], until=window["until"], before=before
+        )
         entries = found[:limit]
         next_page = _next(window, limit, entries[-1].number) if len(found) > limit else None
         return HistoryPage(entries, next_page)

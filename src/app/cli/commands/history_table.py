@@ -71,7 +71,7 @@ def read_report(
         raise UserError("", fault, exit_code=1) from None
     alive_at = stored.alive_at or stored.entries[-1].at
     windows = uptime_windows(stored.entries, SystemClock().utc(), alive_at)
-    entries = latest(stored.entries, limit, since=since, until=until)
+    entries = latest(reversed(stored.entries), limit, since=since, until=until)
     return HistoryReport(alive_at, [window_report(*each) for each in windows.items()], entries)
 
 

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from dstack_backend.domain import Reason, Status
 from dstack_backend.domain.history import (
-    MIN_VALID_TIME,
     WINDOWS,
     HistoryEntry,
     Span,
@@ -21,6 +20,7 @@ from dstack_backend.domain.history import (
     uptime,
     uptime_windows,
 )
+from dstack_backend.domain.timestamp import MIN_VALID_TIME
 from dstack_backend.testing.strategies import entry_lists
 from tests.unit.history_entries import at, down, up
 

@@ -1,0 +1,65 @@
+"""The entries in memory, in groups with a bound each, numbered in one order."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from heapq import merge
+
+from msgspec.structs import replace
+
+from dstack_backend.domain.history import EntryGroup, HistoryEntry
+
+__all__ = ["Entries"]
+
+
+class Entries:
+    """All entries. Each group is in the order of writing.
+
+    Attributes:
+        status: Changes of the status, and gaps.
+    """
+
+    def __init__(self, entries: Iterable[HistoryEntry] = ()) -> None:
+        """Store entries that have numbers, in order."""
+        self._groups: dict[EntryGroup, list[HistoryEntry]] = {each: [] for each in EntryGroup}
+        self.status = self._groups[EntryGroup.STATUS]
+        for entry in entries:
+            self._groups[entry.kind.group].append(entry)
+
+    @property
+    def last_number(self) -> int:
+        """The highest number; 0 where there is no entry."""
+        return max((group[-1].number for group in self._groups.values() if group), default=0)
+
+    def add(self, entries: Iterable[HistoryEntry]) -> None:
+        """Add entries. One that has a number keeps it where the order allows it."""
+        last = self.last_number
+        for entry in entries:
+            last = max(last + 1, entry.number)
+            self._groups[entry.kind.group].append(replace(entry, number=last))
+
+    def after(self, number: int) -> list[HistoryEntry]:
+        """Return the entries with a higher number, in order."""
+        groups = self._groups.values()
+        newer = [group[bisect_right(group, number, key=_number) :] for group in groups]
+        return list(merge(*newer, key=_number))
+
+    def newest_first(self) -> Iterable[HistoryEntry]:
+        """Return all entries, in the opposite order of writing."""
+        groups = [reversed(group) for group in self._groups.values()]
+        return merge(*groups, key=_number, reverse=True)
+
+    def oldest(self) -> dict[EntryGroup, int]:
+        """Return the lowest number of each group that has entries."""
+        return {name: group[0].number for name, group in self._groups.items() if group}
+
+    def groups(self) -> Iterable[tuple[EntryGroup, Sequence[HistoryEntry]]]:
+        """Return the entries of each group."""
+        return self._groups.items()
+
+    def delete(self, group: EntryGroup, count: int) -> None:
+        """Delete the first entries of a group."""
+        del self._groups[group][:count]
+
+
+def _number(entry: HistoryEntry) -> int:
+    return entry.number
