@@ -5,8 +5,8 @@ from datetime import datetime
 from msgspec import UNSET, Struct, UnsetType
 
 from dstack_backend.domain.check import Reason
-from dstack_backend.domain.gpu.inventory import GpuMetadata, gpu_metadata
-from dstack_backend.domain.gpu.report import MissingGpuReport, missing_gpus
+from dstack_backend.domain.gpu.inventory import GpuMetadata
+from dstack_backend.domain.gpu.report import MissingGpuReport, missing_gpus, other_devices
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, status_at, status_since
 from dstack_backend.domain.status import Status
 from dstack_backend.domain.timestamp import Timestamp
@@ -78,7 +78,7 @@ def report(state: MonitorState, now: float, policy: CheckPolicy) -> StatusReport
         inventory=status.inventory.metadata() if status.inventory else None,
         degraded=gpus.is_degraded if gpus else UNSET,
         missing=missing_gpus(gpus) if gpus else UNSET,
-        other_devices=tuple(map(gpu_metadata, gpus.inventory.other_devices)) if gpus else UNSET,
+        other_devices=other_devices(gpus) if gpus else UNSET,
     )
 
 

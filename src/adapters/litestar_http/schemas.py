@@ -70,10 +70,20 @@ class UptimeReport(Struct, frozen=True):
 
 
 class Event(Struct, frozen=True):
-    """The data of an event of `/events`."""
+    """The data of an event of `/events`.
+
+    Attributes:
+        status: What the network is told.
+        reason: Why it is unavailable; `None` while it is available.
+        degraded: Whether GPUs are missing, or none is listed at all. This field and the next one
+            are absent while no inventory of GPUs is known.
+        missing: How many GPUs are missing.
+    """
 
     status: Status
     reason: Reason | None
+    degraded: bool | UnsetType = UNSET
+    missing: int | UnsetType = UNSET
 
 
 class ParameterFault(Struct, frozen=True, kw_only=True):

@@ -7,11 +7,14 @@ from enum import StrEnum
 from msgspec import Struct
 
 from dstack_backend.domain.gpu.inventory import Gpu, GpuMetadata, gpu_metadata
-from dstack_backend.domain.gpu.state import GpuState, MissingGpu
+from dstack_backend.domain.gpu.state import GpuState, MissingGpu, bounded
 from dstack_backend.domain.gpu.use import GpuUse, UseShare
 
 __all__ = ["GpuCondition", "GpuDetails", "GpuReport", "MissingGpuReport", "UseReport"]
-__all__ += ["gpu_report", "missing_gpus"]
+__all__ += ["gpu_report", "missing_gpus", "other_devices"]
+
+MAX_OTHER_DEVICES = 64
+"""Of the devices that are no GPUs; a node has at most 6 today."""
 
 
 class GpuCondition(StrEnum):
@@ -105,13 +108,19 @@ def gpu_report(state: GpuState, use: GpuUse) -> GpuReport:
             for each in state.present.values()
         ),
         missing=missing_gpus(state),
-        other_devices=tuple(map(gpu_metadata, state.inventory.other_devices)),
+        other_devices=other_devices(state),
     )
 
 
 def missing_gpus(state: GpuState) -> tuple[MissingGpuReport, ...]:
     """Return the GPUs that were lost."""
     return tuple(map(_missing, state.missing.values()))
+
+
+def other_devices(state: GpuState) -> tuple[GpuMetadata, ...]:
+    """Return what is listed but is no GPU: the first of it, with bounded texts."""
+    devices = state.inventory.other_devices[:MAX_OTHER_DEVICES]
+    return tuple(gpu_metadata(bounded(each)) for each in devices)
 
 
 def _details(gpu: Gpu, since: datetime, use: Mapping[str, UseShare]) -> GpuDetails:

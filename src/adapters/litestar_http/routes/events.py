@@ -18,10 +18,12 @@ from litestar import Request, get
 from litestar.exceptions import ServiceUnavailableException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
+from msgspec import UNSET
 
 from dstack_backend.adapters.litestar_http.openapi import json_spec, text_spec
 from dstack_backend.adapters.litestar_http.schemas import Event, Problem
 from dstack_backend.domain.backend_info import HealthResponse
+from dstack_backend.domain.gpu import GpuState
 from dstack_backend.domain.ports import Health, UpdateNotifier
 
 __all__ = ["IS_HEAD", "MAX_DURATION", "MAX_STREAMS", "EventStreams", "events_handler"]
@@ -49,9 +51,11 @@ _SPEC = text_spec(
     EVENT_STREAM,
     "A stream of server-sent events. The first is sent at once with the present status, then one"
     " for each check and each change. `id` counts the updates; `data` is JSON with `status` and"
-    " `reason`. A comment is sent after 15 s without an event. `Last-Event-ID` is not needed. The"
-    " stream ends after 15 minutes.",
-    'retry: 2000\nid: 7\ndata: {"status":"available","reason":null}\n\n',
+    " `reason`, and where the GPUs are known `degraded` and the number of GPUs that are `missing`."
+    " A comment is sent after 15 s without an event. `Last-Event-ID` is not needed. The stream ends"
+    " after 15 minutes.",
+    "retry: 2000\nid: 7\n"
+    'data: {"status":"available","reason":null,"degraded":true,"missing":1}\n\n',
 )
 
 
@@ -101,7 +105,7 @@ class EventStreams:
         self._max_streams = max_streams
         self._clock = clock
         self._open = 0
-        self._response: HealthResponse | None = None
+        self._known: tuple[HealthResponse, GpuState | None] | None = None
         self._encoded = b""
 
     def is_full(self) -> bool:
@@ -136,9 +140,12 @@ class EventStreams:
             yield self._event(version)
 
     def _event(self, version: int) -> bytes:
-        response = self._health.response()
-        if response is not self._response:  # a report with thousands of GPUs is expensive
+        response, gpus = self._health.response(), self._health.gpus()
+        known = self._known  # a report with thousands of GPUs is expensive
+        if known is None or response is not known[0] or gpus is not known[1]:
             report = self._health.report()
-            self._encoded = msgspec.json.encode(Event(report.status, report.reason))
-            self._response = response
+            missing = len(gpus.missing) if gpus else UNSET
+            event = Event(report.status, report.reason, report.degraded, missing)
+            self._encoded = msgspec.json.encode(event)
+            self._known = response, gpus
         return b"id: %d\ndata: %s\n\n" % (version, self._encoded)

@@ -7,9 +7,12 @@ from urllib.parse import urlencode
 from litestar import get
 from litestar.exceptions import ClientException
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import QueryParameter
+from msgspec.structs import replace
 
 from dstack_backend.adapters.litestar_http.cache import SingleFlightCache
+from dstack_backend.adapters.litestar_http.examples import LOST_GPU
 from dstack_backend.adapters.litestar_http.openapi import json_spec
 from dstack_backend.adapters.litestar_http.schemas import (
     HistoryPage,
@@ -20,7 +23,14 @@ from dstack_backend.adapters.litestar_http.schemas import (
 )
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.formatting import parse_time
-from dstack_backend.domain.history import GapCause, HistoryEntry, Uptime
+from dstack_backend.domain.history import (
+    DEFAULT_KINDS,
+    EntryKind,
+    GapCause,
+    HistoryEntry,
+    Uptime,
+    entry_for_gpu,
+)
 from dstack_backend.domain.ports import HistoryReader
 from dstack_backend.domain.status import Status
 
@@ -45,6 +55,19 @@ Before = Annotated[
     int | None, QueryParameter(ge=1, le=MAX_NUMBER, description="entries with a lower `number`")
 ]
 
+Kinds = Annotated[
+    list[str] | None,
+    QueryParameter(
+        name="kind",
+        description="entries of these kinds; by default all but `gpu_allocated`, `gpu_released`",
+        schema_extra={
+            "type": "array",
+            "items": Schema(type=OpenAPIType.STRING, enum=list(EntryKind)),
+            "oneOf": None,
+        },
+    ),
+]
+
 _OUTAGE = HistoryEntry(
     at=datetime(2026, 1, 1, 3, tzinfo=UTC),
     before=Status.AVAILABLE,
@@ -54,6 +77,7 @@ _OUTAGE = HistoryEntry(
     number=42,
 )
 _GAP = HistoryEntry(
+    kind=EntryKind.GAP,
     at=datetime(2026, 1, 1, 8, tzinfo=UTC),
     before=Status.UNAVAILABLE,
     after=None,
@@ -62,10 +86,12 @@ _GAP = HistoryEntry(
     message=GapCause.STOPPED.message,
     number=43,
 )
-_PAGE = HistoryPage([_GAP, _OUTAGE], "history?limit=2&before=42")
+_LOST = replace(entry_for_gpu(LOST_GPU), number=44)
+_PAGE = HistoryPage([_LOST, _GAP, _OUTAGE], "history?limit=3&before=42")
 _FAULT = ParameterFault(message="Expected `int` >= 1", key="limit", source="query")
 _LIMIT = Problem(400, "Validation failed for GET /history?limit=0", [_FAULT])
 _SINCE = Problem(400, "since is not a time in ISO 8601, such as 2026-11-24T02:53:25Z")
+_KIND = Problem(400, f"kind is not one of {', '.join(EntryKind)}")
 _UPTIME = UptimeReport([UptimeWindow("24h", 99.990741, 0.0), UptimeWindow("90d", None, 100.0)])
 
 
@@ -77,23 +103,35 @@ def history_handlers(reader: HistoryReader) -> list[HTTPRouteHandler]:
         "/history",
         responses={
             200: json_spec(HistoryPage, "Entries, the last written first.", entries=_PAGE),
-            400: json_spec(Problem, "A parameter is invalid.", limit=_LIMIT, since=_SINCE),
+            400: json_spec(
+                Problem, "A parameter is invalid.", limit=_LIMIT, since=_SINCE, kind=_KIND
+            ),
         },
         tags=["history"],
     )
     async def history(
-        since: Since = None, until: Until = None, limit: Limit = 100, before: Before = None
+        since: Since = None,
+        until: Until = None,
+        limit: Limit = 100,
+        before: Before = None,
+        kinds: Kinds = None,
     ) -> HistoryPage:
-        """The changes of status and the gaps, the last written first.
+        """The changes of the status and of the GPUs, and the gaps, the last written first.
 
         `next` links to the older ones.
         """
         window = {"since": _parse("since", since), "until": _parse("until", until)}
+        codes = _parse_kinds(kinds)
         found = await reader.latest(
-            limit + 1, since=window["since"], until=window["until"], before=before
+            limit + 1,
+            since=window["since"],
+            until=window["until"],
+            before=before,
+            kinds=codes or DEFAULT_KINDS,
         )
         entries = found[:limit]
-        next_page = _next(window, limit, entries[-1].number) if len(found) > limit else None
+        has_more = len(found) > limit
+        next_page = _next(window, codes, limit, entries[-1].number) if has_more else None
         return HistoryPage(entries, next_page)
 
     @get(
@@ -127,11 +165,22 @@ def _parse(name: str, text: str | None) -> datetime | None:
         ) from None
 
 
-def _next(window: dict[str, datetime | None], limit: int, before: int) -> str:
+def _parse_kinds(texts: list[str] | None) -> list[EntryKind]:
+    try:
+        codes = [EntryKind(code) for text in texts or () for code in text.split(",")]
+    except ValueError:
+        raise ClientException(_KIND.detail) from None
+    return sorted(set(codes))
+
+
+def _next(
+    window: dict[str, datetime | None], kinds: list[EntryKind], limit: int, before: int
+) -> str:
     # isoformat, as %Y omits the zeros of a year before 1000.
     times = {
         name: f"{time.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
         for name, time in window.items()
         if time
     }
-    return "history?" + urlencode({**times, "limit": limit, "before": before}, safe=":")
+    query = {**times, "kind": kinds, "limit": limit, "before": before}
+    return "history?" + urlencode(query, doseq=True, safe=":")

@@ -12,14 +12,14 @@ from dstack_backend.adapters.litestar_http.negotiation import preferred_language
 from dstack_backend.adapters.litestar_http.openapi import json_spec
 from dstack_backend.adapters.litestar_http.page import LANGUAGES, Page
 from dstack_backend.adapters.litestar_http.schemas import ServiceInfo
-from dstack_backend.domain.backend_info import NodeIdentity
+from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
 from dstack_backend.domain.status import Status
 
 __all__ = ["index_handler"]
 
-_PATHS = ("health", "status", "history", "uptime", "events", "livez", "readyz", "metrics")
+_PATHS = ("health", "status", "gpus", "history", "uptime", "events", "livez", "readyz", "metrics")
 LINKS = {path: path for path in _PATHS} | {"openapi": "schema/openapi.json"}
 """Links relative to `/`: they work behind a path prefix."""
 
@@ -56,7 +56,7 @@ def index_handler(
 ) -> HTTPRouteHandler:
     """Return the handler."""
     page = Page(health, history, notifier, identity)
-    example = _service_info(identity, Status.AVAILABLE, None)
+    example = _service_info(health, identity, Status.AVAILABLE, None)
 
     @get(
         "/",
@@ -68,7 +68,8 @@ def index_handler(
         """The service, its status and its other paths. Browsers get the node's page instead."""
         if not prefers_html(request.headers.get("accept", "")):
             report = health.report()
-            return Response(_service_info(identity, report.status, report.reason), headers=_VARY)
+            info = _service_info(health, identity, report.status, report.reason)
+            return Response(info, headers=_VARY)
         language = _language(request)
         return Response(
             await page.html(language),  # type: ignore[arg-type]  # see _IndexOperation
@@ -79,9 +80,13 @@ def index_handler(
     return service_information
 
 
-def _service_info(identity: NodeIdentity, status: Status, reason: Reason | None) -> ServiceInfo:
+def _service_info(
+    health: Health, identity: NodeIdentity, status: Status, reason: Reason | None
+) -> ServiceInfo:
+    has_gpus = identity.source == DSTACK or health.gpus() is not None
+    links = {name: link for name, link in LINKS.items() if has_gpus or name != "gpus"}
     return ServiceInfo(
-        name=identity.service, version=__version__, status=status, reason=reason, links=LINKS
+        name=identity.service, version=__version__, status=status, reason=reason, links=links
     )
 
 

@@ -1,21 +1,18 @@
 """The present state of the node: `/health`, the probes, `/status` and `/metrics`."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from dstack_backend.adapters.litestar_http.examples import FAILURE, INVENTORY, STATUS_REPORTS
 from dstack_backend.adapters.litestar_http.openapi import json_spec, text_spec
 from dstack_backend.adapters.litestar_http.schemas import Liveness, Readiness
 from dstack_backend.domain.backend_info import DSTACK, BackendInfo, NodeIdentity, describe
-from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
-from dstack_backend.domain.gpu import Gpu, GpuInventory, GpuInventoryMetadata
-from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
+from dstack_backend.domain.gpu import GpuInventoryMetadata
 from dstack_backend.domain.ports import Health
-from dstack_backend.domain.report import StatusReport, report
+from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import assess
-from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = ["Exposition", "health_handler", "probe_handlers", "status_handlers"]
 
@@ -23,18 +20,6 @@ Exposition = Callable[[StatusReport], bytes]
 """Renders the metrics at the time of a report, in Prometheus's text format."""
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"  # Litestar adds the charset
-
-_NVIDIA = "NVIDIA Corporation"
-_H200 = f"{_NVIDIA} GH100 [H200 SXM 141GB]"
-_INVENTORY = GpuInventory(
-    gpus=(
-        Gpu(slot="3b:00.0", product_id="10de:2335", description=_H200, is_free=True),
-        Gpu(slot="4b:00.0", product_id="10de:2335", description=_NVIDIA, is_free=False),
-    ),
-    allow_attach_all=True,
-    source_version="v0.5.11 (git:0123456789abcdef)",
-)
-_FAILURE = CheckFailure(Reason.CONNECTION_REFUSED)
 
 
 class GpuStatusReport(StatusReport, frozen=True, kw_only=True):
@@ -47,7 +32,7 @@ def health_handler(health: Health, identity: NodeIdentity) -> HTTPRouteHandler:
     """Return the handler of `/health`."""
     online = f"{identity.source} is online."
     offline = f"{identity.source} is not online, or nothing recent is known."
-    available, unavailable = (describe(assess(each), identity) for each in (_INVENTORY, _FAILURE))
+    available, unavailable = (describe(assess(each), identity) for each in (INVENTORY, FAILURE))
 
     @get(
         "/health",
@@ -105,11 +90,10 @@ def status_handlers(
     """Return the handlers of `/status` and `/metrics`."""
     # The inventory of another source may be any object.
     body = GpuStatusReport if identity.source == DSTACK else StatusReport
-    examples = {"available": _report(_INVENTORY), "unavailable": _report(_FAILURE)}
 
     @get(
         "/status",
-        responses={200: json_spec(body, "Everything that is known.", **examples)},
+        responses={200: json_spec(body, "Everything that is known.", **STATUS_REPORTS)},
         tags=["service"],
     )
     async def status() -> StatusReport:
@@ -130,9 +114,3 @@ def status_handlers(
         )
 
     return [status, metrics]
-
-
-def _report(result: CheckResult) -> StatusReport:
-    start = Timestamp(0.0, datetime(2026, 1, 1, tzinfo=UTC))
-    check = Check(result=result, started=0.0, finished=start + 0.125)
-    return report(observe(MonitorState(since=start), check, CheckPolicy()), 3.125, CheckPolicy())

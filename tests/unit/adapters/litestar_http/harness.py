@@ -21,7 +21,7 @@ from dstack_backend.domain import (
     Status,
     StatusReport,
 )
-from dstack_backend.domain.history import GapCause
+from dstack_backend.domain.history import EntryKind, GapCause
 from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeHistory, FakeNotifier
 
 __all__ = [
@@ -53,6 +53,7 @@ def entry(
     """Return an entry so many hours after `EPOCH`."""
     code = reason and reason.summary, gap and gap.message
     return HistoryEntry(
+        kind=EntryKind.GAP if gap else EntryKind.STATUS,
         at=EPOCH + timedelta(hours=hours),
         before=None,
         after=after,
