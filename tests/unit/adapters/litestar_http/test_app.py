@@ -14,7 +14,7 @@ from dstack_backend.domain import NodeIdentity
 from tests.unit.adapters.litestar_http.harness import BROWSER, AppClient, ParsedPage, exposition
 
 PATHS = [
-    *("/", "/health", "/livez", "/readyz", "/status", "/metrics"),
+    *("/", "/health", "/livez", "/readyz", "/status", "/gpus", "/metrics"),
     *("/history", "/uptime", "/events"),
 ]
 
@@ -106,6 +106,7 @@ def test_openapi_names_every_path_and_its_statuses(app: AppClient) -> None:
     statuses = {path: set(paths[path]["get"]["responses"]) for path in PATHS}
     for path in ("/health", "/readyz", "/events"):
         assert statuses.pop(path) == {"200", "503"}, path
+    assert statuses.pop("/gpus") == {"200", "404", "503"}
     assert statuses.pop("/history") == {"200", "400"}
     assert set(map(frozenset, statuses.values())) == {frozenset({"200"})}
     content = paths["/"]["get"]["responses"]["200"]["content"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import jsonschema
 import pytest
 from litestar.testing import TestClient
 
@@ -20,6 +19,7 @@ from dstack_backend.domain import (
 )
 from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeHistory
 from tests.unit.adapters.inventories import DiskInventory
+from tests.unit.adapters.litestar_http.documents import validate
 from tests.unit.adapters.litestar_http.harness import (
     AVAILABLE,
     BROWSER,
@@ -64,9 +64,15 @@ def test_no_response_mentions_dstack(
     """Bodies and headers of every path, in both languages, whatever the check returned."""
     client, health = app
     health.know(result, IDENTITY)
-    paths = ("health", "livez", "readyz", "status", "metrics", "history", "uptime", "events")
-    documents = ("schema/openapi.json", "schema/openapi.yaml", "history?limit=0", "nothing")
-    for path in ("", *paths, *documents, "?lang=en", "?lang=zh"):
+    paths = ("health", "livez", "readyz", "status", "gpus", "metrics", "history", "uptime")
+    documents = (
+        "schema/openapi.json",
+        "schema/openapi.yaml",
+        "history?limit=0",
+        "history?kind=x",
+        "nothing",
+    )
+    for path in ("", *paths, "events", *documents, "?lang=en", "?lang=zh"):
         headers = BROWSER if path.startswith("?") else {}
         response = client.get(f"/{path}", headers=headers)
         assert "dstack" not in response.text.lower(), path
@@ -74,16 +80,14 @@ def test_no_response_mentions_dstack(
 
 
 @pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS.keys())
-def test_status_is_valid_for_openapi(
+def test_bodies_are_valid_for_openapi(
     app: tuple[TestClient[HealthApp], FakeHealth], result: CheckResult | None
 ) -> None:
     """Whatever the inventory is."""
     client, health = app
     health.know(result, IDENTITY)
-    document = client.get("/schema/openapi.json").json()
-    content = document["paths"]["/status"]["get"]["responses"]["200"]["content"]
-    schema = {**content["application/json"]["schema"], "components": document["components"]}
-    jsonschema.validate(client.get("/status").json(), schema, jsonschema.Draft202012Validator)
+    for path in ("/", "/status", "/gpus"):
+        validate(client, path)
 
 
 def test_no_asset_mentions_dstack() -> None:

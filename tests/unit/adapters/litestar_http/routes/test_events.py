@@ -1,14 +1,27 @@
 """The stream of events."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 
-from dstack_backend.adapters.litestar_http.routes.events import MAX_DURATION, EventStreams
-from dstack_backend.domain import CheckFailure, GpuInventory, HealthResponse, Reason, StatusReport
-from dstack_backend.testing.fakes import FakeHealth, FakeNotifier
-from tests.unit.adapters.litestar_http.harness import AppClient
+import pytest
 
-UP = b'data: {"status":"available","reason":null}\n\n'
+from dstack_backend.adapters.litestar_http.routes.events import MAX_DURATION, EventStreams
+from dstack_backend.domain import (
+    CheckFailure,
+    CheckResult,
+    GpuInventory,
+    HealthResponse,
+    Reason,
+    StatusReport,
+)
+from dstack_backend.domain.gpu import MissingGpu, StoredGpus
+from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeNotifier
+from tests.unit.adapters.inventories import DiskInventory
+from tests.unit.adapters.litestar_http.harness import AppClient
+from tests.unit.adapters.litestar_http.nodes import ONE_LOST, TWO_GPUS, Node
+
+UP = b'data: {"status":"available","reason":null,"degraded":true,"missing":0}\n\n'
 
 
 class CountingHealth(FakeHealth):
@@ -38,8 +51,41 @@ def test_the_first_event_is_immediate_and_one_follows_each_update() -> None:
         events.append(await _next(stream))
         return events
 
-    down = b'data: {"status":"unavailable","reason":"timed_out"}\n\n'
+    down = b'data: {"status":"unavailable","reason":"timed_out"}\n\n'  # no GPUs are known
     assert asyncio.run(listen()) == [b"retry: 2000\nid: 0\n" + UP, b"id: 1\n" + down]
+
+
+def test_news_of_the_gpus_are_sent_as_they_happen() -> None:
+    """Lost, returned, forgotten, and restored from an earlier process, without a check between."""
+
+    async def listen() -> list[tuple[bool, int]]:
+        node = Node()
+        await node.check(TWO_GPUS)
+        stream = EventStreams(node.monitor, node.notifier).stream()
+        events = [await _gpus(stream)]
+        for results in ((ONE_LOST, ONE_LOST), (TWO_GPUS,), (ONE_LOST, ONE_LOST)):
+            await node.check(*results)
+            events.append(await _gpus(stream))
+        node.monitor.forget_gpus(["3b:00.0"])
+        events.append(await _gpus(stream))
+        missing = MissingGpu(TWO_GPUS.gpus[0], EPOCH)
+        node.monitor.restore_gpus(StoredGpus(missing=(missing,)), EPOCH)
+        return [*events, await _gpus(stream)]
+
+    sound, lost = (False, 0), (True, 1)
+    assert asyncio.run(listen()) == [sound, lost, sound, lost, sound, lost]
+
+
+async def _gpus(stream: AsyncGenerator[bytes, None]) -> tuple[bool, int]:
+    data = json.loads((await _next(stream)).partition(b"data: ")[2])
+    return data["degraded"], data["missing"]
+
+
+@pytest.mark.parametrize("result", [None, CheckFailure(Reason.TIMED_OUT), DiskInventory()])
+def test_events_have_nothing_of_gpus_where_none_are_known(result: CheckResult | None) -> None:
+    """Before an inventory, and for one without GPUs."""
+    data = AppClient(result).get("/events").text.partition("data: ")[2]
+    assert list(json.loads(data)) == ["status", "reason"]
 
 
 def test_a_slow_client_gets_only_the_latest_update() -> None:

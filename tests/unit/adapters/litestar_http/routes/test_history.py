@@ -7,8 +7,16 @@ from urllib.parse import quote, urljoin
 import pytest
 
 from dstack_backend.domain import Reason, Status
-from dstack_backend.domain.history import GapCause
-from tests.unit.adapters.litestar_http.harness import AppClient, entry, history_of_day
+from dstack_backend.domain.gpu import GpuChange, GpuChangeKind
+from dstack_backend.domain.history import EntryKind, GapCause, entry_for_gpu
+from dstack_backend.testing.fakes import EPOCH
+from tests.unit.adapters.litestar_http.harness import (
+    ENTRIES,
+    GPU,
+    AppClient,
+    entry,
+    history_of_day,
+)
 
 NOW_HOURS = 90 * 24
 
@@ -31,11 +39,13 @@ def test_history_lists_the_newest_entries_first(app: AppClient) -> None:
     assert _numbers(page) == [5, 4, 3, 2, 1]
     assert page["next"] is None
     assert page["entries"][3] == {
+        "kind": "status",
         "at": "2026-01-01T02:00:00Z",
         "before": None,
         "after": "unavailable",
         "reason": "connection_refused",
         "gap": None,
+        "gpu": None,
         "message": "Connection error: connection refused",
         "number": 2,
     }
@@ -58,6 +68,62 @@ def test_history_next_leads_through_all_pages(app: AppClient) -> None:
             break
         path = urljoin(path, page["next"])
     assert pages == [[5, 4], [3, 2]]
+
+
+GPU_CHANGES = [
+    entry_for_gpu(GpuChange(kind, EPOCH, GPU, EPOCH if kind is GpuChangeKind.LOST else None))
+    for kind in GpuChangeKind
+]
+"""Numbers 6 to 10: lost, found, replaced, allocated, released."""
+
+
+@pytest.fixture(scope="module")
+def gpu_app() -> Iterator[AppClient]:
+    """An application with each kind of entry."""
+    app = AppClient(entries=[*ENTRIES, *GPU_CHANGES])
+    with app.client:
+        yield app
+
+
+def test_history_has_the_gpu_of_a_change(gpu_app: AppClient) -> None:
+    """A lost one with the time at which it was last seen."""
+    (lost,) = gpu_app.get("/history?kind=gpu_lost").json()["entries"]
+    gpu = {"slot": "3b:00.0", "product_id": "10de:2335", "model": "H200 SXM 141GB"}
+    assert lost["gpu"] == {**gpu, "last_seen": "2026-01-01T00:00:00Z"}
+    assert lost["message"].startswith("GPU lost: H200 SXM 141GB in 3b:00.0, last seen 2026-01-01")
+    assert (lost["before"], lost["after"], lost["reason"], lost["gap"]) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("", [8, 7, 6, 5, 4, 3, 2, 1]),
+        ("kind=gap", [3]),
+        ("kind=gpu_lost&kind=gpu_found", [7, 6]),
+        ("kind=gpu_allocated,gpu_released", [10, 9]),
+        ("kind=gap&kind=gpu_allocated,gap", [9, 3]),
+        ("&".join(f"kind={kind}" for kind in EntryKind), [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
+    ],
+)
+def test_history_is_selected_by_kind(gpu_app: AppClient, query: str, numbers: list[int]) -> None:
+    """Without the use of GPUs by default. Links to older entries keep the kinds."""
+    assert _numbers(gpu_app.get(f"/history?{query}").json()) == numbers
+    found: list[int] = []
+    link = f"history?limit=1&{query}"
+    while link:
+        page = gpu_app.get(f"/{link}").json()
+        found += _numbers(page)
+        link = page["next"]
+    assert found == numbers
+
+
+@pytest.mark.parametrize("kind", ["", "GAP", "gpu", "gap,", "gap;status", "%00"])
+def test_history_names_the_valid_kinds_where_one_is_invalid(gpu_app: AppClient, kind: str) -> None:
+    """400; what was sent is not repeated."""
+    response = gpu_app.get(f"/history?kind=status&kind={kind}")
+    detail = f"kind is not one of {', '.join(EntryKind)}"
+    assert response.status_code == 400
+    assert response.json() == {"status_code": 400, "detail": detail}
 
 
 def test_history_next_is_valid_for_an_early_year(app: AppClient) -> None:

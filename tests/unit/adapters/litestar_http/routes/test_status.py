@@ -3,12 +3,12 @@
 import pytest
 
 from dstack_backend import __version__
-from dstack_backend.domain import CheckResult
+from dstack_backend.domain import CheckResult, NodeIdentity
 from tests.unit.adapters.inventories import DiskInventory
 from tests.unit.adapters.litestar_http.harness import AVAILABLE, UNAVAILABLE, AppClient
 
 PATHS = {
-    *("/health", "/livez", "/readyz", "/status", "/metrics"),
+    *("/health", "/livez", "/readyz", "/status", "/gpus", "/metrics"),
     *("/history", "/uptime", "/events", "/schema/openapi.json"),
 }
 
@@ -38,6 +38,18 @@ def test_index_names_the_service_and_links_to_every_path(
     }
     assert {app.get(link).status_code for link in links} <= {200, 503}
     assert set(links) == PATHS
+
+
+@pytest.mark.parametrize(
+    ("result", "has_gpus"),
+    [(None, False), (UNAVAILABLE, False), (DiskInventory(), False), (AVAILABLE, True)],
+)
+def test_index_of_another_source_links_to_gpus_where_it_has_some(
+    result: CheckResult | None, *, has_gpus: bool
+) -> None:
+    """Nothing of GPUs is shown for an inventory without them."""
+    app = AppClient(result, identity=NodeIdentity(source="sysfs"))
+    assert ("gpus" in app.get("/").json()["links"]) == has_gpus
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
