@@ -31,7 +31,7 @@ run(embed(source, load(os.environ, {}), topic="my-monitor", name="my source"))
 """
 
 PATHS = (
-    *("/", "/status", "/health", "/livez", "/readyz", "/history", "/uptime", "/metrics"),
+    *("/", "/status", "/gpus", "/health", "/livez", "/readyz", "/history", "/uptime", "/metrics"),
     "/schema/openapi.json",
 )
 PAGES = ("/?lang=en", "/?lang=zh")
@@ -58,7 +58,7 @@ class Embedder:
         found = {"log": self.log()}
         for path in PATHS:
             code, found[path] = fetch(urljoin(self.health, path))
-            assert code in {200, 503}, path
+            assert code in {200, 404, 503}, path
         for path in PAGES:
             page = found[path] = fetch(urljoin(self.health, path), "text/html")[1]
             assert "<html" in page

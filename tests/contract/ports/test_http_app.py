@@ -12,17 +12,20 @@ from typing import Any
 import jsonschema
 import pytest
 
+from dstack_backend.domain import Gpu
 from dstack_backend.testing.contracts import check_answer
 from dstack_backend.testing.faults import FAULTS
-from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
-from tests.contract.process.service import Answer, Service
+from dstack_backend.testing.simulated_dstack import EIGHT_H200, SimulatedDStack, in_thread
+from tests.contract.process.service import Answer, Service, wait_until
 
 OPENAPI = "/schema/openapi.json"
-STATES = {"available": None, "starting": "starting", "unavailable": "timed_out"}
+STATES = {"degraded": None, "starting": "starting", "unavailable": "timed_out"}
 
-# The 503 of these two is documented. Everywhere else a 5xx is an error of the service, so the check
+NVSWITCH = Gpu(slot="05:00.0", product_id="10de:22a3", description="NVIDIA", is_free=True)
+
+# The 503 of these is documented. Everywhere else a 5xx is an error of the service, so the check
 # is left out for these only.
-HAS_503 = "^/(health|readyz)$"
+HAS_503 = "^/(health|readyz|gpus)$"
 
 # A stream does not end: tests/contract/process/http/test_events.py.
 ENDLESS = "^/events$"
@@ -32,14 +35,17 @@ ENDLESS = "^/events$"
 def service(
     request: pytest.FixtureRequest, serve_module: Callable[..., Service]
 ) -> Iterator[Service]:
-    """Run a service in each state."""
+    """Run a service in each state: while available it lists an NVSwitch, and a GPU is missing."""
     reason = STATES[request.param]
-    with in_thread(SimulatedDStack()) as dstack:
+    with in_thread(SimulatedDStack((*EIGHT_H200, NVSWITCH))) as dstack:
         if reason:
             dstack.dstack.behaviour = FAULTS["hang-before-headers"].behaviour
         timeout = "0.3" if reason == "timed_out" else "60"
-        service = serve_module(DSTACK_URL=dstack.url, CHECK_TIMEOUT=timeout)
+        service = serve_module(DSTACK_URL=dstack.url, CHECK_TIMEOUT=timeout, CHECK_INTERVAL="0.5")
         service.wait_for(reason)
+        if not reason:
+            dstack.dstack.gpus = (*EIGHT_H200[1:], NVSWITCH)
+            wait_until(lambda: service.status()["degraded"])
         yield service
         service.kill()
 
@@ -85,7 +91,7 @@ def _validate(openapi: Any, schema: Any, value: object) -> None:
     jsonschema.validate(value, whole, cls=jsonschema.Draft202012Validator)
 
 
-JSON_PATHS = ("/", "/health", "/history", "/livez", "/readyz", "/status", "/uptime")
+JSON_PATHS = ("/", "/gpus", "/health", "/history", "/livez", "/readyz", "/status", "/uptime")
 
 
 def _head_of(service: Service, path: str) -> Answer:
@@ -98,15 +104,15 @@ def _head_of(service: Service, path: str) -> Answer:
 
 
 def test_openapi_documents_every_path(service: Service) -> None:
-    """Each real body is valid for its schema, and has exactly the fields of its examples."""
+    """Each real body is valid for its schema, and has exactly the fields of an example."""
     openapi = service.ask(OPENAPI).json()
     assert sorted(openapi["paths"]) == sorted((*JSON_PATHS, "/events", "/metrics"))
     for path in JSON_PATHS:
         answer = service.ask(path)
         documented = _documented(openapi, path, answer)
         _validate(openapi, documented["schema"], answer.json())
-        for example in documented["examples"].values():
-            assert list(example["value"]) == list(answer.json())
+        fields = [list(example["value"]) for example in documented["examples"].values()]
+        assert list(answer.json()) in fields
 
 
 def test_openapi_examples_are_valid(service: Service) -> None:
@@ -145,7 +151,7 @@ def test_head_has_status_and_type_of_get(service: Service, path: str) -> None:
 def test_links_of_the_index_exist(service: Service) -> None:
     """They are relative to `/`."""
     links = service.ask("/").json()["links"]
-    assert len(links) == 9
+    assert len(links) == 10
     assert {_head_of(service, f"/{path}").code for path in links.values()} <= {200, 503}
 
 

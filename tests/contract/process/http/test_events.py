@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from dstack_backend.testing.simulated_dstack import Remote
+from dstack_backend.testing.simulated_dstack import EIGHT_H200, Remote
 from tests.contract.process.service import Service, run_command, wait_until
 
 Serve = Callable[..., Service]
 MAX_STOP = 3.0
 CLIENTS = 300
+
+UP = 'data: {"status":"available","reason":null,"degraded":false,"missing":0}\n\n'
+DEGRADED = 'data: {"status":"available","reason":null,"degraded":true,"missing":1}\n\n'
 
 FILES = 160
 STREAMS = FILES // 4
@@ -58,7 +61,7 @@ def test_the_first_event_is_immediate_and_has_the_status(service: Service) -> No
     with listening(service) as client:
         assert client.received("content-type: text/event-stream")
         assert client.received("retry: 2000\n")
-        assert client.received('data: {"status":"available","reason":null}\n\n')
+        assert client.received(UP)
     assert time.monotonic() - started < 1.0
 
 
@@ -67,7 +70,20 @@ def test_an_outage_is_sent_as_it_happens(service: Service, dstack: Remote) -> No
     with listening(service) as client:
         assert client.received('"available"')
         dstack.crash()
-        assert client.received('data: {"status":"unavailable","reason":"connection_refused"}\n\n')
+        assert client.received('data: {"status":"unavailable","reason":"connection_refused"')
+
+
+def test_a_gpu_that_is_lost_and_returns_is_sent_as_it_happens(
+    service: Service, dstack: Remote
+) -> None:
+    """On the open streams."""
+    dstack.dstack.gpus = EIGHT_H200[1:]
+    with listening(service) as client:
+        assert client.received(DEGRADED)
+        with listening(service) as other:
+            assert other.received(DEGRADED)
+            dstack.dstack.gpus = EIGHT_H200
+            assert other.received(UP)
 
 
 @pytest.mark.parametrize("last", ["1", "999999", "-1", "no-number", ""])
