@@ -17,6 +17,7 @@ from dstack_backend.domain.gpu.report import (
     UseReport,
     gpu_report,
     missing_gpus,
+    other_devices,
 )
 from dstack_backend.domain.gpu.state import GpuState, MissingGpu, StoredGpus, TrackedGpu
 from dstack_backend.domain.gpu.tracking import forget, interrupt, restore, track
@@ -53,6 +54,7 @@ __all__ = [
     "missing_gpus",
     "model_of",
     "node_type",
+    "other_devices",
     "restore",
     "track",
 ]

@@ -9,6 +9,7 @@ import pytest
 
 from dstack_backend.app.config.settings import SETTINGS
 from dstack_backend.domain import Reason
+from dstack_backend.domain.history import EntryKind, GapCause
 
 ROOT = Path(__file__).parents[4]
 CHINESE = sorted([*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/*.zh-CN.md")])
@@ -82,6 +83,14 @@ def test_each_reason_is_listed(name: str) -> None:
     for reason in Reason:
         row = re.search(rf"^\| `{reason}` \| `+({reason.kind}): ", text, re.MULTILINE)
         assert row, reason
+
+
+@pytest.mark.parametrize("name", HTTP_API)
+def test_each_kind_of_entry_and_each_cause_of_a_gap_is_listed(name: str) -> None:
+    """The tables of the history are complete."""
+    text = (ROOT / name).read_text()
+    for code in (*EntryKind, *GapCause):
+        assert re.search(rf"^\| `{code}` \| ", text, re.MULTILINE), code
 
 
 @both_languages

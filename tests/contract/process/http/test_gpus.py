@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+from msgspec.structs import replace
+
 from dstack_backend.domain import Gpu
 from dstack_backend.testing.simulated_dstack import EIGHT_H200, Remote
 from tests.contract.process.service import Service, wait_until
@@ -46,21 +48,16 @@ def test_a_lost_gpu_is_missing_until_it_returns(service: Service, dstack: Remote
 
 
 def test_use_is_in_the_history_where_it_is_asked_for(service: Service, dstack: Remote) -> None:
-    """It is counted for the GPU and for all together."""
-    free = next(gpu for gpu in EIGHT_H200 if gpu.is_free)
-    dstack.dstack.gpus = [
-        gpu if gpu is not free else Gpu(**{**_fields(gpu), "is_free": False}) for gpu in EIGHT_H200
-    ]
+    """In the order in which it happened."""
+    *others, free = EIGHT_H200
+    assert free.is_free
+    dstack.dstack.gpus = (*others, replace(free, is_free=False))
     wait_until(lambda: _kinds(service, "?kind=gpu_allocated"))
     dstack.dstack.gpus = EIGHT_H200
     query = "?kind=gpu_allocated,gpu_released"
     wait_until(lambda: len(_kinds(service, query)) == 2)
     assert _kinds(service, query) == [("gpu_allocated", free.slot), ("gpu_released", free.slot)]
     assert _kinds(service) == []
-
-
-def _fields(gpu: Gpu) -> dict[str, Any]:
-    return {name: getattr(gpu, name) for name in gpu.__struct_fields__}
 
 
 def test_the_last_known_gpus_stay_during_an_outage(service: Service, dstack: Remote) -> None:
