@@ -38,9 +38,15 @@ PAGES = ("/?lang=en", "/?lang=zh")
 
 
 class Embedder:
-    """A running service around a source of the examples."""
+    """A running service around a source of the examples.
 
-    def __init__(self, health: str, root: Path, log: Path) -> None:
+    Attributes:
+        has_gpus: Whether its inventory is one of GPUs.
+        health: The address of `/health`.
+    """
+
+    def __init__(self, kind: str, health: str, root: Path, log: Path) -> None:
+        self.has_gpus = kind == "gpus"
         self.health = health
         self._root = root
         self._log = log
@@ -84,7 +90,7 @@ def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedde
     }
     with running(port, "-W", "error", "-c", PROGRAM, log=log, **env) as health:
         wait_for(Status.AVAILABLE, health)
-        yield Embedder(health, root, log)
+        yield Embedder(request.param, health, root, log)
 
 
 def _expect_no_dstack(outputs: dict[str, str]) -> None:
@@ -111,3 +117,13 @@ def test_unavailable_node_shows_nothing_of_dstack(embedder: Embedder) -> None:
     outputs = embedder.outputs()
     assert json.loads(outputs["/status"])["reason"] == "connection_failed"
     _expect_no_dstack(outputs)
+
+
+def test_gpus_are_shown_where_the_inventory_has_some(embedder: Embedder) -> None:
+    """Nothing of them for an inventory of volumes."""
+    paths = ("/", "/status", "/gpus")
+    codes, bodies = zip(*(fetch(urljoin(embedder.health, path)) for path in paths), strict=True)
+    index, status, gpus = map(json.loads, bodies)
+    shown = ("gpus" in index["links"], "degraded" in status, "missing" in gpus)
+    assert shown == (embedder.has_gpus,) * 3
+    assert codes == (200, 200, 200 if embedder.has_gpus else 404)

@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from dstack_backend.domain import CheckResult, Gpu, GpuInventory
-from dstack_backend.domain.gpu import GpuUse, UseShare
+from dstack_backend.domain.gpu import GpuUse, MissingGpu, StoredGpus, TrackedGpu, UseShare
+from dstack_backend.testing.fakes import EPOCH
 from tests.unit.adapters.inventories import DiskInventory
 from tests.unit.adapters.litestar_http.harness import UNAVAILABLE, AppClient
-from tests.unit.adapters.litestar_http.nodes import NVSWITCH, ONE_LOST, TWO_GPUS, app_after
+from tests.unit.adapters.litestar_http.nodes import NVSWITCH, ONE_LOST, TWO_GPUS, Node, app_after
 
 MISSING = {
     "slot": "3b:00.0",
@@ -114,6 +115,19 @@ def test_the_last_known_gpus_stay_while_the_node_is_unavailable() -> None:
         body = _gpus(app)
         assert _slots(body) == (["3b:00.0", "4b:00.0"], [])
         assert (body["current"], body["seen_at"]) == (False, "2026-01-01T00:00:00Z")
+
+
+def test_the_gpus_of_an_earlier_process_are_known_at_the_start() -> None:
+    """Before the first check, and not as current."""
+    node, app = Node(), AppClient()
+    present = TrackedGpu(TWO_GPUS.gpus[1], EPOCH)
+    missing = MissingGpu(TWO_GPUS.gpus[0], EPOCH)
+    node.monitor.restore_gpus(StoredGpus((present,), (missing,)), EPOCH)
+    node.publish(app.health)
+    body, status = _gpus(app), app.get("/status").json()
+    assert _slots(body) == (["4b:00.0"], ["3b:00.0"])
+    assert (body["degraded"], body["current"]) == (True, False)
+    assert (status["reason"], status["degraded"]) == ("starting", True)
 
 
 def test_status_of_other_inventories_has_nothing_of_gpus() -> None:
