@@ -5,7 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from dstack_backend.adapters.litestar_http.routes.assets import asset_handler
 from dstack_backend.adapters.litestar_http.routes.events import MAX_STREAMS, events_handler
 from dstack_backend.adapters.litestar_http.routes.gpus import gpus_handler
-from dstack_backend.adapters.litestar_http.routes.history import history_handlers
+from dstack_backend.adapters.litestar_http.routes.history import history_handler, uptime_handler
 from dstack_backend.adapters.litestar_http.routes.index import index_handler
 from dstack_backend.adapters.litestar_http.routes.status import (
     Exposition,
@@ -34,7 +34,8 @@ def handlers(
         *probe_handlers(health),
         *status_handlers(health, exposition, identity),
         gpus_handler(health, history),
-        *history_handlers(history),
+        history_handler(history),
+        uptime_handler(history),
         events_handler(health, notifier, max_streams),
         asset_handler(),
     ]

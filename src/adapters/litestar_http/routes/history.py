@@ -34,7 +34,7 @@ from dstack_backend.domain.history import (
 from dstack_backend.domain.ports import HistoryReader
 from dstack_backend.domain.status import Status
 
-__all__ = ["history_handlers"]
+__all__ = ["history_handler", "uptime_handler"]
 
 MAX_ENTRIES = 1000
 MAX_NUMBER = 2**63 - 1
@@ -80,8 +80,6 @@ _GAP = HistoryEntry(
     kind=EntryKind.GAP,
     at=datetime(2026, 1, 1, 8, tzinfo=UTC),
     before=Status.UNAVAILABLE,
-    after=None,
-    reason=None,
     gap=GapCause.STOPPED,
     message=GapCause.STOPPED.message,
     number=43,
@@ -95,9 +93,8 @@ _KIND = Problem(400, f"kind is not one of {', '.join(EntryKind)}")
 _UPTIME = UptimeReport([UptimeWindow("24h", 99.990741, 0.0), UptimeWindow("90d", None, 100.0)])
 
 
-def history_handlers(reader: HistoryReader) -> list[HTTPRouteHandler]:
-    """Return the handlers."""
-    cache: SingleFlightCache[dict[str, Uptime]] = SingleFlightCache(UPTIME_TTL)
+def history_handler(reader: HistoryReader) -> HTTPRouteHandler:
+    """Return the handler of `/history`."""
 
     @get(
         "/history",
@@ -134,6 +131,13 @@ def history_handlers(reader: HistoryReader) -> list[HTTPRouteHandler]:
         next_page = _next(window, codes, limit, entries[-1].number) if has_more else None
         return HistoryPage(entries, next_page)
 
+    return history
+
+
+def uptime_handler(reader: HistoryReader) -> HTTPRouteHandler:
+    """Return the handler of `/uptime`."""
+    cache: SingleFlightCache[dict[str, Uptime]] = SingleFlightCache(UPTIME_TTL)
+
     @get(
         "/uptime",
         responses={200: json_spec(UptimeReport, "The uptime of each window.", windows=_UPTIME)},
@@ -147,7 +151,7 @@ def history_handlers(reader: HistoryReader) -> list[HTTPRouteHandler]:
         windows = await cache.get(None, reader.uptime)
         return UptimeReport([_window(name, each) for name, each in windows.items()])
 
-    return [history, uptime]
+    return uptime
 
 
 def _window(name: str, uptime: Uptime) -> UptimeWindow:
