@@ -50,14 +50,13 @@ class GpuMetrics:
 
     def update(self, gpus: GpuState) -> None:
         """Add the time up to the last check, and remember the state."""
-        before, self._state = self._state, gpus
-        if before is None or gpus.present is not before.present:
+        before, self._state = self._state or GpuState(seen_at=gpus.seen_at), gpus
+        if gpus.present is not before.present:
+            known = {**before.present, **before.missing}
             for key in (*gpus.present, *gpus.missing):
-                self._add_slot(*key)
-        if before:
-            self._forgotten += len(
-                before.missing.keys() - gpus.missing.keys() - gpus.present.keys()
-            )
+                if key not in known:
+                    self._add_slot(*key)
+        self._forgotten += len(before.missing.keys() - gpus.missing.keys() - gpus.present.keys())
         for each in gpus.used:
             seconds = self._seconds[self._label(each.gpu.slot, each.number)]
             seconds[0] += 0.0 if each.gpu.is_free else gpus.counted
