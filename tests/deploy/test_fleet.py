@@ -5,7 +5,7 @@ One node has lost a GPU, and the DStack of another is down.
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Fleet(Struct, frozen=True):
 
 
 @contextmanager
-def _service(log: Path, port: int | None = None, **env: str) -> Iterator[Service]:
+def _service(log: Path, port: int | None = None, **env: str) -> Generator[Service, None, None]:
     """Start a service; kill it at the end."""
     service = Service(log, port=port, CHECK_INTERVAL="0.5", **env)
     try:
