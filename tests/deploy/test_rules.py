@@ -3,13 +3,17 @@
 import re
 import shutil
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
+from dstack_backend.domain.gpu import KNOWN_MODELS
 from tests.deploy.programs import DEPLOY, documents, run
+from tests.unit.adapters.prometheus_metrics.harness import H200, Node
 
 PROMETHEUS = DEPLOY / "prometheus"
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
@@ -44,6 +48,19 @@ def test_alertmanager_configuration_is_valid() -> None:
     names = re.findall(r"Dstack\w+", (PROMETHEUS / "alertmanager.yml").read_text())
     assert names
     assert set(names) <= ALERTS.keys()
+
+
+def test_the_largest_exposition_is_below_the_limit_of_samples() -> None:
+    """Prometheus rejects a scrape with more samples, as if the service did not answer."""
+    (config,) = documents(PROMETHEUS / "prometheus.yml")
+    models = sorted(KNOWN_MODELS)
+    gpus = [
+        replace(H200, slot=f"{slot:02x}:00.0", product_id="", description=f"[{model}]")
+        for slot, model in zip(range(100), cycle(models), strict=False)
+    ]
+    node = Node()
+    node.list_gpus(*gpus)
+    assert 500 < len(node.scrape()) < 0.8 * config["scrape_configs"][0]["sample_limit"]
 
 
 @pytest.mark.parametrize("file", TESTS, ids=[file.stem for file in TESTS])

@@ -1,24 +1,20 @@
-"""Metrics for Prometheus.
-
-Every label value is from a closed set (reasons, the table of models, two states), so that no source
-can create an unbounded number of series. Values that may be unknown are computed at the scrape and
-absent while unknown: an old value would be wrong.
-"""
+"""The counters, the gauges of the status, and the exposition of all metrics."""
 
 import platform
 import re
-from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from dstack_backend import __version__
+from dstack_backend.adapters.prometheus_metrics.gauge import gauge
+from dstack_backend.adapters.prometheus_metrics.gpus import GpuMetrics
 from dstack_backend.domain.check import Check, Reason
-from dstack_backend.domain.gpu import KNOWN_MODELS, GpuInventoryMetadata, GpuState
+from dstack_backend.domain.gpu import GpuState
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Change, Status
 
@@ -26,9 +22,6 @@ __all__ = ["PrometheusMetrics"]
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds: lspci takes tens to hundreds of milliseconds, the default timeout is 5 s."""
-
-OTHER_MODEL = "other"
-"""Label of a model that is not in `KNOWN_MODELS`: its name would be the source's text."""
 
 
 class PrometheusMetrics:
@@ -46,6 +39,7 @@ class PrometheusMetrics:
         self._lost_log_lines = lost_log_lines
         self._namespace = re.sub(r"[^a-zA-Z0-9]", "_", namespace)
         self._registry = CollectorRegistry()
+        self._gpus = GpuMetrics(self._namespace)
         self._checks = Counter(
             f"{self._namespace}_checks",
             "Finished checks by result, and by reason where they failed.",
@@ -83,68 +77,46 @@ class PrometheusMetrics:
             self._changes.inc()
 
     def on_gpus(self, gpus: GpuState) -> None:
-        """Count the time in use."""
+        """Count the time in use, and remember the state for the next scrape."""
+        self._gpus.update(gpus)
 
     def render(self, report: StatusReport) -> bytes:
         """Return the text format, for a scrape at the time of the report."""
-        lost = self._lost_log_lines()
-        return generate_latest(_Scrape(self._registry, self._namespace, report, lost))
+        return generate_latest(_Scrape(self._collect(report)))
 
-
-class _Scrape(Collector):
-    """The counters, and gauges of what is true at the time of the scrape."""
-
-    def __init__(
-        self, counters: CollectorRegistry, namespace: str, report: StatusReport, lost_lines: int
-    ) -> None:
-        self._counters = counters
-        self._namespace = namespace
-        self._report = report
-        self._lost_lines = lost_lines
-
-    def collect(self) -> Iterator[Metric]:
-        for metric in self._counters.collect():
+    def _collect(self, report: StatusReport) -> Iterator[Metric]:
+        for metric in self._registry.collect():
             # Prometheus does not need creation times, and they double the text.
             metric.samples = [each for each in metric.samples if not each.name.endswith("_created")]
             if metric.samples:
                 yield metric
-        report, inventory = self._report, self._report.inventory
+        prefix = f"{self._namespace}_"
         is_up = report.status is Status.AVAILABLE
-        yield self._gauge("up", "1 while the node is available.", is_up)
+        yield gauge(f"{prefix}up", "1 while the node is available.", is_up)
         text = "Version of the service and of Python."
         python = platform.python_version()
-        yield self._gauge("build_info", text, 1.0, version=__version__, python=python)
+        yield gauge(f"{prefix}build_info", text, 1.0, version=__version__, python=python)
         text = "Lines of the log that were lost, because it was not read or could not be written."
-        yield CounterMetricFamily(f"{self._namespace}_log_lines_lost", text, self._lost_lines)
+        yield CounterMetricFamily(f"{prefix}log_lines_lost", text, self._lost_log_lines())
         if reason := report.reason:
             text = "Why the node is unavailable: the code, and its general message."
             labels = {"reason": reason, "message": reason.summary}
-            yield self._gauge("unavailable_reason", text, 1.0, **labels)
+            yield gauge(f"{prefix}unavailable_reason", text, 1.0, **labels)
         if report.last_success:
             text = "When a check last returned an inventory."
             seconds = report.last_success.timestamp()
-            yield self._gauge("last_success_timestamp_seconds", text, seconds)
+            yield gauge(f"{prefix}last_success_timestamp_seconds", text, seconds)
         if report.last_check:
             text = "Seconds since a check finished, whatever its result."
-            yield self._gauge("last_check_age_seconds", text, report.last_check.age_seconds)
-        if isinstance(inventory, GpuInventoryMetadata):
-            text = "Number of GPUs; 0 where the source is online and lists none."
-            yield self._gauge("gpus_listed", text, inventory.gpu_count)
-            yield self._gpus(inventory)
+            yield gauge(f"{prefix}last_check_age_seconds", text, report.last_check.age_seconds)
+        yield from self._gpus.collect(report)
 
-    def _gauge(self, name: str, text: str, value: float, **labels: str) -> Metric:
-        family = GaugeMetricFamily(f"{self._namespace}_{name}", text, labels=list(labels))
-        family.add_metric(list(labels.values()), value)
-        return family
 
-    def _gpus(self, inventory: GpuInventoryMetadata) -> Metric:
-        tally = Tally(
-            (gpu.model if gpu.model in KNOWN_MODELS else OTHER_MODEL, gpu.is_free)
-            for gpu in inventory.gpus
-        )
-        name, labels = f"{self._namespace}_gpus", ["model", "state"]
-        family = GaugeMetricFamily(name, "GPUs by model and state.", labels=labels)
-        for model in sorted({model for model, _ in tally if model}):
-            family.add_metric([model, "free"], tally[model, True])
-            family.add_metric([model, "in_use"], tally[model, False])
-        return family
+class _Scrape(Collector):
+    """What `generate_latest` reads: the metrics of one scrape."""
+
+    def __init__(self, metrics: Iterator[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        return self._metrics

@@ -1,11 +1,8 @@
 """The metrics: names, bounded labels, counters, and absence of what is unknown."""
 
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 
 from dstack_backend import __version__
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
@@ -14,87 +11,23 @@ from dstack_backend.domain import (
     Check,
     CheckFailure,
     CheckResult,
-    Gpu,
     GpuInventory,
     Reason,
     Timestamp,
     assess,
 )
-from dstack_backend.domain.gpu import KNOWN_MODELS
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
-from dstack_backend.testing.strategies import CHECK_REASONS, check_results, inventories
-from tests.unit.adapters.inventories import DiskInventory, RackInventory
+from dstack_backend.testing.strategies import CHECK_REASONS, check_results
+from tests.unit.adapters.prometheus_metrics.harness import H200, labels, samples, values
 
 AT = Timestamp(5.0, EPOCH)
 BAD = CheckFailure(Reason.TIMED_OUT, "no answer within 5 s")
-H200 = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True)
-
-Labels = frozenset[tuple[str, str]]
-
-
-def samples(
-    result: CheckResult | None, metrics: PrometheusMetrics | None = None
-) -> Mapping[tuple[str, Labels], float]:
-    """Return all samples of a scrape after a check with this result."""
-    text = (metrics or PrometheusMetrics()).render(FakeHealth(result).report()).decode()
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def values(
-    name: str, result: CheckResult | None, metrics: PrometheusMetrics | None = None
-) -> dict[Labels, float]:
-    """Return the samples of one name, by their labels."""
-    found = samples(result, metrics)
-    return {labels: value for (each, labels), value in found.items() if each == name}
-
-
-def labels(**pairs: str) -> Labels:
-    """Return labels as a key."""
-    return frozenset(pairs.items())
 
 
 @pytest.mark.parametrize(("result", "up"), [(None, 0), (BAD, 0), (GpuInventory(), 1)])
 def test_up_is_1_while_available(result: CheckResult | None, up: float) -> None:
     """And 0 while not."""
     assert values("dstack_backend_up", result) == {labels(): up}
-
-
-def test_gpus_are_counted_by_model_and_state() -> None:
-    """Models that are not known are one model: `other`."""
-    gpus = (
-        H200,
-        Gpu(slot="", product_id="10de:2335", description="", is_free=False),
-        Gpu(slot="", product_id="10de:ffff", description="X [A]", is_free=False),
-        Gpu(slot="", product_id="10de:ffff", description="X [B]", is_free=False),
-        Gpu(slot="", product_id="", description="", is_free=True),
-    )
-    assert values("dstack_backend_gpus", GpuInventory(gpus=gpus)) == {
-        labels(model="H200 SXM 141GB", state="free"): 1,
-        labels(model="H200 SXM 141GB", state="in_use"): 1,
-        labels(model="other", state="free"): 1,
-        labels(model="other", state="in_use"): 2,
-    }
-
-
-@pytest.mark.parametrize("result", [None, BAD])
-def test_gpus_are_absent_while_unavailable(result: CheckResult | None) -> None:
-    """Also after there were some: an old number would be wrong."""
-    metrics = PrometheusMetrics()
-    assert values("dstack_backend_gpus", GpuInventory(gpus=(H200,)), metrics)
-    assert not values("dstack_backend_gpus", result, metrics)
-
-
-@given(inventories())
-def test_labels_of_models_are_a_closed_set(inventory: GpuInventory) -> None:
-    """Whatever the source sends, models are known ones or `other`, and every GPU is counted."""
-    found = values("dstack_backend_gpus", inventory)
-    models = {dict(each)["model"] for each in found}
-    assert models <= KNOWN_MODELS | {"other"}
-    assert sum(found.values()) == len(inventory.gpus)
 
 
 @given(st.lists(check_results(), max_size=5))
@@ -168,25 +101,15 @@ def test_creation_times_are_left_out() -> None:
 def test_names_start_with_the_name_of_the_service(service: str, namespace: str) -> None:
     """All but those of the process; other characters than letters and digits become `_`."""
     metrics = PrometheusMetrics(service)
+    if state := FakeHealth(GpuInventory(gpus=(H200,))).gpus():
+        metrics.on_gpus(state)
     metrics.on_check(Check(result=BAD, started=4.5, finished=AT))
     names = {name for name, _ in samples(GpuInventory(gpus=(H200,)), metrics)}
     names |= {name for name, _ in samples(BAD, metrics)}
     own = {name for name in names if not name.startswith("process_")}
     assert all(name.startswith(f"{namespace}_") for name in own)
-    assert {f"{namespace}_up", f"{namespace}_gpus", f"{namespace}_checks_total"} <= own
-
-
-def test_another_inventory_has_no_gpu_metrics() -> None:
-    """The node is up; its summary is no label, because it varies."""
-    names = {name for name, _ in samples(DiskInventory())}
-    assert values("dstack_backend_up", DiskInventory()) == {labels(): 1}
-    assert not {"dstack_backend_gpus", "dstack_backend_gpus_listed"} & names
-
-
-def test_metadata_with_more_fields_has_gpu_metrics() -> None:
-    """A subclass of the metadata of GPUs, as an embedder may have."""
-    found = values("dstack_backend_gpus_listed", RackInventory(gpus=(H200, H200)))
-    assert found == {labels(): 2}
+    expected = {"up", "gpus", "checks_total", "degraded", "gpu_state", "gpu_in_use_seconds_total"}
+    assert {f"{namespace}_{name}" for name in expected} <= own
 
 
 def test_lost_log_lines_are_counted() -> None:
