@@ -34,8 +34,8 @@ def forget_gpus(
     missing = list(state.missing.values()) if state else []
     found = _matching(missing, slot)
     if not found:
-        known = f"missing: {_names(missing)}" if missing else "no GPU is missing"
-        raise UserError("--forget", f"no GPU of this slot is missing; {known}")
+        known = f"no GPU of this slot is missing; missing: {_names(missing)}"
+        raise UserError("--forget", known if missing else "no GPU is missing")
     try:
         request_forget(folder, found[0].gpu.slot)
     except HistoryError as exc:
