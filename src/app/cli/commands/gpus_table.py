@@ -33,7 +33,7 @@ _STATES = {GpuCondition.FREE: "free", GpuCondition.IN_USE: "in use"}
 _ADVICE = (
     "Look for a missing GPU on the host: lspci -s SLOT, and in the kernel log\n"
     "dmesg | grep -i -e xid -e 'fallen off the bus'. Reseat the card, or power-cycle the host.\n"
-    "Was it removed on purpose: dstack-backend gpus --forget SLOT"
+    "If it was removed on purpose: dstack-backend gpus --forget SLOT"
 )
 _LEGEND = "Used is the share of the known time in which a GPU was in use."
 
