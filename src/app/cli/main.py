@@ -3,7 +3,8 @@
 | code     | meaning                                                                      |
 |----------|------------------------------------------------------------------------------|
 | 0        | success, or the normal end of a command that runs until a signal             |
-| 1        | the node is unavailable, the service is not alive, a step failed, no history |
+| 1        | the node is unavailable, GPUs are missing, the service is not alive, a step  |
+|          | failed, no history                                                           |
 | 2        | a setting or the command line cannot be used, or an extra is not installed   |
 | 70       | an unexpected error (EX_SOFTWARE of sysexits.h)                              |
 | 74       | standard output cannot be written, such as to a full disk (EX_IOERR)         |

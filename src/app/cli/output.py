@@ -3,10 +3,11 @@
 import contextlib
 import os
 import sys
+from collections.abc import Sequence
 
 from dstack_backend.app.errors import UserError
 
-__all__ = ["open_missing", "write_error", "write_line"]
+__all__ = ["format_table", "open_missing", "write_error", "write_line"]
 
 CANNOT_WRITE = 74  # EX_IOERR of sysexits.h
 
@@ -50,6 +51,15 @@ def write_error(text: str) -> None:
     """Write a line to standard error, if that is possible."""
     with contextlib.suppress(OSError):
         print(f"dstack-backend: {_escape(text)}", file=sys.stderr)  # noqa: T201
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as lines with aligned columns. Cells are escaped already."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
 
 
 def _escape(text: str) -> str:

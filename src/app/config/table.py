@@ -62,7 +62,7 @@ FAILURE_THRESHOLD = Setting("FAILURE_THRESHOLD", "N", "1", p.parse_count(1, 1000
 RECOVERY_THRESHOLD = Setting("RECOVERY_THRESHOLD", "N", "1", p.parse_count(1, 1000),
     "successes in a row until available")
 MIN_GPUS = Setting("MIN_GPUS", "N", "0", p.parse_count(0, 1000),
-    "with fewer GPUs listed the node is unavailable")
+    "unavailable with fewer GPUs listed")
 DATA_DIR = Setting("DATA_DIR", "DIR", "./data", p.parse_path,
     "folder of the history; `/data` in the image")
 HISTORY = Setting("HISTORY", "on|off", "on", p.parse_one_of("on", "off"),
@@ -83,7 +83,7 @@ NOSTR_KEY_FILE = Setting("NOSTR_KEY_FILE", "FILE", "", p.parse_optional(p.parse_
 NOSTR_KEY_CREATE = Setting("NOSTR_KEY_CREATE", "0|1", "0", p.parse_one_of("1", "0"),
     "`1` creates that file if missing")
 ADVERTISED_IP = Setting("ADVERTISED_IP", "IP", "", p.parse_optional(p.parse_advertised_ip),
-    "published address of the node; `auto` uses that of the default route", "203.0.113.7")
+    "published address; `auto`: that of the default route", "203.0.113.7")
 # fmt: on
 
 SETTINGS: tuple[Setting[Any], ...] = tuple(

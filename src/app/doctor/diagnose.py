@@ -1,22 +1,25 @@
 """Runs the checks in their order. After a failed step on the way to DStack, the rest is skipped."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from dstack_backend.adapters.httpx_dstack.probe import connect, resolve, tls_handshake
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.container import Container
 from dstack_backend.app.doctor import environment as env
+from dstack_backend.app.doctor.dstack.inventory import missing_from
 from dstack_backend.app.doctor.dstack.network import check_connection, check_dns, check_tls
 from dstack_backend.app.doctor.dstack.response import RESPONSE_STEPS, check_response
 from dstack_backend.app.doctor.dstack.socket_file import check_socket, inspect_path
 from dstack_backend.app.doctor.finding import Diagnosis, Finding, Step, Verdict, skip_rest
-from dstack_backend.app.doctor.service.history import check_history, probe_history
+from dstack_backend.app.doctor.service.history import check_history, probe_history, read_stored
 from dstack_backend.app.doctor.service.listen import check_listen, probe_listen
 from dstack_backend.app.doctor.service.worker import check_worker
 from dstack_backend.app.doctor.settings import LoadedSettings, check_settings, load_settings
+from dstack_backend.app.monitoring.clock import read
 from dstack_backend.domain.check import CheckFailure
+from dstack_backend.domain.gpu import GpuInventory, MissingGpu
 
 __all__ = ["diagnose"]
 
@@ -63,7 +66,8 @@ async def _check_dstack(
         if finding.step in loaded.unknown_steps:
             continue  # it is the result for another value of a setting
         findings.append(finding)
-        if finding.verdict is Verdict.FAILED:
+        is_last = finding.step is not Step.INVENTORY  # what follows it needs only the response
+        if finding.verdict is Verdict.FAILED and is_last:
             return skip_rest(findings, steps, finding.step)
     return skip_rest(findings, steps, Step.SETTINGS)
 
@@ -94,5 +98,10 @@ async def _reach_dstack(
     clock = asyncio.get_running_loop().time
     source, started = Container(settings=settings, dstack_settings=dstack).source(), clock()
     result = await source.list_gpus()
-    for finding in check_response(result, dstack, round(clock() - started, 6), timeout):
+    seconds = round(clock() - started, 6)
+    missing: Sequence[MissingGpu] = ()
+    if isinstance(result, GpuInventory) and Step.HISTORY not in loaded.unknown_steps:
+        stored = await read_stored(settings.history_folder, timeout)
+        missing = missing_from(result, stored, read(SystemClock()))
+    for finding in check_response(result, dstack, seconds, settings.policy, missing):
         yield finding

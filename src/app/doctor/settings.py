@@ -23,6 +23,7 @@ _STEPS = {
     "DSTACK_TOKEN_FILE": (Step.AUTH,),
     "DSTACK_CA_FILE": (Step.TLS,),
     "CHECK_TIMEOUT": (Step.TIME,),
+    "MIN_GPUS": (Step.INVENTORY,),
     "DATA_DIR": (Step.HISTORY,),
     "HISTORY": (Step.HISTORY,),
 }

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from dstack_backend.domain.gpu.state import StoredGpus
-from dstack_backend.domain.gpu.use import UsePeriod
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.gpu.state import GpuState, StoredGpus
+from dstack_backend.domain.gpu.tracking import forget, restore
+from dstack_backend.domain.gpu.use import GpuUse, UsePeriod, UseRecord
 from dstack_backend.domain.history.entry import HistoryEntry, SpanState, status_entries
 
 __all__ = ["GpuUpdate", "HistoryConflict", "HistoryError", "StoredHistory"]
@@ -40,10 +42,25 @@ class StoredHistory(Struct, frozen=True):
     @property
     def available_until(self) -> datetime | None:
         """When the source last listed its resources, as far as is known."""
-        spans = status_entries(self.entries)
-        if not spans or spans[-1].state is SpanState.UP:
-            return self.alive_at
-        return spans[-1].at
+        until = self.alive_at
+        for each in reversed(status_entries(self.entries)):
+            if each.state is SpanState.UP or each.reason is Reason.TOO_FEW_GPUS:
+                break
+            until = each.at
+        return until
+
+    @property
+    def gpu_state(self) -> GpuState | None:
+        """What the next process continues with; `None` where there never were any GPUs."""
+        if self.gpus is None or (seen_at := self.available_until) is None:
+            return None
+        return forget(restore(None, self.gpus, seen_at), self.forget_requests)
+
+    def gpu_use(self, now: datetime) -> GpuUse:
+        """Return how long the GPUs were in use, up to now."""
+        record = UseRecord()
+        record.restore(self.use)
+        return record.shares(now)
 
 
 class GpuUpdate(Struct, frozen=True, kw_only=True):

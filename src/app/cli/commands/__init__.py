@@ -5,6 +5,7 @@ from dstack_backend.app.cli.commands import (
     check,
     demo,
     doctor,
+    gpus,
     healthcheck,
     history,
     identity,
@@ -14,6 +15,6 @@ from dstack_backend.app.cli.commands import (
 
 __all__ = ["COMMANDS"]
 
-_MODULES = (serve, check, identity, doctor, history, demo, simulate, healthcheck)
+_MODULES = (serve, check, identity, doctor, gpus, history, demo, simulate, healthcheck)
 
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in _MODULES}

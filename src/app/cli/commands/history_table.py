@@ -1,14 +1,11 @@
-"""The report of the command `history`: read from the file, as a struct, and as a table."""
+"""The report of the command `history`: as a struct, and as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
-from pathlib import Path
 
 from msgspec import Struct
 
-from dstack_backend.adapters.sqlite_history import FILE, read_history
-from dstack_backend.adapters.system_clock import SystemClock
-from dstack_backend.app.errors import UserError
+from dstack_backend.app.cli.output import format_table
 from dstack_backend.domain.formatting import (
     escape,
     format_duration,
@@ -16,16 +13,18 @@ from dstack_backend.domain.formatting import (
     format_time,
 )
 from dstack_backend.domain.history import (
+    DEFAULT_KINDS,
+    EntryKind,
     GapCause,
     HistoryEntry,
-    HistoryError,
     StoredHistory,
     Uptime,
     latest,
+    status_entries,
     uptime_windows,
 )
 
-__all__ = ["HistoryReport", "WindowReport", "as_text", "read_report", "window_report"]
+__all__ = ["HistoryReport", "WindowReport", "as_text", "history_report", "window_report"]
 
 _LEGEND = (
     "Up is the share of the known time. Unknown is the time without checks: the service did not\n"
@@ -56,37 +55,20 @@ class HistoryReport(Struct, frozen=True):
     entries: list[HistoryEntry]
 
 
-def read_report(
-    folder: Path | None, limit: int, since: datetime | None, until: datetime | None
+def history_report(
+    stored: StoredHistory,
+    now: datetime,
+    limit: int,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    kinds: Collection[EntryKind] = DEFAULT_KINDS,
 ) -> HistoryReport:
-    """Return the report of the history in a folder, with the latest entries.
-
-    Raises:
-        UserError: There is no history, or it cannot be read.
-    """
-    try:
-        stored = _read(folder)
-    except HistoryError as exc:
-        fault = f"there is no history to show: {exc}"
-        raise UserError("", fault, exit_code=1) from None
+    """Return the report of a stored history up to now. The options are those of `latest`."""
     alive_at = stored.alive_at or stored.entries[-1].at
-    windows = uptime_windows(stored.entries, SystemClock().utc(), alive_at)
-    entries = latest(reversed(stored.entries), limit, since=since, until=until)
+    windows = uptime_windows(status_entries(stored.entries), now, alive_at)
+    entries = latest(reversed(stored.entries), limit, since=since, until=until, kinds=kinds)
     return HistoryReport(alive_at, [window_report(*each) for each in windows.items()], entries)
-
-
-def _read(folder: Path | None) -> StoredHistory:
-    if folder is None:
-        raise HistoryError("with HISTORY=off none is kept on disk")
-    try:
-        (folder / FILE).stat()
-    except OSError as exc:
-        fault = (exc.strerror or "failed").lower()
-        raise HistoryError(f"{FILE} in DATA_DIR={escape(str(folder))}: {fault}") from exc
-    stored = read_history(folder)
-    if not stored.entries and stored.alive_at is None:
-        raise HistoryError("nothing is written yet")
-    return stored
 
 
 def window_report(name: str, total: Uptime) -> WindowReport:
@@ -101,25 +83,22 @@ def window_report(name: str, total: Uptime) -> WindowReport:
     )
 
 
-def as_text(report: HistoryReport, *, is_end_known: bool = True) -> str:
-    """Return the report as lines for people.
+def as_text(report: HistoryReport, stored: StoredHistory) -> str:
+    """Return the report of a stored history as lines for people.
 
-    With `is_end_known`, the first entry held until `alive_at`: no later one is left out.
+    A change of the status lasted until the next one, also where that is not in the report.
     """
     windows = [("last", "up", "down for", "unknown"), *map(_window_row, report.windows)]
-    ends = [report.alive_at if is_end_known else None, *(entry.at for entry in report.entries)]
-    changes = [_entry_row(*each) for each in zip(report.entries, ends, strict=False)]
+    spans = status_entries(stored.entries)
+    ends = [*(each.at for each in spans[1:]), report.alive_at]
+    lasted = {
+        each.number: format_duration((end - each.at).total_seconds())
+        for each, end in zip(spans, ends, strict=False)
+    }
+    changes = [_entry_row(each, lasted.get(each.number, "")) for each in report.entries]
     header = ("since (UTC)", "status", "lasted", "why")
     legend = _LEGEND.format(format_time(report.alive_at))
-    return "\n\n".join([_table(windows), _table([header, *changes]), legend])
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return "\n\n".join([format_table(windows), format_table([header, *changes]), legend])
 
 
 def _window_row(each: WindowReport) -> tuple[str, ...]:
@@ -132,8 +111,7 @@ def _window_row(each: WindowReport) -> tuple[str, ...]:
     return each.window, up, down, unknown
 
 
-def _entry_row(entry: HistoryEntry, end: datetime | None) -> tuple[str, ...]:
-    status = entry.after or _GAPS.get(entry.gap, "unknown")
-    lasted = format_duration((end - entry.at).total_seconds()) if end else ""
+def _entry_row(entry: HistoryEntry, lasted: str) -> tuple[str, ...]:
+    status = "" if entry.gpu else str(entry.after or _GAPS.get(entry.gap, "unknown"))
     text = f"{entry.reason}: {entry.message}" if entry.reason else entry.message
-    return format_time(entry.at), str(status), lasted, escape(text)
+    return format_time(entry.at), status, lasted, escape(text)

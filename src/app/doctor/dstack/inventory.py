@@ -1,44 +1,93 @@
-"""The check of the inventory: GPUs only, at least one, each of a known model."""
+"""The check of the inventory: enough GPUs, each of a known model, and none of them missing."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dstack_backend.app.doctor.finding import Finding, Step, join_some, sanitize
-from dstack_backend.domain.gpu import Gpu, GpuInventory
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.formatting import format_time
+from dstack_backend.domain.gpu import Gpu, GpuInventory, MissingGpu, track
+from dstack_backend.domain.history import StoredHistory
+from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["check_inventory"]
+__all__ = ["check_inventory", "missing_from"]
 
-NVSWITCHES = {"10de:22a3", "10de:1af1"}
 MAX_SHOWN = 8
 
-# Nothing else that DStack sends as an id is shown.
+# Nothing else that DStack sends as an id or a slot is shown.
 _PRODUCT_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
+_SLOT = re.compile(r"([0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
-_EMPTY_REMEDIES = (
+_LISTING_REMEDIES = (
     "in DStack's vmm.toml, under [cvm.gpu], enabled must be true",
     "listing there must contain the cards' product ids; include and exclude must let them through",
     "show the cards: lspci -nn | grep -i nvidia, as DStack's user on its host",
 )
+_MISSING_REMEDIES = (
+    "search the host's kernel log: dmesg | grep -i -e xid -e 'fallen off the bus'",
+    "reseat the card, or power-cycle the host; DStack's exclude must let the card through",
+)
 
 
-def check_inventory(inventory: GpuInventory) -> Finding:
+def missing_from(
+    inventory: GpuInventory, stored: StoredHistory, now: Timestamp
+) -> tuple[MissingGpu, ...]:
+    """Return the GPUs of the stored history that an inventory does not list."""
+    state = stored.gpu_state
+    if state is None:
+        return ()
+    for _ in range(2):  # the second check confirms a loss
+        state = track(state, inventory, now, 0.0)
+    return tuple(state.missing.values())
+
+
+def check_inventory(
+    inventory: GpuInventory, missing: Sequence[MissingGpu] = (), min_gpus: int = 0
+) -> Finding:
     """Return the models of the GPUs, and what is unexpected about them."""
-    if inventory.is_empty:
-        text = "DStack is online and lists no GPU; the status is available"
-        return Step.INVENTORY.warning(text, *_EMPTY_REMEDIES)
-    models = Counter(sanitize(gpu.model) for gpu in inventory.gpus if gpu.model)
-    shown = ", ".join(f"{count} x {model}" for model, count in models.most_common(MAX_SHOWN))
-    text, remedies = f"{inventory.summary}: {shown}" if shown else inventory.summary, list[str]()
-    switches = [gpu for gpu in inventory.gpus if gpu.product_id.lower() in NVSWITCHES]
-    if switches:
-        text += f"; {len(switches)} of them NVSwitches ({_ids(switches)}), which are no GPUs"
-        remedies.append(f"remove {_ids(switches)} from listing in [cvm.gpu] of DStack's vmm.toml")
-    unknown = [gpu for gpu in inventory.gpus if gpu not in switches and gpu.model is None]
+    text, remedies = _models(inventory), list[str]()
+    if missing:
+        text += f"; {_missing(missing)}"
+        slots = [each.gpu.slot for each in missing if _SLOT.fullmatch(each.gpu.slot)]
+        slot = slots[0] if slots else "SLOT"
+        remedies += [f"on the host: lspci -s {slot}", *_MISSING_REMEDIES]
+        remedies.append(f"if it was removed on purpose: dstack-backend gpus --forget {slot}")
+    has_too_few = len(inventory.gpus) < min_gpus
+    if inventory.is_empty or (has_too_few and not missing):
+        remedies += _LISTING_REMEDIES
+    unknown = [gpu for gpu in inventory.gpus if gpu.model is None]
     if unknown:
         text += f"; {len(unknown)} of an unknown model ({_ids(unknown)})"
         remedies.append("update-pciids on DStack's host, or report the product ids as an issue")
+    if switches := inventory.other_devices:
+        text += f"; and NVSwitches ({len(switches)} x {_ids(switches)}), which do not count as GPUs"
+        remedies.append(f"remove {_ids(switches)} from listing in [cvm.gpu] of DStack's vmm.toml")
+    if has_too_few:
+        text += f"; fewer than MIN_GPUS={min_gpus}: the status is unavailable"
+        remedies.append("or lower MIN_GPUS")
+        return Step.INVENTORY.failed(text, *remedies, reason=Reason.TOO_FEW_GPUS)
     return Step.INVENTORY.warning(text, *remedies) if remedies else Step.INVENTORY.ok(text)
+
+
+def _models(inventory: GpuInventory) -> str:
+    if inventory.is_empty:
+        return "DStack is online and lists no GPU"
+    models = Counter(sanitize(gpu.model) for gpu in inventory.gpus if gpu.model)
+    shown = ", ".join(f"{count} x {model}" for model, count in models.most_common(MAX_SHOWN))
+    return f"{inventory.summary}: {shown}" if shown else inventory.summary
+
+
+def _missing(missing: Sequence[MissingGpu]) -> str:
+    count = "1 GPU is missing" if len(missing) == 1 else f"{len(missing)} GPUs are missing"
+    return f"{count}: {join_some([_name(each) for each in missing], MAX_SHOWN)}"
+
+
+def _name(each: MissingGpu) -> str:
+    gpu = each.gpu
+    model = sanitize(gpu.model) if gpu.model else "an unknown model"
+    slot = gpu.slot if _SLOT.fullmatch(gpu.slot) else "an unknown slot"
+    return f"{model} in {slot} (last seen {format_time(each.last_seen)} UTC)"
 
 
 def _ids(gpus: Iterable[Gpu]) -> str:

@@ -1,6 +1,7 @@
 """The checks of DStack's response to ListGpus: HTTP, auth, JSON, inventory, time, version."""
 
 import shlex
+from collections.abc import Sequence
 from types import NoneType
 
 from dstack_backend.adapters.httpx_dstack import Basic, Bearer, DStackAddress, TokenFile
@@ -9,7 +10,8 @@ from dstack_backend.app.doctor.dstack.inventory import check_inventory
 from dstack_backend.app.doctor.environment import DOCKER_HOST, is_local_host
 from dstack_backend.app.doctor.finding import Finding, Step
 from dstack_backend.domain.check import CheckFailure, CheckResult, FailureCause, Reason
-from dstack_backend.domain.gpu import GpuInventory
+from dstack_backend.domain.gpu import GpuInventory, MissingGpu
+from dstack_backend.domain.monitor import CheckPolicy
 
 __all__ = ["RESPONSE_STEPS", "check_response"]
 
@@ -36,11 +38,15 @@ _REMEDIES: dict[Reason | FailureCause | None, str] = {
 
 
 def check_response(
-    result: CheckResult, dstack: DStackSettings, seconds: float, timeout: float
+    result: CheckResult,
+    dstack: DStackSettings,
+    seconds: float,
+    policy: CheckPolicy,
+    missing: Sequence[MissingGpu] = (),
 ) -> list[Finding]:
-    """Return a finding for each of `RESPONSE_STEPS`, up to the one that failed.
+    """Return a finding for each of `RESPONSE_STEPS`, up to the one without which there is no next.
 
-    ListGpus returned `result` after `seconds`, and may take `timeout`.
+    ListGpus returned `result` after `seconds`. The service knows of `missing` GPUs.
     """
     if isinstance(result, CheckFailure):
         return _check_failure(result, dstack)
@@ -51,8 +57,8 @@ def check_response(
         Step.HTTP.ok("200 OK"),
         _check_auth(dstack),
         Step.JSON.ok("the response is that of ListGpus"),
-        check_inventory(result),
-        _check_time(seconds, timeout),
+        check_inventory(result, missing, policy.min_gpus),
+        _check_time(seconds, policy.timeout),
         Step.VERSION.ok(f"DStack {version}" if version else "not reported by DStack"),
     ]
 

@@ -5,18 +5,19 @@ import os
 import re
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
-from dstack_backend.adapters.sqlite_history import FILE
+from dstack_backend.adapters.sqlite_history import FILE, read_history
 from dstack_backend.adapters.sqlite_history.errors import is_transient
 from dstack_backend.adapters.sqlite_history.probe import try_history
 from dstack_backend.app.doctor.environment import RuntimeEnvironment
 from dstack_backend.app.doctor.finding import Finding, Step
-from dstack_backend.domain.history import HistoryError
+from dstack_backend.domain.history import HistoryError, StoredHistory
 
-__all__ = ["HistoryProbe", "check_history", "probe_history"]
+__all__ = ["HistoryProbe", "check_history", "probe_history", "read_stored"]
 
 MB = 1_000_000
 MIN_FREE = 50 * MB
@@ -48,6 +49,14 @@ async def probe_history(folder: Path, root: Path, timeout: float) -> HistoryProb
         return await asyncio.wait_for(asyncio.to_thread(_probe, folder, root), timeout)
     except TimeoutError:
         return HistoryProbe(folder, folder, HistoryError("the disk does not answer"))
+
+
+async def read_stored(folder: Path | None, timeout: float) -> StoredHistory:  # noqa: ASYNC109
+    """Return what is stored; nothing where it cannot be read: that is another step's finding."""
+    with suppress(HistoryError, TimeoutError):
+        if folder:
+            return await asyncio.wait_for(asyncio.to_thread(read_history, folder), timeout)
+    return StoredHistory()
 
 
 def _probe(folder: Path, root: Path) -> HistoryProbe:

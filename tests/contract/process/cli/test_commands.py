@@ -38,6 +38,7 @@ BAD = {
     "CHECK_TIMEOUT": {"CHECK_TIMEOUT": "0"},
     "FAILURE_THRESHOLD": {"FAILURE_THRESHOLD": "1.5"},
     "RECOVERY_THRESHOLD": {"RECOVERY_THRESHOLD": "-1"},
+    "MIN_GPUS": {"MIN_GPUS": "-8"},
     "LOG_LEVEL": {"LOG_LEVEL": "loud\n\x1b[31m"},
     "LOG_FORMAT": {"LOG_FORMAT": "xml"},
 }

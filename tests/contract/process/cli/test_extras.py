@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dstack_backend.adapters.sqlite_history import SqliteHistory
 from tests.contract.process.service import free_port
 
 BASE = """
@@ -70,10 +71,17 @@ def test_help_and_version_need_no_extra(arguments: list[str]) -> None:
     assert done.stdout
 
 
-def test_history_and_healthcheck_need_no_extra(tmp_path: Path) -> None:
-    """Both end with 1: there is no history, and no service."""
-    done = run_base("history", "--history", "on", "--data-dir", str(tmp_path))
-    assert done.returncode == 1, done.stderr
+@pytest.mark.parametrize("command", ["history", "gpus"])
+def test_commands_that_read_the_history_need_no_extra(command: str, tmp_path: Path) -> None:
+    """They read a history in which nothing is known yet."""
+    SqliteHistory(tmp_path).close()
+    done = run_base(command, "--history", "on", "--data-dir", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nothing is written yet" in done.stderr
+
+
+def test_healthcheck_needs_no_extra() -> None:
+    """It ends with 1: there is no service."""
     done = run_base("healthcheck", "--listen-addr", f"127.0.0.1:{free_port()}")
     assert done.returncode == 1, done.stderr
 

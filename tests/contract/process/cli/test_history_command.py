@@ -12,7 +12,7 @@ import pytest
 
 from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory
 from dstack_backend.domain import Reason, Status
-from dstack_backend.domain.history import GapCause, HistoryEntry
+from dstack_backend.domain.history import EntryKind, GapCause, HistoryEntry
 from dstack_backend.testing.simulated_dstack import Remote
 from tests.contract.process.service import Service, run_command, wait_until
 
@@ -38,6 +38,7 @@ def entries() -> list[HistoryEntry]:
     texts: dict[Codes, str] = {up: "8 GPUs, 5 free", down: "Connection error: no answer within 5 s"}
     return [
         HistoryEntry(
+            kind=EntryKind.GAP if codes[2] else EntryKind.STATUS,
             at=BEGIN + timedelta(minutes=minutes),
             before=None,
             after=codes[0],
@@ -87,6 +88,9 @@ def test_history_of_a_stopped_service_is_printed(data: Path) -> None:
         (["--until", "2026-11-24 03:40"], [1]),
         (["--since", "2026-11-24T04:40:00+01:00", "--until", "2026-11-24T03:50:00Z"], [2]),
         (["--until", "2026-11-23"], []),
+        (["--kind", "gap"], [6, 4]),
+        (["--kind", "GAP, gpu_lost", "--limit", "1"], [6]),
+        (["--kind", "gpu_lost,gpu_found"], []),
     ],
 )
 def test_options_select_entries(data: Path, options: list[str], numbers: list[int]) -> None:
@@ -155,6 +159,8 @@ def test_missing_history_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
         ["--limit", "0"],
         ["--since", "now"],
         ["--until", "2026-13-01"],
+        ["--kind", "lost"],
+        ["--kind", ""],
     ],
 )
 def test_invalid_option_is_one_line_and_exit_code_2(options: list[str]) -> None:
@@ -162,7 +168,7 @@ def test_invalid_option_is_one_line_and_exit_code_2(options: list[str]) -> None:
     done = run_command("history", *options)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"dstack-backend: {options[0]}: {options[1]!a} is not a ")
+    assert line.startswith(f"dstack-backend: {options[0]}: {options[1]!a} is not ")
     assert "; for example " in line
 
 

@@ -1,18 +1,23 @@
 """`dstack-backend doctor` against real servers."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from dstack_backend.adapters.httpx_dstack import HttpxDStack, parse_address
+from dstack_backend.adapters.sqlite_history import SqliteHistory
 from dstack_backend.app.doctor.diagnose import diagnose
 from dstack_backend.app.doctor.finding import Step
 from dstack_backend.domain.check import CheckFailure
+from dstack_backend.domain.gpu import Gpu, StoredGpus, TrackedGpu
+from dstack_backend.domain.history import GpuUpdate
 from dstack_backend.testing.faults import FAULTS
 from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
 from tests.contract.process.doctor.report import SECRET, result, run_doctor
@@ -49,6 +54,26 @@ def test_doctor_calls_a_working_dstack_once(dstack: Remote) -> None:
     assert "8 x H200 SXM 141GB" in done.stdout
     assert "\x1b" not in done.stdout
     assert dstack.dstack.calls == 1
+
+
+def test_gpu_that_the_history_knows_is_missing(dstack: Remote, tmp_path: Path) -> None:
+    """Later steps are tried; with fewer GPUs than required the step fails."""
+    gone = Gpu(slot="86:00.0", product_id="10de:2335", description="", is_free=True)
+    now = datetime.now(UTC)
+    store = SqliteHistory(tmp_path)
+    store.append([], now, None, gpus=GpuUpdate(state=StoredGpus((TrackedGpu(gone, now),))))
+    store.close()
+    env = {"DSTACK_URL": dstack.url, "DATA_DIR": str(tmp_path), "HISTORY": "on"}
+    report = run_doctor(**env)
+    assert result(report, "inventory") == ("warning", None)
+    step = report["steps"]["inventory"]
+    assert "1 GPU is missing: H200 SXM 141GB in 86:00.0 (last seen " in step["text"]
+    assert "on the host: lspci -s 86:00.0" in step["remedies"]
+    report = run_doctor(**env, MIN_GPUS="9")
+    assert report["exit_code"] == 1
+    assert result(report, "inventory") == ("failed", "too_few_gpus")
+    assert result(report, "version") == ("ok", None)
+    assert "GPU is missing" not in json.dumps(run_doctor(**{**env, "HISTORY": "off"}))
 
 
 def test_connection_fails_where_nothing_listens() -> None:

@@ -26,6 +26,7 @@ INVALID = {
     "CHECK_TIMEOUT": ("soon", {"time"}),
     "FAILURE_THRESHOLD": ("0", set[str]()),
     "RECOVERY_THRESHOLD": ("0", set[str]()),
+    "MIN_GPUS": ("all", {"inventory"}),
     "DATA_DIR": ("\0", {"history"}),
     "HISTORY": ("maybe", {"history"}),
     "HISTORY_RETENTION": ("0", set[str]()),

@@ -29,6 +29,7 @@ def test_settings_have_the_names_and_defaults_of_the_contract() -> None:
         "CHECK_TIMEOUT": "5",
         "FAILURE_THRESHOLD": "1",
         "RECOVERY_THRESHOLD": "1",
+        "MIN_GPUS": "0",
         "DATA_DIR": "./data",
         "HISTORY": "on",
         "HISTORY_RETENTION": "400",

@@ -19,6 +19,7 @@ from dstack_backend.app.doctor.dstack.response import RESPONSE_STEPS, check_resp
 from dstack_backend.app.doctor.finding import Finding, Step, Verdict, skip_rest
 from dstack_backend.domain.check import CheckFailure, CheckResult, FailureCause, Reason
 from dstack_backend.domain.gpu import Gpu, GpuInventory
+from dstack_backend.domain.monitor import CheckPolicy
 
 H200 = Gpu(slot="3b:00.0", product_id="10de:2335", description="", is_free=True)
 INVENTORY = GpuInventory(gpus=(H200,), source_version="v0.5.11 (git:0123)")
@@ -35,7 +36,7 @@ def check(
 ) -> Mapping[Step, Finding]:
     """Return the findings by step, with those that are skipped after a failed one."""
     dstack = DStackSettings(address=parse_address(url), credentials=credentials, tls=None)
-    findings = check_response(result, dstack, seconds, timeout=5)
+    findings = check_response(result, dstack, seconds, CheckPolicy(timeout=5))
     if findings[-1].verdict is Verdict.FAILED:
         findings = skip_rest(findings, RESPONSE_STEPS, findings[-1].step)
     return {each.step: each for each in findings}
