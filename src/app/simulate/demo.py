@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from msgspec.structs import replace
@@ -19,12 +19,12 @@ from dstack_backend.app.server.serve import open_listener, serve_on
 from dstack_backend.domain.gpu import Gpu
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
-__all__ = ["run"]
+__all__ = ["listings", "run"]
 
 CHANGE_INTERVAL = 5.0
 CHANGES_BETWEEN_OUTAGES = 8
 LOSS_AFTER, RETURN_AFTER = 1, 7
-"""Changes. A GPU is missing between them, after each second outage."""
+"""Changes. A GPU is missing between them, after every other outage."""
 
 OUTAGE = 8.0
 
@@ -50,7 +50,7 @@ async def _serve(listener: socket.socket, settings: Settings, stop: asyncio.Even
         f"A simulated DStack with eight H200s listens on {url}. Every {CHANGE_INTERVAL:g} s a GPU\n"
         f"is allocated or released; after {CHANGES_BETWEEN_OUTAGES} changes the DStack is gone for"
         f" {OUTAGE:g} s.\n"
-        "After every second time a GPU is lost for"
+        "After every other outage a GPU is lost for"
         f" {(RETURN_AFTER - LOSS_AFTER) * CHANGE_INTERVAL:g} s.\n"
         f"  open  {base}/\n  curl  {base}/health\n  curl  {base}/status\n  curl  {base}/metrics\n"
         "Press Ctrl-C to stop."
@@ -70,17 +70,23 @@ async def _serve(listener: socket.socket, settings: Settings, stop: asyncio.Even
 
 async def _change(dstack: SimulatedDStack) -> None:
     for loses_gpu in itertools.cycle((False, True)):
-        lost: list[Gpu] = []
-        for number in range(1, CHANGES_BETWEEN_OUTAGES + 1):
+        for gpus in listings(dstack.gpus, loses_gpu=loses_gpu):
             await asyncio.sleep(CHANGE_INTERVAL)
-            gpus = list(dstack.gpus)
-            random.shuffle(gpus)
-            gpus[0] = replace(gpus[0], is_free=not gpus[0].is_free)
-            if loses_gpu and number == LOSS_AFTER:
-                lost.append(gpus.pop())
-            if number == RETURN_AFTER:
-                gpus += lost
-            dstack.gpus = sorted(gpus, key=lambda gpu: gpu.slot)
+            dstack.gpus = gpus
         await dstack.crash()
         await asyncio.sleep(OUTAGE)
         await dstack.revive()
+
+
+def listings(gpus: Sequence[Gpu], *, loses_gpu: bool) -> Iterator[Sequence[Gpu]]:
+    """Return the GPUs after each change between two outages. All of them are in the last one."""
+    lost: list[Gpu] = []
+    for number in range(1, CHANGES_BETWEEN_OUTAGES + 1):
+        first, *others = random.sample(gpus, len(gpus))
+        listed = [replace(first, is_free=not first.is_free), *others]
+        if loses_gpu and number == LOSS_AFTER:
+            lost.append(listed.pop())
+        if number == RETURN_AFTER:
+            listed += lost
+        gpus = sorted(listed, key=lambda gpu: gpu.slot)
+        yield gpus
