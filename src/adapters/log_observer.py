@@ -81,7 +81,7 @@ def _still_missing_line(gpus: Sequence[MissingGpu]) -> _Line:
     more = len(gpus) - MAX_GPU_LINES
     named = "; ".join(map(_last_seen, gpus[:MAX_GPU_LINES]))
     rest = f"; and {more} more" if more > 0 else ""
-    return logging.WARNING, f"still missing since an earlier start: {named}{rest}", {}
+    return logging.WARNING, f"GPUs still missing since before this start: {named}{rest}", {}
 
 
 def _last_seen(each: MissingGpu) -> str:

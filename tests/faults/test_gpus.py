@@ -171,7 +171,7 @@ def test_hostile_slots_reach_no_output_as_they_are(
     first.kill()
     second = serve(DSTACK_URL=dstack.url, **env)
     wait_until(lambda: len(second.status().get("missing", ())) == missing)
-    wait_until(lambda: "still missing since an earlier start" in second.log)
+    wait_until(lambda: "GPUs still missing since before this start" in second.log)
     _assert_clean(second)
     dstack.dstack.gpus = hostile
     wait_until(lambda: not second.status()["missing"])

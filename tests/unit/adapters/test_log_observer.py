@@ -230,7 +230,7 @@ def test_gpus_that_an_earlier_process_lost_are_named_once(
     ]
     (warning,) = (message for level, *_, message in records if level == "warning")
     assert warning == (
-        "still missing since an earlier start: "
+        "GPUs still missing since before this start: "
         "H200 SXM 141GB in 3b:00.0, last seen 2025-12-31 23:00:00 UTC"
     )
 
