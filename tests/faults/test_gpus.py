@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from dstack_backend.domain import Gpu
 from dstack_backend.testing.faults.behaviours import writes
@@ -21,6 +22,7 @@ Serve = Callable[..., Service]
 Poll = Callable[[Service], Poller]
 
 SEVEN = EIGHT_H200[1:]
+ONE_SHORT = [EIGHT_H200[:n] + EIGHT_H200[n + 1 :] for n in range(8)]
 MANY = 20_000
 MAX_GROWTH = 12 * MEGABYTE
 """Of memory, by 30 checks. A list of 20,000 GPUs is 2 MB of JSON, and more as objects."""
@@ -37,21 +39,22 @@ HOSTILE_SLOTS = (
 
 
 class Listings:
-    """Lists that a DStack answers with, one for each request.
+    """Lists that a DStack answers with, one for each request; `None` is an error.
 
     Attributes:
         times: When it was asked, in seconds.
     """
 
-    def __init__(self, dstack: Remote, lists: Iterable[Sequence[Gpu]]) -> None:
+    def __init__(self, dstack: Remote, lists: Iterable[Sequence[Gpu] | None]) -> None:
         """Answer with them from now on."""
-        self._bodies = (msgspec.json.encode({"gpus": gpus}) for gpus in lists)
+        self._lists = iter(lists)
         self.times: list[float] = []
         dstack.dstack.behaviour = writes(self._answer)
 
     def _answer(self) -> bytes:
         self.times.append(time.monotonic())
-        return http_answer(200, next(self._bodies))
+        gpus = next(self._lists)
+        return http_answer(400 if gpus is None else 200, msgspec.json.encode({"gpus": gpus}))
 
     def wait(self, count: int) -> None:
         """Wait until so many requests have come."""
@@ -68,16 +71,25 @@ def _assert_no_loss(service: Service) -> None:
     assert (status["degraded"], status["missing"]) == (False, [])
 
 
-def test_list_that_is_short_now_and_then_loses_no_gpu(dstack: Remote, serve: Serve) -> None:
-    """Each short one costs one check at most, which comes 1 s later."""
-    interval, count = 1.5, 13
-    asked = Listings(dstack, itertools.cycle((EIGHT_H200, EIGHT_H200, SEVEN)))
+@pytest.mark.parametrize(
+    ("lists", "early"),
+    [
+        (itertools.cycle((EIGHT_H200, EIGHT_H200, SEVEN)), [2, 5, 8]),
+        (itertools.chain([EIGHT_H200], itertools.cycle(ONE_SHORT)), [1]),
+    ],
+    ids=["now-and-then", "each-time-another"],
+)
+def test_short_lists_lose_no_gpu(
+    lists: Iterable[Sequence[Gpu]], early: list[int], dstack: Remote, serve: Serve
+) -> None:
+    """A short one after one that was not short costs one check at most, which comes 1 s later."""
+    interval, count = 1.5, 10
+    asked = Listings(dstack, lists)
     service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL=str(interval))
     asked.wait(count)
     _assert_no_loss(service)
     pauses = [after - before for before, after in itertools.pairwise(asked.times[:count])]
-    early = [number for number, pause in enumerate(pauses) if pause < interval - 0.1]
-    assert early == [2, 5, 8, 11], pauses
+    assert [n for n, pause in enumerate(pauses) if pause < interval - 0.1] == early, pauses
     assert min(pauses) > 0.9
 
 
@@ -104,6 +116,16 @@ def test_crash_of_dstack_loses_no_gpu(dstack: Remote, serve: Serve) -> None:
         dstack.revive()
         service.wait_for(None)
         asked.wait(4)
+    _assert_no_loss(service)
+
+
+def test_error_between_two_short_lists_begins_anew(dstack: Remote, serve: Serve) -> None:
+    """A loss counts after two good checks in a row."""
+    lists = (EIGHT_H200, SEVEN, None, SEVEN, EIGHT_H200)
+    asked = Listings(dstack, itertools.cycle(lists))
+    service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.2")
+    asked.wait(6 * len(lists))
+    assert service.log.count("unavailable (http_error)") > 3
     _assert_no_loss(service)
 
 
