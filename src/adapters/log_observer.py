@@ -1,7 +1,7 @@
 """Logs what the monitor observes: each change once, and at most a few lines for one check."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.formatting import format_time
@@ -14,8 +14,16 @@ __all__ = ["LogObserver"]
 MAX_GPU_LINES = 16
 """Lines about single GPUs for one check, and GPUs that one line names."""
 
-_Line = tuple[int, str, Mapping[str, str]]
-"""The level of a record, its message and its fields."""
+_LEVELS = {
+    GpuChangeKind.LOST: logging.WARNING,
+    GpuChangeKind.REPLACED: logging.WARNING,
+    GpuChangeKind.FOUND: logging.INFO,
+    GpuChangeKind.ALLOCATED: logging.DEBUG,
+    GpuChangeKind.RELEASED: logging.DEBUG,
+}
+
+_Event = GpuChange | MissingGpu
+"""A change, or a GPU that counts as missing no longer without being listed."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,15 +53,14 @@ class LogObserver:
 
     def on_gpus(self, gpus: GpuState) -> None:
         """Log each change of a GPU, and those that an earlier process lost and nothing lists."""
-        lines = [_change_line(each) for each in gpus.changes]
+        events: list[_Event] = [*gpus.changes]
         # Before a good check has finished, what an earlier process lost may be listed again.
         if gpus.missing is not self._missing and gpus.last_good:
             changed = {each.gpu.slot for each in gpus.changes}
-            missing, self._missing = self._missing, gpus.missing
-            if still := _without(gpus.missing, missing, changed):
-                lines.append(_still_missing_line(still))
-            lines += map(_forgotten_line, _without(missing, gpus.missing, changed))
-        _log_lines(lines)
+            before, self._missing = self._missing, gpus.missing
+            _log_still_missing(_without(gpus.missing, before, changed))
+            events += _without(before, gpus.missing, changed)
+        _log_events([each for each in events if _log.isEnabledFor(_level(each))])
 
 
 def _without(
@@ -65,34 +72,30 @@ def _without(
     ]
 
 
-def _change_line(change: GpuChange) -> _Line:
-    level = logging.DEBUG if change.kind.is_use else logging.INFO
-    if change.kind in (GpuChangeKind.LOST, GpuChangeKind.REPLACED):
-        level = logging.WARNING
-    return level, f"GPU {change.message}", {"gpu": change.gpu.slot, "change": change.kind}
+def _log_still_missing(gpus: Sequence[MissingGpu]) -> None:
+    if gpus:
+        named = "; ".join(map(_last_seen, gpus[:MAX_GPU_LINES]))
+        more = len(gpus) - MAX_GPU_LINES
+        rest = f"; and {more} more" if more > 0 else ""
+        _log.warning("GPUs still missing since before this start: %s%s", named, rest)
 
 
-def _forgotten_line(each: MissingGpu) -> _Line:
-    fields = {"gpu": each.gpu.slot, "change": "forgotten"}
-    return logging.INFO, f"GPU forgotten: {_last_seen(each)}", fields
+def _log_events(events: list[_Event]) -> None:
+    """Log the events, the most severe ones first, and how many there are beyond the maximum."""
+    events.sort(key=_level, reverse=True)
+    for each in events[:MAX_GPU_LINES]:
+        if isinstance(each, GpuChange):
+            kind, message = each.kind.value, each.message
+        else:
+            kind, message = "forgotten", f"forgotten: {_last_seen(each)}"
+        _log.log(_level(each), "GPU %s", message, extra={"gpu": each.gpu.slot, "change": kind})
+    if more := events[MAX_GPU_LINES:]:
+        _log.log(_level(more[0]), "and %d more changes of GPUs", len(more))
 
 
-def _still_missing_line(gpus: Sequence[MissingGpu]) -> _Line:
-    more = len(gpus) - MAX_GPU_LINES
-    named = "; ".join(map(_last_seen, gpus[:MAX_GPU_LINES]))
-    rest = f"; and {more} more" if more > 0 else ""
-    return logging.WARNING, f"GPUs still missing since before this start: {named}{rest}", {}
+def _level(event: _Event) -> int:
+    return _LEVELS[event.kind] if isinstance(event, GpuChange) else logging.INFO
 
 
 def _last_seen(each: MissingGpu) -> str:
     return f"{gpu_name(each.gpu)}, last seen {format_time(each.last_seen)} UTC"
-
-
-def _log_lines(lines: Iterable[_Line]) -> None:
-    """Log the lines, the most severe ones first, and how many there are beyond the maximum."""
-    enabled = [line for line in lines if _log.isEnabledFor(line[0])]
-    enabled.sort(key=lambda line: line[0], reverse=True)
-    for level, text, fields in enabled[:MAX_GPU_LINES]:
-        _log.log(level, "%s", text, extra=fields)
-    if more := enabled[MAX_GPU_LINES:]:
-        _log.log(more[0][0], "and %d more changes of GPUs", len(more))
