@@ -237,6 +237,7 @@ def test_gpus_that_an_earlier_process_lost_are_named_once(
 
 def test_warning_about_earlier_losses_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     """It names some, and counts the others."""
+    caplog.set_level(logging.WARNING, "dstack_backend")
     node = Node()
     node.remember([gpu_in(f"{number:02x}:01.0") for number in range(1000)])
     node.list(OTHER)
@@ -270,6 +271,7 @@ def test_hostile_slots_stay_one_short_printable_line(
     slot: str, formatter: logging.Formatter, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the message and in the fields."""
+    caplog.set_level(logging.WARNING, "dstack_backend")
     Node().lose(gpu_in(slot, slot))
     (record,) = caplog.records
     line = formatter.format(record)
