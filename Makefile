@@ -13,7 +13,7 @@ demo: $(STAMP) ## run the service against a simulated DStack
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m pytest --cov --cov-report=term
 
-faults: $(STAMP) ## run the fault suite, about 8 minutes
+faults: $(STAMP) ## run the fault suite, about 9 minutes
 	@$(BIN)/python -m pytest tests/faults
 
 fuzz: $(STAMP) ## run Hypothesis with many examples, about 2 minutes; FACTOR=20 runs longer

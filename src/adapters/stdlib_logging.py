@@ -19,12 +19,9 @@ from traceback import walk_tb
 
 import msgspec
 
-from dstack_backend.domain.check import Check
 from dstack_backend.domain.formatting import escape
-from dstack_backend.domain.gpu import GpuChangeKind, GpuState
-from dstack_backend.domain.status import Change, Status
 
-__all__ = ["JsonFormatter", "LogObserver", "LogQueue", "TextFormatter"]
+__all__ = ["JsonFormatter", "LogQueue", "TextFormatter"]
 __all__ += ["lost_log_lines", "place", "set_up_logging"]
 
 FIELDS = ("status", "reason", "gpu", "change")
@@ -37,34 +34,6 @@ FLUSH_TIMEOUT = 0.2
 _PACKAGE = "dstack_backend"
 
 _log = logging.getLogger(__name__)
-
-
-class LogObserver:
-    """Observes the monitor. Logs each change of the status once, and each check at debug."""
-
-    def on_check(self, check: Check) -> None:
-        """Log the check at level debug: a failure may repeat every few seconds."""
-        result = check.failure.message if check.failure else "ok"
-        _log.debug("check finished in %.3f s: %s", check.duration, result)
-
-    def on_change(self, change: Change) -> None:
-        """Log the new status, as a warning where it is unavailable or nothing is listed."""
-        after = change.after
-        fields = {"status": after.status, "reason": after.reason}
-        if after.status is Status.UNAVAILABLE:
-            _log.warning("unavailable (%s): %s", after.reason, after.message, extra=fields)
-        else:
-            is_empty = after.inventory is None or after.inventory.is_empty
-            level = logging.WARNING if is_empty else logging.INFO
-            _log.log(level, "available: %s", after.message, extra=fields)
-
-    def on_gpus(self, gpus: GpuState) -> None:
-        """Log each change of a GPU: a loss as a warning, a change of its use at debug."""
-        for change in gpus.changes:
-            is_loss = change.kind is GpuChangeKind.LOST
-            level = logging.DEBUG if change.kind.is_use else logging.INFO
-            fields = {"gpu": change.gpu.slot, "change": change.kind}
-            _log.log(logging.WARNING if is_loss else level, "GPU %s", change.message, extra=fields)
 
 
 class TextFormatter(logging.Formatter):
@@ -87,7 +56,7 @@ class JsonFormatter(logging.Formatter):
             "message": _message(record),
             **{name: getattr(record, name) for name in FIELDS if hasattr(record, name)},
         }
-        return msgspec.json.encode(fields).decode()
+        return escape(msgspec.json.encode(fields).decode())
 
 
 class LogQueue(QueueHandler):

@@ -11,8 +11,9 @@ from dstack_backend.adapters.asyncio_notifier import Notifier
 from dstack_backend.adapters.granian_server import max_connections
 from dstack_backend.adapters.httpx_dstack import ConnectionWatcher, HttpxDStack
 from dstack_backend.adapters.litestar_http import HealthApp
+from dstack_backend.adapters.log_observer import LogObserver
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
-from dstack_backend.adapters.stdlib_logging import LogObserver, lost_log_lines
+from dstack_backend.adapters.stdlib_logging import lost_log_lines
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.adapters.systemd_notify import notify_systemd
 from dstack_backend.app.config.settings import DStackSettings, Settings

@@ -20,12 +20,13 @@ from dstack_backend.app.cli.output import write_error, write_line
 from dstack_backend.app.config.parsers import ListenAddress, parse_host_port, quote
 from dstack_backend.app.errors import UserError
 from dstack_backend.app.server.runner import run_until_signal
-from dstack_backend.app.simulate.script import SimulatedNode, expected_results, parse_line
+from dstack_backend.app.simulate.node import SimulatedNode
+from dstack_backend.app.simulate.script import expected_results, parse_line
 from dstack_backend.testing.simulated_dstack import SimulatedDStack
 
 __all__ = ["SimulateOptions", "parse_options", "run"]
 
-SETUP = ("gpus", "free", "product-id", "token", "latency", "fault")
+SETUP = ("gpus", "free", "product-id", "nvswitches", "token", "latency", "fault")
 """Options that are commands of the script. They run in this order before it listens."""
 
 DEFAULT_LISTEN = "127.0.0.1:19060"  # the port of DStack's guides, for this machine alone

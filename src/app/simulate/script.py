@@ -1,7 +1,8 @@
-"""A simulated node, and the lines of a script that change it.
+"""The lines of a script that change a simulated node.
 
 The commands are `ok`, `fault NAME`, `crash`, `revive`, `gpus N`, `free N` or `free all`,
-`product-id ID`, `latency SECONDS`, `token TEXT` (`token` alone: none), `wait SECONDS`, and `end`.
+`product-id ID`, `nvswitches N`, `lose SLOT`, `return SLOT`, `replace SLOT ID`, `allocate SLOT`,
+`release SLOT`, `latency SECONDS`, `token TEXT` (`token` alone: none), `wait SECONDS`, and `end`.
 """
 
 import asyncio
@@ -11,89 +12,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dstack_backend.app.config.parsers import parse_count, parse_seconds, quote
-from dstack_backend.domain.gpu import Gpu, model_of
+from dstack_backend.app.simulate.node import MAX_GPUS, MAX_NVSWITCHES, SimulatedNode
 from dstack_backend.testing.faults import FAULTS, HOSTILE_ANSWERS
-from dstack_backend.testing.simulated_dstack import Behaviour, SimulatedDStack
+from dstack_backend.testing.simulated_dstack import Behaviour
 
-__all__ = ["SimulatedNode", "expected_results", "parse_line"]
-
-MAX_GPUS = 10_000
-
-_VENDORS = {"10de": "NVIDIA Corporation", "1002": "Advanced Micro Devices, Inc. [AMD/ATI]"}
-"""The description of a card that the PCI id list does not contain; empty for other vendors."""
+__all__ = ["expected_results", "parse_line"]
 
 _BEHAVIOURS: dict[str, Behaviour] = {
     **{name: fault.behaviour for name, fault in FAULTS.items()},
     **HOSTILE_ANSWERS,
 }
-
-
-class SimulatedNode:
-    """A simulated DStack that starts with eight free H200s. `ended` is set at the script's end."""
-
-    def __init__(self, dstack: SimulatedDStack, ended: asyncio.Event) -> None:
-        self.dstack = dstack
-        self.ended = ended
-        self._product_id = "10de:2335"
-        self._count = 8
-        self._free: int | None = None
-        self._is_crashed = False
-        self._update_gpus()
-
-    def set_gpu_count(self, count: int) -> None:
-        """Set the number of GPUs."""
-        self._count = count
-        self._free = None if self._free is None else min(self._free, count)
-        self._update_gpus()
-
-    def set_free_count(self, count: int | None) -> None:
-        """Set how many of the GPUs are free, the last ones; `None`: all.
-
-        Raises:
-            ValueError: There are fewer GPUs.
-        """
-        if count is not None and count > self._count:
-            raise ValueError(f"there are {self._count} GPUs, so {count} cannot be free")
-        self._free = count
-        self._update_gpus()
-
-    def set_product_id(self, product_id: str) -> None:
-        """Set the vendor and device of all GPUs."""
-        self._product_id = product_id
-        self._update_gpus()
-
-    async def crash(self) -> None:
-        """Stop listening and cut all connections."""
-        self._is_crashed = True
-        await self.dstack.crash()
-
-    async def revive(self) -> None:
-        """Listen again at the same address after a crash.
-
-        Raises:
-            OSError: The address was taken in the meantime.
-        """
-        if self._is_crashed:
-            await self.dstack.revive()
-            self._is_crashed = False
-
-    def _update_gpus(self) -> None:
-        used = 0 if self._free is None else self._count - self._free
-        self.dstack.gpus = [
-            _gpu(self._product_id, n, is_free=n >= used) for n in range(self._count)
-        ]
-
-
-def _gpu(product_id: str, number: int, *, is_free: bool) -> Gpu:
-    domain, bus = divmod(number, 256)
-    vendor = _VENDORS.get(product_id[:4], "")
-    model = model_of(product_id, vendor)
-    return Gpu(
-        slot=f"{domain:04x}:{bus:02x}:00.0",
-        product_id=product_id,
-        description=f"{vendor} [{model}]" if model else vendor,
-        is_free=is_free,
-    )
 
 
 def expected_results() -> dict[str, str]:
@@ -145,6 +73,17 @@ def _parse_product_id(text: str) -> str:
     return text.lower()
 
 
+def _parse_slot(text: str) -> str:
+    if not text or len(text.split()) > 1:
+        raise ValueError(f"{quote(text)} is not a slot such as 3b:00.0, or a number from 0")
+    return text
+
+
+def _parse_replacement(text: str) -> tuple[str, str]:
+    slot, _, product_id = text.partition(" ")
+    return _parse_slot(slot), _parse_product_id(product_id.strip())
+
+
 def _set(attribute: str) -> Callable[[SimulatedNode, Any], None]:
     """Return what sets an attribute of the simulated DStack."""
     return lambda node, value: setattr(node.dstack, attribute, value)
@@ -164,6 +103,12 @@ _COMMANDS: dict[
         SimulatedNode.set_free_count,
     ),
     "product-id": (_parse_product_id, SimulatedNode.set_product_id),
+    "nvswitches": (parse_count(0, MAX_NVSWITCHES), SimulatedNode.set_nvswitch_count),
+    "lose": (_parse_slot, SimulatedNode.lose),
+    "return": (_parse_slot, SimulatedNode.give_back),
+    "replace": (_parse_replacement, lambda node, value: node.replace(*value)),
+    "allocate": (_parse_slot, lambda node, slot: node.set_free(slot, is_free=False)),
+    "release": (_parse_slot, lambda node, slot: node.set_free(slot, is_free=True)),
     "latency": (parse_seconds(0), _set("latency")),
     "token": (lambda text: text or None, _set("token")),
     "wait": (parse_seconds(0), lambda _, seconds: asyncio.sleep(seconds)),

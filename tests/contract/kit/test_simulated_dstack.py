@@ -1,11 +1,14 @@
-"""The simulated DStack closes all its connections."""
+"""The simulated DStack lists what is set, and closes all its connections."""
 
+import asyncio
 import gc
 import socket
 from contextlib import ExitStack
 from threading import Event, Thread
 
-from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
+from dstack_backend.adapters.httpx_dstack import HttpxDStack, parse_address
+from dstack_backend.domain import Gpu, GpuInventory
+from dstack_backend.testing.simulated_dstack import EIGHT_H200, SimulatedDStack, in_thread
 
 ENDS = 30
 CLIENTS = 100
@@ -43,3 +46,17 @@ def test_shutdown_during_connects_leaves_no_connection_open() -> None:
             crowd = Crowd(remote.url)
         crowd.wait()
     gc.collect()  # asyncio warns of unclosed transports, and a warning fails the test
+
+
+def test_next_request_lists_the_gpus_that_are_set() -> None:
+    """Also NVSwitches, and any slots in any order."""
+    switch = Gpu(slot="07:00.0", product_id="10de:22a3", description="NVSwitch", is_free=True)
+    lost = EIGHT_H200[1:]
+    with in_thread(SimulatedDStack()) as remote:
+        source = HttpxDStack(parse_address(remote.url), timeout=5.0)
+        for gpus in (EIGHT_H200, lost, (*reversed(lost), switch), (), EIGHT_H200[:1] * 2):
+            remote.dstack.gpus = gpus
+            inventory = asyncio.run(source.list_gpus())
+            assert isinstance(inventory, GpuInventory), inventory
+            assert inventory.gpus == tuple(gpu for gpu in gpus if gpu is not switch)
+            assert inventory.other_devices == ((switch,) if switch in gpus else ())

@@ -11,29 +11,16 @@ from hypothesis import strategies as st
 
 from dstack_backend.adapters.stdlib_logging import (
     JsonFormatter,
-    LogObserver,
     TextFormatter,
     place,
     set_up_logging,
 )
-from dstack_backend.domain import (
-    Change,
-    Check,
-    CheckFailure,
-    CheckResult,
-    Gpu,
-    GpuInventory,
-    Reason,
-    Timestamp,
-    assess,
-)
+from dstack_backend.domain import Reason
+from dstack_backend.domain.gpu.inventory import encodable
 from dstack_backend.testing.fakes import EPOCH
 from dstack_backend.testing.strategies import nasty_texts
 
 CANARY = "c4n4ry"
-AT = Timestamp(5.0, EPOCH)
-STARTING = assess(CheckFailure(Reason.STARTING))
-GPU = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True)
 
 
 def record_of(message: str, *args: object, **fields: object) -> logging.LogRecord:
@@ -80,8 +67,8 @@ def test_json_format() -> None:
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
 @given(message=nasty_texts() | st.text(st.characters(categories=["Cs", "Cc"])))
 def test_any_record_is_one_printable_line(formatter: logging.Formatter, message: str) -> None:
-    """Control characters, line ends and lone surrogates are escaped."""
-    line = formatter.format(record_of("%s", message))
+    """Control characters, line ends and lone surrogates are escaped, and those of fields too."""
+    line = formatter.format(record_of("%s", message, gpu=encodable(message)))
     assert line.isprintable()
     assert line.encode()
 
@@ -111,50 +98,6 @@ def test_record_with_empty_exc_info_shows_no_exception() -> None:
     record = record_of("fine")
     record.exc_info = (None, None, None)
     assert TextFormatter().format(record).endswith("WARNING fine")
-
-
-@pytest.mark.parametrize(
-    ("after", "level", "line"),
-    [
-        (
-            CheckFailure(Reason.TIMED_OUT, "no answer within 5 s"),
-            "WARNING",
-            "unavailable (timed_out): Connection error: no answer within 5 s",
-        ),
-        (GpuInventory(gpus=(GPU,)), "INFO", "available: 1 GPU, 1 free"),
-        (GpuInventory(), "WARNING", f"available: {assess(GpuInventory()).message}"),
-    ],
-)
-def test_change_is_logged_with_its_reason(
-    after: CheckResult, level: str, line: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """As a warning where the node is unavailable, or available without a GPU."""
-    caplog.set_level(logging.INFO, "dstack_backend")
-    LogObserver().on_change(Change(AT, STARTING, assess(after)))
-    (record,) = caplog.records
-    assert (record.levelname, record.getMessage()) == (level, line)
-    fields = json.loads(JsonFormatter().format(record))
-    assert (fields["status"], fields["reason"]) == (assess(after).status, assess(after).reason)
-
-
-@pytest.mark.parametrize(
-    ("result", "line"),
-    [
-        (GpuInventory(), "check finished in 2.000 s: ok"),
-        (
-            CheckFailure(Reason.TIMED_OUT),
-            f"check finished in 2.000 s: {Reason.TIMED_OUT.summary}",
-        ),
-    ],
-)
-def test_check_is_logged_at_level_debug(
-    result: CheckResult, line: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A failure may repeat every few seconds."""
-    caplog.set_level(logging.DEBUG, "dstack_backend")
-    LogObserver().on_check(Check(result=result, started=3.0, finished=AT))
-    (record,) = caplog.records
-    assert (record.levelname, record.getMessage()) == ("DEBUG", line)
 
 
 @pytest.fixture

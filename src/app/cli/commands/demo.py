@@ -17,7 +17,7 @@ def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
 COMMAND = Command(
     name="demo",
     summary="serve against a simulated DStack with eight H200s",
-    details="GPUs are allocated and released, and DStack is gone now and then.\n"
+    details="GPUs are allocated and released. Now and then one is lost, or DStack is gone.\n"
     "Exit code 0 after SIGTERM, SIGHUP or Ctrl-C, 2 for a bad setting.",
     run=_run,
     settings=tuple(each for each in SETTINGS if not each.variable.startswith("DSTACK_")),

@@ -13,7 +13,7 @@ import pytest
 from dstack_backend.domain import CheckFailure, GpuInventory, Reason
 from dstack_backend.testing.faults import FAULTS
 from tests.contract.process.cli.simulation import Simulation
-from tests.contract.process.service import Service
+from tests.contract.process.service import Service, wait_until
 
 MAX_STOP = 3.0
 
@@ -44,7 +44,7 @@ def test_first_line_is_the_url_of_a_healthy_dstack(simulate: Simulate) -> None:
 
 
 def test_gpus_options_set_number_kind_and_free_ones(simulate: Simulate) -> None:
-    """Each GPU has its own slot, also where they need several PCI domains."""
+    """Each GPU has its own slot."""
     simulation = simulate("--gpus", "300", "--free", "7", "--product-id", "10DE:26B9")
     inventory = simulation.inventory()
     assert (len(inventory.gpus), inventory.free_count) == (300, 7)
@@ -130,10 +130,31 @@ def test_piped_script_runs_line_by_line(simulate: Simulate) -> None:
     assert simulation.inventory().free_count == 9
 
 
+def test_single_gpus_are_lost_and_return_by_slot(
+    simulate: Simulate, serve: Callable[..., Service]
+) -> None:
+    """The service logs which one, and its status is degraded until it returns."""
+    simulation = simulate("--nvswitches", "4", "--script", "-")
+    service = serve(DSTACK_URL=simulation.url, CHECK_INTERVAL="0.2", LOG_LEVEL="debug")
+    service.wait_for(None)
+    assert len(service.status()["other_devices"]) == 4
+    simulation.run_line("lose 3b:00.0")
+    wait_until(lambda: service.status()["degraded"])
+    assert [each["slot"] for each in service.status()["missing"]] == ["3b:00.0"]
+    simulation.run_line("return 0000:3b:00.0")
+    wait_until(lambda: not service.status()["degraded"])
+    simulation.run_line("allocate 19:00.0")
+    wait_until(lambda: "GPU allocated: H200 SXM 141GB in 19:00.0" in service.log)
+    simulation.run_line("replace 7 10de:2330")
+    wait_until(lambda: "GPU replaced: H100 SXM5 80GB in db:00.0" in service.log)
+    assert service.log.count(" WARNING GPU lost: H200 SXM 141GB in 3b:00.0, last seen ") == 1
+    assert service.log.count(" INFO    GPU returned: H200 SXM 141GB in 3b:00.0, missing ") == 1
+
+
 def test_invalid_lines_of_a_pipe_are_reported_and_the_next_one_runs(simulate: Simulate) -> None:
     """Each is one line on standard error."""
     simulation = simulate("--script", "-")
-    wrong = ("fault reset", "crush", "free 9", "gpus many", "crash now", "\x1b[2J")
+    wrong = ("fault reset", "crush", "free 9", "gpus many", "crash now", "\x1b[2J", "lose \x07")
     for line in (*wrong, "", "# a comment"):
         simulation.send(line)
     simulation.run_line("gpus 2")

@@ -58,6 +58,7 @@ def test_script_is_a_file_or_standard_input(tmp_path: Path) -> None:
         ("gpus", "", "--gpus: '' is not a whole number"),
         ("free", "some", "--free: 'some' is not a whole number"),
         ("product-id", "H200", "--product-id: 'H200' is not vendor:device"),
+        ("nvswitches", "17", "--nvswitches: '17' is not a whole number from 0 to 16"),
         ("latency", "soon", "--latency: 'soon' is not a number of seconds"),
         ("latency", "nan", "--latency: 'nan' is not"),
         ("latency", "99999", "--latency: '99999' is not"),
