@@ -52,7 +52,9 @@ def test_an_unavailable_node(node: SimulatedNode) -> None:
     expect(page.locator("#status")).to_contain_text("Connection error: connection refused")
     expect(page.locator("#status")).to_contain_text("connection_refused")
     expect(page.locator("#status li").first).to_contain_text("Is DStack running?")
-    expect(page.get_by_text("Not known while the node is unavailable.")).to_be_visible()
+    expect(page.get_by_text("Last known, as of")).to_be_visible()
+    expect(page.locator(".gpus li")).to_have_count(8)
+    expect(page.locator("#missing")).to_be_hidden()
 
 
 def test_hostile_text_is_escaped(node: SimulatedNode) -> None:

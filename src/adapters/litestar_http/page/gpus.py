@@ -43,7 +43,7 @@ def gpu_context(
         "counts": (len(counted), free, len(counted) - free),
         "cards": [_card(each, use, now) for each in shown],
         "more": len(counted) + len(missing) - len(shown),
-        "use": use.node,
+        "use": use.node if use.slots else {},
         "others": _others(state.inventory.other_devices),
         "missing_count": len(missing),
         "missing": missing[:MAX_MISSING],

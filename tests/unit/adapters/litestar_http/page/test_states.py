@@ -10,15 +10,19 @@ from dstack_backend.domain import (
     CheckPolicy,
     Gpu,
     GpuInventory,
-    NodeIdentity,
     Reason,
 )
 from dstack_backend.domain.history import GapCause
 from tests.unit.adapters.inventories import DiskInventory, RackInventory
-from tests.unit.adapters.litestar_http.harness import AVAILABLE, GPU, AppClient, ParsedPage, entry
+from tests.unit.adapters.litestar_http.harness import (
+    AVAILABLE,
+    GPU,
+    SYSFS,
+    AppClient,
+    ParsedPage,
+    entry,
+)
 from tests.unit.adapters.litestar_http.page.rendering import page_after, page_of
-
-SYSFS = NodeIdentity(topic="sysfs-gpu-monitor", source="sysfs", service="sysfs-gpus")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
