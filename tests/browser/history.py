@@ -91,7 +91,7 @@ def _gpus(now: datetime, lost_hours: float | None) -> GpuUpdate:
     numbers = range(last - 30 * 48 + 1, last + 1)
     used = {gpu.slot: _rented(seed, is_free=gpu.is_free) for seed, gpu in enumerate(EIGHT_H200)}
     lost_from = last - 2 * lost_hours if lost_hours else last + 1
-    periods = []
+    periods: list[UsePeriod] = []
     for number in numbers:
         start = number * 1800
         known = min(1800.0, now.timestamp() - start) - _interrupted(now, start)
