@@ -2,7 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -102,8 +102,8 @@ def _gpus(now: datetime, lost_hours: float | None) -> GpuUpdate:
         }
         periods.append(UsePeriod(number, slots))
     present = tuple(
-        TrackedGpu(gpu, now - timedelta(hours=2.3 * (8 - place)))
-        for place, gpu in enumerate(EIGHT_H200)
+        TrackedGpu(gpu, _since(last, used[gpu.slot], is_free=gpu.is_free))
+        for gpu in EIGHT_H200
         if not lost_hours or gpu is not LOST
     )
     missing = (MissingGpu(LOST, now - timedelta(hours=lost_hours)),) if lost_hours else ()
@@ -119,6 +119,12 @@ def _rented(seed: int, *, is_free: bool) -> set[int]:
         in_use |= set() if is_free else set(range(ago, ago + length))
         ago, is_free = ago + length, not is_free
     return in_use
+
+
+def _since(last: int, in_use: set[int], *, is_free: bool) -> datetime:
+    """Return when the present use began."""
+    ago = next(ago for ago in count() if (ago in in_use) == is_free)
+    return datetime.fromtimestamp((last - ago + 1) * 1800, UTC)
 
 
 def _interrupted(now: datetime, start: float) -> float:

@@ -47,7 +47,7 @@ class Shot(Struct, frozen=True):
 
 README = [
     Shot("available", "available", 1280, 1120),
-    Shot("degraded", "degraded", 1280, 1250),
+    Shot("degraded", "degraded", 1280, 1150),
     Shot("unavailable", "unavailable", 390, 1120, "dark"),
 ]
 

@@ -32,7 +32,8 @@ def gpu_context(
 ) -> dict[str, Any]:
     """Return the template's variables about the GPUs."""
     present, missing = list(state.present.values()), list(state.missing.values())
-    shown = sorted([*present, *missing], key=lambda each: each.gpu.slot)[:MAX_GPUS]
+    known: list[TrackedGpu | MissingGpu] = [*present, *missing]
+    shown = sorted(known, key=lambda each: each.gpu.slot)[:MAX_GPUS]
     listed = state.inventory.gpus
     # A list that is too long is not tracked as a whole.
     counted = listed if len(listed) > len(present) else [each.gpu for each in present]
