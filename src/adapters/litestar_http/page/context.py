@@ -55,7 +55,7 @@ def page_context(
     identity: NodeIdentity,
 ) -> dict[str, Any]:
     """Return the variables of the template. Advice is shown for DStack only."""
-    is_current = report.reason in (None, Reason.TOO_FEW_GPUS)
+    is_listed = report.reason in (None, Reason.TOO_FEW_GPUS)
     return {
         "version": __version__,
         "identity": identity,
@@ -65,15 +65,7 @@ def page_context(
         "now": now,
         "report": report,
         "status": _status(report, gpus, translation, identity),
-        "gpus": gpu_context(
-            gpus,
-            history.use,
-            now,
-            translation,
-            is_current=is_current and gpus.last_good is not None,
-        )
-        if gpus
-        else None,
+        "gpus": gpus and gpu_context(gpus, history.use, now, translation, is_listed=is_listed),
         "has_gpus": gpus is not None or identity.source == DSTACK,
         "history": history,
         "changes": _changes(history.entries, now),

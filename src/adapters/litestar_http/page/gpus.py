@@ -28,9 +28,17 @@ HEIGHT = 10
 
 
 def gpu_context(
-    state: GpuState, use: GpuUse, now: datetime, translation: Translation, *, is_current: bool
+    state: GpuState, use: GpuUse, now: datetime, translation: Translation, *, is_listed: bool
 ) -> dict[str, Any]:
-    """Return the template's variables about the GPUs."""
+    """Return the template's variables about the GPUs.
+
+    Args:
+        state: What is known of them.
+        use: How long they were in use.
+        now: The present time.
+        translation: Texts.
+        is_listed: Whether the status is based on a list of GPUs.
+    """
     present, missing = list(state.present.values()), list(state.missing.values())
     known: list[TrackedGpu | MissingGpu] = [*present, *missing]
     shown = sorted(known, key=lambda each: each.gpu.slot)[:MAX_GPUS]
@@ -39,7 +47,7 @@ def gpu_context(
     counted = listed if len(listed) > len(present) else [each.gpu for each in present]
     free = sum(gpu.is_free for gpu in counted)
     return {
-        "is_current": is_current,
+        "is_current": is_listed and state.last_good is not None,
         "seen_at": state.seen_at,
         "counts": (len(counted), free, len(counted) - free),
         "cards": [_card(each, use, now) for each in shown],
