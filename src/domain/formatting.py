@@ -12,7 +12,6 @@ ENGLISH_UNITS = {"d": "{} d", "h": "{} h", "min": "{} min", "s": "{} s", "ms": "
 """How a number of each unit is written."""
 
 _SECONDS = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
-_SMALLEST_PERCENT = 0.01
 
 
 def escape(text: str) -> str:
@@ -46,11 +45,12 @@ def format_duration(seconds: float, units: Mapping[str, str] = ENGLISH_UNITS) ->
     return " ".join(parts[:2])
 
 
-def format_percent(value: float) -> str:
-    """Return a percentage with at most two decimals. Never rounds to 0 % or 100 %."""
-    if 0 < value < _SMALLEST_PERCENT:
-        return f"< {_SMALLEST_PERCENT} %"
-    return f"{math.floor(value * 100) / 100:g} %"
+def format_percent(value: float, decimals: int = 2) -> str:
+    """Return a percentage with at most so many decimals. Never rounds to 0 % or 100 %."""
+    factor = 10**decimals
+    if 0 < value < 1 / factor:
+        return f"< {1 / factor:g} %"
+    return f"{math.floor(value * factor) / factor:g} %"
 
 
 def format_time(moment: datetime) -> str:

@@ -11,9 +11,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from dstack_backend.testing.simulated_dstack import Remote, SimulatedDStack, in_thread
+from dstack_backend.testing.simulated_dstack import (
+    EIGHT_H200,
+    Remote,
+    SimulatedDStack,
+    in_thread,
+)
 from tests.browser.harness import SimulatedNode
-from tests.browser.history import write_history
+from tests.browser.history import LOST, write_history
 from tests.contract.process.service import Service
 
 ARGUMENTS = [
@@ -40,12 +45,16 @@ def chromium() -> Generator[Browser]:
 
 
 @contextmanager
-def simulated_node(browser: Browser, folder: Path) -> Generator[SimulatedNode]:
-    """Run a service with a history and a simulated DStack."""
+def simulated_node(
+    browser: Browser, folder: Path, lost_hours: float | None = None
+) -> Generator[SimulatedNode]:
+    """Run a service with a history and a simulated DStack. See `write_history`."""
     data = folder / "data"
-    write_history(data)
+    write_history(data, lost_hours)
     with ExitStack() as ends:
         remote: Remote = ends.enter_context(in_thread(SimulatedDStack()))
+        if lost_hours:
+            remote.dstack.gpus = [each for each in EIGHT_H200 if each is not LOST]
         settings = {
             "DSTACK_URL": remote.url,
             "CHECK_INTERVAL": "0.5",

@@ -1,4 +1,4 @@
-"""Takes the README's two screenshots of the page: `python -m tests.browser.shots FOLDER`.
+"""Takes the README's screenshots of the page: `python -m tests.browser.shots FOLDER`.
 
 With `all` as a second argument: each state, device, scheme and language.
 """
@@ -13,11 +13,16 @@ from msgspec import Struct
 
 from tests.browser.conftest import chromium, simulated_node
 from tests.browser.harness import SimulatedNode
+from tests.contract.process.service import Service
 
 __all__ = ["ALL", "README", "Shot", "take"]
 
 SETTLE = 1200
 """Milliseconds after which the page has updated itself."""
+
+LOST_HOURS = 9.2
+
+STATES = ("available", "degraded", "unavailable", "no-gpus")
 
 
 class Shot(Struct, frozen=True):
@@ -25,7 +30,7 @@ class Shot(Struct, frozen=True):
 
     Attributes:
         name: Name of the file.
-        reason: Why the node is unavailable; `None` while it is available.
+        state: One of `STATES`.
         width: Width of the screen.
         height: Height of the screen; `None` takes the whole page.
         scheme: `light` or `dark`.
@@ -33,7 +38,7 @@ class Shot(Struct, frozen=True):
     """
 
     name: str
-    reason: str | None
+    state: str
     width: int
     height: int | None = None
     scheme: str = "light"
@@ -41,39 +46,55 @@ class Shot(Struct, frozen=True):
 
 
 README = [
-    Shot("available", None, 1280, 1120),
-    Shot("unavailable", "connection_refused", 390, 1120, "dark"),
+    Shot("available", "available", 1280, 1120),
+    Shot("degraded", "degraded", 1280, 1150),
+    Shot("unavailable", "unavailable", 390, 1120, "dark"),
 ]
 
 
 def _all() -> Iterator[Shot]:
-    reasons = (None, "connection_refused")
-    for reason, width, scheme, locale in product(
-        reasons, (1280, 390), ("light", "dark"), ("en-GB", "zh-CN")
+    for state, width, scheme, locale in product(
+        STATES, (1280, 390), ("light", "dark"), ("en-GB", "zh-CN")
     ):
-        yield Shot(f"{reason}-{width}-{scheme}-{locale}", reason, width, None, scheme, locale)
+        yield Shot(f"{state}-{width}-{scheme}-{locale}", state, width, None, scheme, locale)
 
 
 ALL = list(_all())
 
 
 def take(folder: Path, shots: list[Shot]) -> None:
-    """Take screenshots; those of an available node must come first."""
+    """Take screenshots, with a node for each state."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as temporary,
-        chromium() as browser,
-        simulated_node(browser, Path(temporary)) as node,
-    ):
-        for shot in shots:
-            if shot.reason:
-                node.dstack.crash()
-            node.service.wait_for(shot.reason)
-            _shoot(node, folder, shot)
+    with chromium() as browser:
+        for state in STATES:
+            lost_hours = LOST_HOURS if state == "degraded" else None
+            with (
+                tempfile.TemporaryDirectory() as temporary,
+                simulated_node(browser, Path(temporary), lost_hours) as node,
+            ):
+                service = _service(node, state)
+                for shot in shots:
+                    if shot.state == state:
+                        _shoot(node, service, folder, shot)
 
 
-def _shoot(node: SimulatedNode, folder: Path, shot: Shot) -> None:
+def _service(node: SimulatedNode, state: str) -> Service:
+    """Return a service that is in this state."""
+    if state == "no-gpus":
+        node.dstack.dstack.gpus = ()
+        service = node.serve(HISTORY="off")
+        service.wait_for(None)
+        return service
+    node.service.wait_for(None)
+    if state == "unavailable":
+        node.dstack.crash()
+        node.service.wait_for("connection_refused")
+    return node.service
+
+
+def _shoot(node: SimulatedNode, service: Service, folder: Path, shot: Shot) -> None:
     page = node.open(
+        service=service,
         viewport={"width": shot.width, "height": shot.height or 800},
         color_scheme=shot.scheme,
         locale=shot.locale,

@@ -52,17 +52,19 @@ def test_an_unavailable_node(node: SimulatedNode) -> None:
     expect(page.locator("#status")).to_contain_text("Connection error: connection refused")
     expect(page.locator("#status")).to_contain_text("connection_refused")
     expect(page.locator("#status li").first).to_contain_text("Is DStack running?")
-    expect(page.get_by_text("Not known while the node is unavailable.")).to_be_visible()
+    expect(page.get_by_text("Last known, as of")).to_be_visible()
+    expect(page.locator(".gpus li")).to_have_count(8)
+    expect(page.locator("#missing")).to_be_hidden()
 
 
 def test_hostile_text_is_escaped(node: SimulatedNode) -> None:
     """Markup, templates and direction marks from DStack are shown as text."""
-    card = Gpu(slot=HOSTILE, product_id="<b>", description="x" * 5000 + HOSTILE, is_free=True)
-    node.dstack.dstack.gpus = [card, *EIGHT_H200]
+    gpu = Gpu(slot="~<b>", product_id=HOSTILE, description="x" * 5000 + HOSTILE, is_free=True)
+    node.dstack.dstack.gpus = [gpu, *EIGHT_H200]
     node.service.wait_for(None)
     page = node.open(viewport={"width": 390, "height": 844})
-    first = page.locator(".gpus li").first
-    expect(first).to_contain_text("<script>document.title=2</script>{{ 7*7 }}")
+    card = page.locator(".gpus li").last
+    expect(card).to_contain_text("<script>document.title=2</script>{{ 7*7 }}")
     assert page.locator(".gpus img, .gpus script").count() == 0
     expect(page).to_have_title("Available · dstack-backend")
     assert _overflow(page) == 0

@@ -72,9 +72,10 @@ def test_a_restart_of_the_service_is_shown_and_survived(node: SimulatedNode) -> 
     node.dstack.dstack.gpus = EIGHT_H200[:2]
     node.restart(first)
     expect(lost).to_be_hidden(timeout=READ_TIMEOUT)
-    expect(page.locator(".gpus li")).to_have_count(2, timeout=READ_TIMEOUT)
+    listed = page.locator(".gpus li:not(.missing)")
+    expect(listed).to_have_count(2, timeout=READ_TIMEOUT)
     node.dstack.dstack.gpus = EIGHT_H200[:3]  # the stream is open again
-    expect(page.locator(".gpus li")).to_have_count(3, timeout=READ_TIMEOUT)
+    expect(listed).to_have_count(3, timeout=READ_TIMEOUT)
     assert page.evaluate("window.same")
 
 

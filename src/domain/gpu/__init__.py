@@ -7,7 +7,7 @@ from dstack_backend.domain.gpu.inventory import (
     GpuInventoryMetadata,
     GpuMetadata,
 )
-from dstack_backend.domain.gpu.model import KNOWN_MODELS, is_gpu, model_of
+from dstack_backend.domain.gpu.model import KNOWN_MODELS, is_gpu, is_pci_address, model_of
 from dstack_backend.domain.gpu.node_type import NoNodeType, node_type
 from dstack_backend.domain.gpu.report import (
     GpuCondition,
@@ -51,6 +51,7 @@ __all__ = [
     "gpu_report",
     "interrupt",
     "is_gpu",
+    "is_pci_address",
     "missing_gpus",
     "model_of",
     "node_type",

@@ -10,7 +10,7 @@ tools.
 
 import re
 
-__all__ = ["KNOWN_MODELS", "is_gpu", "model_of"]
+__all__ = ["KNOWN_MODELS", "is_gpu", "is_pci_address", "model_of"]
 
 NVIDIA = "10de"
 
@@ -89,6 +89,7 @@ _MAX_NAME_LENGTH = 64
 # a long hostile text would take quadratic time.
 _BRACKETED_NAME = re.compile(r"\[([^\[\]]+)\]\s*(?:\(rev [0-9a-f]+\)\s*)?\Z", re.IGNORECASE)
 _PCI_ID = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4})?", re.IGNORECASE)
+_PCI_ADDRESS = re.compile(r"([0-9a-f]{4,8}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNORECASE)
 
 KNOWN_MODELS = frozenset(_NVIDIA_MODELS.values())
 """All names of the table: a bounded set, whatever the source sends."""
@@ -97,6 +98,11 @@ KNOWN_MODELS = frozenset(_NVIDIA_MODELS.values())
 def is_gpu(product_id: str) -> bool:
     """Return whether a device is a GPU, as far as is known. An NVSwitch is not."""
     return product_id.lower() not in _NVSWITCHES
+
+
+def is_pci_address(slot: str) -> bool:
+    """Return whether a slot is a PCI address as lspci prints it: `3b:00.0`, `0000:3b:00.0`."""
+    return _PCI_ADDRESS.fullmatch(slot) is not None
 
 
 def model_of(product_id: str, description: str) -> str | None:

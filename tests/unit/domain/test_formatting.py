@@ -77,6 +77,14 @@ def test_percent_never_rounds_to_0_or_100(value: float) -> None:
     assert text == "< 0.01 %" or float(text.removesuffix(" %")) <= value
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0 %"), (0.4, "< 1 %"), (1, "1 %"), (99.99, "99 %"), (100, "100 %")]
+)
+def test_percent_without_decimals(value: float, text: str) -> None:
+    """Where there is little room."""
+    assert format_percent(value, 0) == text
+
+
 def test_time_is_written_in_utc_to_the_second() -> None:
     """Whatever the zone of the value."""
     moment = datetime(2026, 11, 24, 3, 53, 25, 999_999, tzinfo=timezone(timedelta(hours=1)))

@@ -7,18 +7,18 @@ from typing import Any
 from msgspec import Struct
 
 from dstack_backend import __version__
-from dstack_backend.adapters.litestar_http.page.i18n import Explanation, Translation
+from dstack_backend.adapters.litestar_http.page.gpus import gpu_context
+from dstack_backend.adapters.litestar_http.page.i18n import Translation
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.formatting import format_percent
-from dstack_backend.domain.gpu import GpuInventoryMetadata
-from dstack_backend.domain.history import WINDOWS, HistoryEntry, Uptime
+from dstack_backend.domain.gpu import GpuState, GpuUse
+from dstack_backend.domain.history import WINDOWS, EntryGroup, HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Status
 
 __all__ = ["BARS", "MAX_CHANGES", "PageHistory", "page_context"]
 
-MAX_GPUS = 64
 MAX_CHANGES = 12
 BARS = {"24h": 48, "7d": 84, "90d": 90}
 """Number of bars of each timeline, by its window."""
@@ -36,23 +36,26 @@ class PageHistory(Struct, frozen=True):
     Attributes:
         uptime: By window.
         timelines: The slots of each timeline, by its window.
+        use: How long the GPUs were in use.
         entries: The latest entries, the last written first.
     """
 
     uptime: Mapping[str, Uptime] = {}
     timelines: Mapping[str, Sequence[Uptime]] = {}
+    use: GpuUse = GpuUse()
     entries: Sequence[HistoryEntry] = ()
 
 
 def page_context(
     report: StatusReport,
+    gpus: GpuState | None,
     history: PageHistory,
     now: datetime,
     translation: Translation,
     identity: NodeIdentity,
 ) -> dict[str, Any]:
     """Return the variables of the template. Advice is shown for DStack only."""
-    gpus = report.inventory if isinstance(report.inventory, GpuInventoryMetadata) else None
+    is_listed = report.reason in (None, Reason.TOO_FEW_GPUS)
     return {
         "version": __version__,
         "identity": identity,
@@ -62,10 +65,10 @@ def page_context(
         "now": now,
         "report": report,
         "status": _status(report, gpus, translation, identity),
-        "gpus": gpus,
-        "max_gpus": MAX_GPUS,
+        "gpus": gpus and gpu_context(gpus, history.use, now, translation, is_listed=is_listed),
         "has_gpus": gpus is not None or identity.source == DSTACK,
         "history": history,
+        "changes": _changes(history.entries, now),
         "timelines": {
             window: {
                 "seconds": WINDOWS[window].total_seconds(),
@@ -79,7 +82,7 @@ def page_context(
 
 def _status(
     report: StatusReport,
-    gpus: GpuInventoryMetadata | None,
+    gpus: GpuState | None,
     translation: Translation,
     identity: NodeIdentity,
 ) -> dict[str, Any]:
@@ -87,13 +90,20 @@ def _status(
     # Checks may fail, too few in a row to change the status.
     failing = last if is_available and last and last.reason else None
     reason = failing.reason if failing else report.reason
-    explanation = _explanation(reason, gpus, translation)
-    title = translation.strings[report.status.value]
+    is_degraded = is_available and report.degraded is True
+    explanation = translation.reasons[reason] if reason else None
+    if is_degraded and not reason and gpus and not gpus.present:
+        explanation = translation.no_gpus
+    look = "degraded" if is_degraded else report.status.value
+    title = translation.strings[look]
     is_known = report.reason is None or report.reason.is_conclusive
+    missing = _missing_text(gpus, translation)
+    cause = explanation.name if explanation and not failing else missing if is_degraded else ""
     return {
-        "look": report.status.value if is_known else "unknown",
+        "look": look if is_known else "unknown",
         "title": title,
-        "announcement": f"{title}: {explanation.name}" if explanation and not failing else title,
+        "missing": missing,
+        "announcement": f"{title}: {cause}" if cause else title,
         "is_failing": failing is not None,
         "reason": reason,
         "message": failing.message if failing else report.message,
@@ -102,12 +112,24 @@ def _status(
     }
 
 
-def _explanation(
-    reason: Reason | None, gpus: GpuInventoryMetadata | None, translation: Translation
-) -> Explanation | None:
-    if reason:
-        return translation.reasons[reason]
-    return translation.no_gpus if gpus and not gpus.gpus else None
+def _missing_text(gpus: GpuState | None, translation: Translation) -> str:
+    count = len(gpus.missing) if gpus else 0
+    text = translation.missing_gpus.name if count > 1 else translation.strings["gpu_missing"]
+    return text.format(count) if count else ""
+
+
+def _changes(entries: Sequence[HistoryEntry], now: datetime) -> list[dict[str, Any]]:
+    """Return the entries with how long they held. Changes of GPUs have no duration."""
+    changes: list[dict[str, Any]] = []
+    end: datetime | None = None
+    for entry in entries:
+        change: dict[str, Any] = {"entry": entry}
+        if entry.kind.group is EntryGroup.STATUS:
+            change["seconds"] = ((end or now) - entry.at).total_seconds()
+            change["is_last"] = end is None
+            end = entry.at
+        changes.append(change)
+    return changes
 
 
 def _bar(slot: Uptime, strings: Mapping[str, str]) -> dict[str, int | str]:

@@ -40,6 +40,7 @@ class Translation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         units: How a number of each unit of time is written; see `domain.formatting`.
         reasons: Names hold for any source; meanings and remedies are about DStack.
         no_gpus: About an empty list of GPUs; likewise.
+        missing_gpus: About missing GPUs; likewise. `SLOT` in its remedies stands for their slots.
         gaps: By cause.
     """
 
@@ -48,6 +49,7 @@ class Translation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     units: Mapping[str, str]
     reasons: Mapping[Reason, Explanation]
     no_gpus: Explanation
+    missing_gpus: Explanation
     gaps: Mapping[GapCause, Explanation]
 
 

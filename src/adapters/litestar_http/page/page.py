@@ -56,17 +56,17 @@ class Page:
             (report.last_change, report.reason), self._compute_timelines
         )
         history = replace(timelines, entries=await self._history.latest(MAX_CHANGES))
-        report = self._health.report()
-        return render(
-            page_context(report, history, datetime.now(UTC), translation(language), self._identity)
-        )
+        report, gpus = self._health.report(), self._health.gpus()
+        texts, now = translation(language), datetime.now(UTC)
+        return render(page_context(report, gpus, history, now, texts, self._identity))
 
     async def _compute_timelines(self) -> PageHistory:
         timelines = {
             window: await self._history.timeline(WINDOWS[window].total_seconds(), count)
             for window, count in BARS.items()
         }
-        return PageHistory(await self._history.uptime(), timelines)
+        use = await self._history.gpu_use()
+        return PageHistory(await self._history.uptime(), timelines, use)
 
 
 def _load_renderer() -> Callable[[dict[str, Any]], bytes]:

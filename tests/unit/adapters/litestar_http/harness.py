@@ -30,6 +30,7 @@ __all__ = [
     "ENTRIES",
     "GPU",
     "NOW",
+    "SYSFS",
     "UNAVAILABLE",
     "AppClient",
     "ParsedPage",
@@ -43,6 +44,7 @@ __all__ = [
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 GPU = Gpu(slot="3b:00.0", product_id="10de:2335", description="NVIDIA", is_free=True)
 AVAILABLE = GpuInventory(gpus=(GPU,), allow_attach_all=True, source_version="v0.5.11")
+SYSFS = NodeIdentity(topic="sysfs-gpu-monitor", source="sysfs", service="sysfs-gpus")
 UNAVAILABLE = CheckFailure(Reason.CONNECTION_REFUSED)
 NOW = EPOCH + timedelta(days=90)
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from dstack_backend.domain.gpu import KNOWN_MODELS, Gpu, model_of
+from dstack_backend.domain.gpu import KNOWN_MODELS, Gpu, is_pci_address, model_of
 from dstack_backend.testing.strategies import gpus
 
 
@@ -142,3 +142,17 @@ def test_model_is_known_or_a_short_printable_part_of_the_description(card: Gpu) 
 def test_hostile_description_takes_linear_time(description: str) -> None:
     """Otherwise one answer with a megabyte of brackets would block the service."""
     assert model_of("10de:ffff", description) is None
+
+
+@pytest.mark.parametrize("slot", ["3b:00.0", "0000:3b:00.0", "00010000:AF:1f.7"])
+def test_pci_address_is_as_lspci_prints_it(slot: str) -> None:
+    """With or without a domain."""
+    assert is_pci_address(slot)
+
+
+@pytest.mark.parametrize(
+    "slot", ["", "3b:00", "3b:00.0\n", " 3b:00.0", "3b:00.8", "3b:20.0", "$(x)", "3b:00.0;reboot"]
+)
+def test_anything_else_is_no_pci_address(slot: str) -> None:
+    """It must not appear in a command that an operator may copy."""
+    assert not is_pci_address(slot)

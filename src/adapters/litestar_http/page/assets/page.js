@@ -32,7 +32,7 @@
   function localize(part) {
     for (const each of part.querySelectorAll("time[datetime]")) {
       each.title = each.textContent;
-      each.textContent = (each.closest("footer") ? zoned : when).format(new Date(each.dateTime));
+      each.textContent = (each.closest("footer") ? zoned : each.closest(".gpus") ? short : when).format(new Date(each.dateTime));
     }
     for (const line of part.querySelectorAll(".line")) {
       const start = Date.parse(line.dataset.now) - 1000 * line.dataset.seconds;

@@ -5,10 +5,21 @@ from collections.abc import Sequence
 from dstack_backend.adapters.litestar_http.page.context import PageHistory, page_context
 from dstack_backend.adapters.litestar_http.page.i18n import translation
 from dstack_backend.adapters.litestar_http.page.render import render
-from dstack_backend.domain import CheckResult, HistoryEntry, NodeIdentity, StatusReport
-from dstack_backend.testing.fakes import EPOCH, FakeHealth
+from dstack_backend.domain import (
+    Check,
+    CheckPolicy,
+    CheckResult,
+    HistoryEntry,
+    MonitorState,
+    NodeIdentity,
+    Timestamp,
+    observe,
+    report,
+)
+from dstack_backend.domain.gpu import GpuUse
+from dstack_backend.testing.fakes import EPOCH
 
-__all__ = ["page_of", "page_of_report"]
+__all__ = ["page_after", "page_of"]
 
 
 def page_of(
@@ -17,17 +28,31 @@ def page_of(
     identity: NodeIdentity | None = None,
     entries: Sequence[HistoryEntry] = (),
 ) -> str:
-    """Return the page after a check with this result."""
-    return page_of_report(FakeHealth(result).report(), language, identity, entries)
+    """Return the page after a check with this result; `None`: before the first check."""
+    results = () if result is None else (result,)
+    return page_after(*results, language=language, identity=identity, entries=entries)
 
 
-def page_of_report(
-    report: StatusReport,
+def page_after(
+    *results: CheckResult,
+    policy: CheckPolicy | None = None,
     language: str = "en",
     identity: NodeIdentity | None = None,
     entries: Sequence[HistoryEntry] = (),
+    use: GpuUse | None = None,
+    seconds: float = 1.0,
 ) -> str:
-    """Return the page of a report."""
-    identity = identity or NodeIdentity()
-    history = PageHistory(entries=entries)
-    return render(page_context(report, history, EPOCH, translation(language), identity)).decode()
+    """Return the page after checks with these results, so many seconds apart."""
+    policy, start = policy or CheckPolicy(), Timestamp(0.0, EPOCH)
+    state = MonitorState(since=start)
+    for number, result in enumerate(results):
+        started = number * seconds
+        check = Check(result=result, started=started, finished=start + started)
+        state = observe(state, check, policy)
+    now = start + seconds * max(0, len(results) - 1)
+    shown = report(state, now.monotonic, policy)
+    history = PageHistory(entries=entries, use=use or GpuUse())
+    texts = translation(language)
+    return render(
+        page_context(shown, state.gpus, history, now.utc, texts, identity or NodeIdentity())
+    ).decode()

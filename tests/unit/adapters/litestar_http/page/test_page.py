@@ -131,7 +131,7 @@ def test_assets_are_cached_for_ever_under_their_version_only(app: AppClient) -> 
 
 def test_requests_at_the_same_time_share_one_page(app: AppClient) -> None:
     """Uptime and timelines are computed once, and again when the status changes."""
-    entries_per_page, computations = 1, 4  # uptime and three timelines
+    entries_per_page, computations = 1, 5  # uptime, use of the GPUs and three timelines
     app.page()
     assert app.history.calls == computations + entries_per_page
     first = app.history.calls

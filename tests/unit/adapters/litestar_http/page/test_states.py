@@ -6,26 +6,23 @@ from hypothesis import strategies as st
 
 from dstack_backend.adapters.litestar_http.page.i18n import LANGUAGES, translation
 from dstack_backend.domain import (
-    Check,
     CheckFailure,
     CheckPolicy,
-    CheckResult,
     Gpu,
     GpuInventory,
-    MonitorState,
-    NodeIdentity,
     Reason,
-    Timestamp,
-    observe,
-    report,
 )
 from dstack_backend.domain.history import GapCause
-from dstack_backend.testing.fakes import EPOCH
 from tests.unit.adapters.inventories import DiskInventory, RackInventory
-from tests.unit.adapters.litestar_http.harness import AVAILABLE, GPU, AppClient, ParsedPage, entry
-from tests.unit.adapters.litestar_http.page.rendering import page_of, page_of_report
-
-SYSFS = NodeIdentity(topic="sysfs-gpu-monitor", source="sysfs", service="sysfs-gpus")
+from tests.unit.adapters.litestar_http.harness import (
+    AVAILABLE,
+    GPU,
+    SYSFS,
+    AppClient,
+    ParsedPage,
+    entry,
+)
+from tests.unit.adapters.litestar_http.page.rendering import page_after, page_of
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -55,7 +52,11 @@ def test_languages_have_the_same_texts() -> None:
     assert english.reasons.keys() == chinese.reasons.keys() == set(Reason)
     assert english.gaps.keys() == chinese.gaps.keys() == set(GapCause)
     pairs = [(english.reasons[reason], chinese.reasons[reason]) for reason in Reason]
-    for one, other in [*pairs, (english.no_gpus, chinese.no_gpus)]:
+    pairs += [
+        (english.no_gpus, chinese.no_gpus),
+        (english.missing_gpus, chinese.missing_gpus),
+    ]
+    for one, other in pairs:
         for text, translated in zip(one.remedies, other.remedies, strict=True):
             assert set(text.split("`")[1::2]) == set(translated.split("`")[1::2])
 
@@ -125,13 +126,9 @@ def test_metadata_with_more_fields_is_shown_as_gpus() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_failing_checks_below_the_threshold_are_shown_with_advice(language: str) -> None:
     """The node is still available, but the page does not claim that the source answers."""
-    policy, start = CheckPolicy(failure_threshold=9), Timestamp(0.0, EPOCH)
-    state = MonitorState(since=start)
-    results: tuple[CheckResult, ...] = (AVAILABLE, CheckFailure(Reason.UNAUTHORIZED))
-    for second, result in enumerate(results):
-        check = Check(result=result, started=float(second), finished=start + second)
-        state = observe(state, check, policy)
-    page = ParsedPage(page_of_report(report(state, 1.0, policy), language))
+    policy = CheckPolicy(failure_threshold=9)
+    results = AVAILABLE, CheckFailure(Reason.UNAUTHORIZED)
+    page = ParsedPage(page_after(*results, policy=policy, language=language))
     texts = translation(language)
     unauthorized = texts.reasons[Reason.UNAUTHORIZED]
     assert texts.strings["available_failing"] in page.text
