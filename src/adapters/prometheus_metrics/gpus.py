@@ -17,6 +17,7 @@ from dstack_backend.domain.gpu import (
     GpuState,
     MissingGpu,
     TrackedGpu,
+    is_pci_address,
 )
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Status
@@ -33,7 +34,6 @@ STATES = ("free", "in_use", "missing")
 
 _Known = TrackedGpu | MissingGpu
 
-_SLOT = re.compile(r"([0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]")
 _PRODUCT_ID = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}")
 
 
@@ -93,7 +93,7 @@ class GpuMetrics:
         yield self._counter("gpu_known_seconds", text, 1)
 
     def _add_slot(self, slot: str, number: int) -> None:
-        if number == 0 and len(self._slots) < MAX_SLOTS and _SLOT.fullmatch(slot):
+        if number == 0 and len(self._slots) < MAX_SLOTS and is_pci_address(slot):
             self._slots.add(slot)
         # A counter that starts at 0 lets a query see its first increase.
         self._seconds.setdefault(self._label(slot, number), [0.0, 0.0])

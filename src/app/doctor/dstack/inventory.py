@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dstack_backend.app.doctor.finding import Finding, Step, join_some, sanitize
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.formatting import format_time
-from dstack_backend.domain.gpu import Gpu, GpuInventory, MissingGpu, track
+from dstack_backend.domain.gpu import Gpu, GpuInventory, MissingGpu, is_pci_address, track
 from dstack_backend.domain.history import StoredHistory
 from dstack_backend.domain.timestamp import Timestamp
 
@@ -17,7 +17,6 @@ MAX_SHOWN = 8
 
 # Nothing else that DStack sends as an id or a slot is shown.
 _PRODUCT_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
-_SLOT = re.compile(r"([0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 _LISTING_REMEDIES = (
     "in DStack's vmm.toml, under [cvm.gpu], enabled must be true",
@@ -49,7 +48,7 @@ def check_inventory(
     text, remedies = _models(inventory), list[str]()
     if missing:
         text += f"; {_missing(missing)}"
-        slots = [each.gpu.slot for each in missing if _SLOT.fullmatch(each.gpu.slot)]
+        slots = [each.gpu.slot for each in missing if is_pci_address(each.gpu.slot)]
         slot = slots[0] if slots else "SLOT"
         remedies += [f"on the host: lspci -s {slot}", *_MISSING_REMEDIES]
         remedies.append(f"if it was removed on purpose: dstack-backend gpus --forget {slot}")
@@ -86,7 +85,7 @@ def _missing(missing: Sequence[MissingGpu]) -> str:
 def _name(each: MissingGpu) -> str:
     gpu = each.gpu
     model = sanitize(gpu.model) if gpu.model else "an unknown model"
-    slot = gpu.slot if _SLOT.fullmatch(gpu.slot) else "an unknown slot"
+    slot = gpu.slot if is_pci_address(gpu.slot) else "an unknown slot"
     return f"{model} in {slot} (last seen {format_time(each.last_seen)} UTC)"
 
 
