@@ -37,7 +37,7 @@ def load_gpus(connection: sqlite3.Connection) -> StoredGpus | None:
         return None
 
 
-def load_use(connection: sqlite3.Connection) -> list[UsePeriod]:
+def load_use(connection: sqlite3.Connection) -> Sequence[UsePeriod]:
     """Return the time in use, in periods."""
     found: list[UsePeriod] = []
     for number, slots in connection.execute(_USE):
@@ -45,7 +45,7 @@ def load_use(connection: sqlite3.Connection) -> list[UsePeriod]:
             found.append(UsePeriod(number, _slots_decoder.decode(slots)))
         except _DAMAGED:
             continue
-    return found
+    return tuple(found)
 
 
 def load_forget_requests(connection: sqlite3.Connection) -> Sequence[str]:

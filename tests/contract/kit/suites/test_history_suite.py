@@ -1,155 +1,165 @@
 """`HistoryContract` finds a store that breaks it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
 from dstack_backend.adapters.memory_history import MemoryHistory
-from dstack_backend.domain.history import HistoryConflict, HistoryEntry, StoredHistory
+from dstack_backend.domain.history import (
+    EntryGroup,
+    GpuUpdate,
+    HistoryConflict,
+    HistoryEntry,
+    StoredHistory,
+)
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.testing.contracts import HistoryContract
 
-Entries = Sequence[HistoryEntry]
+
+class Append(Struct, frozen=True):
+    """What `append` is called with."""
+
+    entries: Sequence[HistoryEntry]
+    alive_at: datetime
+    after: HistoryEntry | None
+    oldest: Mapping[EntryGroup, int]
+    gpus: GpuUpdate
 
 
-class RoundsTimes(MemoryHistory):
+class Store(MemoryHistory):
+    """A store that keeps the contract."""
+
+    def append(
+        self,
+        entries: Sequence[HistoryEntry],
+        alive_at: datetime,
+        after: HistoryEntry | None,
+        *,
+        oldest: Mapping[EntryGroup, int] | None = None,
+        gpus: GpuUpdate | None = None,
+    ) -> None:
+        """Save."""
+        self.save(Append(entries, alive_at, after, oldest or {}, gpus or GpuUpdate()))
+
+    def save(self, call: Append) -> None:
+        """Save; a subclass saves something else."""
+        oldest, gpus = call.oldest, call.gpus
+        super().append(call.entries, call.alive_at, call.after, oldest=oldest, gpus=gpus)
+
+
+class RoundsTimes(Store):
     """Stores whole seconds."""
 
-    def append(
-        self, entries: Entries, alive_at: datetime, after: HistoryEntry | None, oldest: int = 0
-    ) -> None:
+    def save(self, call: Append) -> None:
         """Round the times."""
-        rounded = [replace(entry, at=entry.at.replace(microsecond=0)) for entry in entries]
-        super().append(rounded, alive_at, after, oldest)
+        rounded = [replace(entry, at=entry.at.replace(microsecond=0)) for entry in call.entries]
+        super().save(replace(call, entries=rounded))
 
 
-class LosesAnEntry(MemoryHistory):
+class LosesAnEntry(Store):
     """Stores only a part."""
 
-    def append(
-        self, entries: Entries, alive_at: datetime, after: HistoryEntry | None, oldest: int = 0
-    ) -> None:
+    def save(self, call: Append) -> None:
         """Leave out the first of several entries."""
-        super().append(entries[1:] or entries, alive_at, after, oldest)
+        super().save(replace(call, entries=call.entries[1:] or call.entries))
 
 
-class LosesTheCause(MemoryHistory):
+class LosesTheCause(Store):
     """Does not store why there is a gap."""
 
     def load(self) -> StoredHistory:
         """Return gaps without their cause."""
         found = super().load()
         entries = [replace(entry, gap=None) for entry in found.entries]
-        return StoredHistory(tuple(entries), found.alive_at)
+        return replace(found, entries=tuple(entries))
 
 
-class SortsByTime(MemoryHistory):
+class SortsByTime(Store):
     """Takes the clock for the order of writing."""
 
     def load(self) -> StoredHistory:
         """Sort."""
         found = super().load()
         entries = sorted(found.entries, key=lambda entry: entry.at)
-        return StoredHistory(tuple(entries), found.alive_at)
+        return replace(found, entries=tuple(entries))
 
 
-class KeepsTheHighestSign(MemoryHistory):
+class KeepsTheHighestSign(Store):
     """Never replaces a sign of life by an earlier one."""
 
-    def append(
-        self, entries: Entries, alive_at: datetime, after: HistoryEntry | None, oldest: int = 0
-    ) -> None:
+    def save(self, call: Append) -> None:
         """Keep the highest."""
         known = self.load().alive_at
-        super().append(entries, max(alive_at, known or alive_at), after, oldest)
+        super().save(replace(call, alive_at=max(call.alive_at, known or call.alive_at)))
 
 
-class NeedsEntries(MemoryHistory):
+class NeedsEntries(Store):
     """Ignores a sign of life without entries."""
 
-    def append(
-        self, entries: Entries, alive_at: datetime, after: HistoryEntry | None, oldest: int = 0
-    ) -> None:
+    def save(self, call: Append) -> None:
         """Do nothing without entries."""
-        if entries:
-            super().append(entries, alive_at, after, oldest)
+        if call.entries:
+            super().save(call)
 
 
-class NeverConflicts(MemoryHistory):
+class NeverConflicts(Store):
     """Appends after whatever is stored."""
 
-    def append(
-        self,
-        entries: Entries,
-        alive_at: datetime,
-        after: HistoryEntry | None,  # noqa: ARG002 - that is the breach
-        oldest: int = 0,
-    ) -> None:
+    def save(self, call: Append) -> None:
         """Ignore `after`."""
         last = self._entries[-1] if self._entries else None
-        super().append(entries, alive_at, last, oldest)
+        super().save(replace(call, after=last))
 
 
-class ComparesNumbersOnly(MemoryHistory):
+class ComparesNumbersOnly(Store):
     """Takes an entry with the same number for the same entry."""
 
-    def append(
-        self, entries: Entries, alive_at: datetime, after: HistoryEntry | None, oldest: int = 0
-    ) -> None:
+    def save(self, call: Append) -> None:
         """Compare numbers."""
         last = self._entries[-1] if self._entries else None
-        is_same = last and after and last.number == after.number
-        super().append(entries, alive_at, last if is_same else after, oldest)
+        is_same = last and call.after and last.number == call.after.number
+        super().save(replace(call, after=last) if is_same else call)
 
 
-class WritesBeforeAConflict(MemoryHistory):
+class WritesBeforeAConflict(Store):
     """Writes a part before it raises."""
 
-    def append(
-        self, entries: Entries, alive_at: datetime, after: HistoryEntry | None, oldest: int = 0
-    ) -> None:
+    def save(self, call: Append) -> None:
         """Note the sign of life in any case."""
         try:
-            super().append(entries, alive_at, after, oldest)
+            super().save(call)
         except HistoryConflict:
-            self._alive_at = alive_at
+            self._alive_at = call.alive_at
             raise
 
 
-class TakesAnEmptyStoreForItsOwn(MemoryHistory):
+class TakesAnEmptyStoreForItsOwn(Store):
     """Appends to an empty store whatever is expected."""
 
-    def append(
-        self, entries: Entries, alive_at: datetime, after: HistoryEntry | None, oldest: int = 0
-    ) -> None:
+    def save(self, call: Append) -> None:
         """Ignore `after` where nothing is stored."""
-        super().append(entries, alive_at, after if self._entries else None, oldest)
+        super().save(call if self._entries else replace(call, after=None))
 
 
-class KeepsOldEntries(MemoryHistory):
+class KeepsOldEntries(Store):
     """Deletes nothing."""
 
-    def append(
-        self,
-        entries: Entries,
-        alive_at: datetime,
-        after: HistoryEntry | None,
-        oldest: int = 0,  # noqa: ARG002 - that is the breach
-    ) -> None:
+    def save(self, call: Append) -> None:
         """Ignore `oldest`."""
-        super().append(entries, alive_at, after)
+        super().save(replace(call, oldest={}))
 
 
-class NumbersAnew(MemoryHistory):
+class NumbersAnew(Store):
     """Numbers the entries from 1 again."""
 
     def load(self) -> StoredHistory:
         """Number them."""
         found = super().load()
         entries = [replace(entry, number=n) for n, entry in enumerate(found.entries, start=1)]
-        return StoredHistory(tuple(entries), found.alive_at)
+        return replace(found, entries=tuple(entries))
 
 
 BREACHES: list[tuple[type[MemoryHistory], str]] = [

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,14 @@ from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.clock import read
 from dstack_backend.domain import Check, CheckFailure, GpuInventory, Reason, Status, assess
-from dstack_backend.domain.history import GapCause, HistoryEntry, HistoryError, StoredHistory
+from dstack_backend.domain.history import (
+    EntryGroup,
+    GapCause,
+    GpuUpdate,
+    HistoryEntry,
+    HistoryError,
+    StoredHistory,
+)
 from dstack_backend.domain.status import Change
 from dstack_backend.testing.fakes import FakeClock
 
@@ -48,6 +55,7 @@ class FaultyStore(MemoryHistory):
         self, entries: Sequence[HistoryEntry] = (), alive_at: datetime | None = None
     ) -> None:
         """Replace the content, as a file that is removed or restored from a copy."""
+        super().__init__()
         self._entries = list(entries)
         self._alive_at = alive_at
 
@@ -61,14 +69,16 @@ class FaultyStore(MemoryHistory):
         entries: Sequence[HistoryEntry],
         alive_at: datetime,
         after: HistoryEntry | None,
-        oldest: int = 0,
+        *,
+        oldest: Mapping[EntryGroup, int] | None = None,
+        gpus: GpuUpdate | None = None,
     ) -> None:
         """Append, unless it hangs or fails."""
         self.appends += 1
         assert self.running.wait(10)
         if self.error:
             raise self.error
-        super().append(entries, alive_at, after, oldest)
+        super().append(entries, alive_at, after, oldest=oldest, gpus=gpus)
 
     def close(self) -> None:
         """Note it."""
