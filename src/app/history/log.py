@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import merge
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from dstack_backend.domain.check import Check
 from dstack_backend.domain.gpu import GpuState, GpuUse
 from dstack_backend.domain.history import (
     DEFAULT_KINDS,
+    EntryGroup,
     EntryKind,
     GapCause,
     HistoryConflict,
@@ -74,6 +76,7 @@ class HistoryLog:
         self._store: HistoryStore | None = None
         self._entries = Entries()
         self._saved: HistoryEntry | None = None
+        self._oldest: dict[EntryGroup, int] = {}
         self._is_loaded = False
         self._gpu_memory: GpuMemory | None = None
         self._gpus = GpuRecord()
@@ -189,8 +192,8 @@ class HistoryLog:
         store = self._store
         if not self._is_loaded:
             self._merge(await _in(self._store_thread, store.load))
-        forgotten: Sequence[str] = ()
-        if self._gpu_memory and (forgotten := await _in(self._store_thread, store.forget_requests)):
+        forgotten = await _in(self._store_thread, store.forget_requests) if self._gpu_memory else ()
+        if self._gpu_memory and forgotten:
             self._gpu_memory.forget_gpus(forgotten)
         try:
             await self._append(store, forgotten)
@@ -202,14 +205,14 @@ class HistoryLog:
         now, saved, oldest = self._clock.utc(), self._saved, self._entries.oldest()
         new = self._entries.after(saved.number if saved else 0)
         gpus = self._gpus.take_update(forgotten)
+        limits = dict(oldest.items() - self._oldest.items())
+        work = partial(store.append, new, now, saved, oldest=limits, gpus=gpus)
         try:
-            await _in(
-                self._store_thread, lambda: store.append(new, now, saved, oldest=oldest, gpus=gpus)
-            )
+            await _in(self._store_thread, work)
         except BaseException:
             self._gpus.give_back(gpus)
             raise
-        self._saved = new[-1] if new else saved
+        self._saved, self._oldest = new[-1] if new else saved, oldest
 
     def _merge(self, stored: StoredHistory) -> None:
         """Continue what is stored by what is in memory."""
@@ -223,7 +226,7 @@ class HistoryLog:
             self._restore_gpus(stored)
         self._is_loaded = True
         self._retention.start(stored.alive_at, now)
-        self._saved = stored.entries[-1] if stored.entries else None
+        self._saved, self._oldest = stored.entries[-1] if stored.entries else None, {}
         if self._saved and self._saved.number != shared:
             changes = merge_takeover(stored, self._entries.status, now.utc, cause, shared)
             gpus = [each for each in self._entries.after(shared) if each.gpu]

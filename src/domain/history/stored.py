@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from dstack_backend.domain.check import Reason
 from dstack_backend.domain.gpu.state import StoredGpus
 from dstack_backend.domain.gpu.use import UsePeriod
 from dstack_backend.domain.history.entry import HistoryEntry, SpanState, status_entries
@@ -41,7 +42,7 @@ class StoredHistory(Struct, frozen=True):
     def available_until(self) -> datetime | None:
         """When the source last listed its resources, as far as is known."""
         spans = status_entries(self.entries)
-        if not spans or spans[-1].state is SpanState.UP:
+        if not spans or spans[-1].state is SpanState.UP or spans[-1].reason is Reason.TOO_FEW_GPUS:
             return self.alive_at
         return spans[-1].at
 
