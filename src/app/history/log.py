@@ -75,9 +75,9 @@ class HistoryLog:
         self._reader_thread = ThreadPoolExecutor(1, "history-reader")
         self._store: HistoryStore | None = None
         self._entries = Entries()
+        self._is_loaded = False
         self._saved: HistoryEntry | None = None
         self._oldest: dict[EntryGroup, int] = {}
-        self._is_loaded = False
         self._gpu_memory: GpuMemory | None = None
         self._gpus = GpuRecord()
         self._current: HistoryEntry | None = None
@@ -192,9 +192,10 @@ class HistoryLog:
         store = self._store
         if not self._is_loaded:
             self._merge(await _in(self._store_thread, store.load))
-        forgotten = await _in(self._store_thread, store.forget_requests) if self._gpu_memory else ()
-        if self._gpu_memory and forgotten:
-            self._gpu_memory.forget_gpus(forgotten)
+        memory = self._gpu_memory
+        forgotten = await _in(self._store_thread, store.forget_requests) if memory else ()
+        if memory and forgotten:
+            memory.forget_gpus(forgotten)
         try:
             await self._append(store, forgotten)
         except HistoryConflict:
@@ -223,7 +224,9 @@ class HistoryLog:
             self._gpus.save_again()
             _log.warning("the history file was changed: what came after entry %d is saved", shared)
         else:
-            self._restore_gpus(stored)
+            self._gpus.restore(stored.use)
+            if stored.gpus and self._gpu_memory and (seen_at := stored.available_until):
+                self._gpu_memory.restore_gpus(stored.gpus, seen_at)
         self._is_loaded = True
         self._retention.start(stored.alive_at, now)
         self._saved, self._oldest = stored.entries[-1] if stored.entries else None, {}
@@ -232,12 +235,6 @@ class HistoryLog:
             gpus = [each for each in self._entries.after(shared) if each.gpu]
             self._entries = Entries(stored.entries)
             self._entries.add(merge(changes, gpus, key=lambda each: each.at))
-
-    def _restore_gpus(self, stored: StoredHistory) -> None:
-        self._gpus.restore(stored.use)
-        seen_at = stored.available_until
-        if stored.gpus and seen_at and self._gpu_memory:
-            self._gpu_memory.restore_gpus(stored.gpus, seen_at)
 
     async def _close(self) -> None:
         """Close the store. The time until the log runs again is a gap."""

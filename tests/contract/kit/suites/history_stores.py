@@ -15,29 +15,6 @@ from dstack_backend.domain.history import (
     StoredHistory,
 )
 
-__all__ = [
-    "ComparesNumbersOnly",
-    "DeletesWithoutGroups",
-    "DropsRequests",
-    "DropsTheState",
-    "KeepsEmptyPeriods",
-    "KeepsOldEntries",
-    "KeepsRequests",
-    "KeepsTheFirstState",
-    "KeepsTheHighestSign",
-    "LosesAnEntry",
-    "LosesTheCause",
-    "LosesTheGpu",
-    "NeedsEntries",
-    "NeverConflicts",
-    "NumbersAnew",
-    "RoundsTimes",
-    "SortsByTime",
-    "TakesAnEmptyStoreForItsOwn",
-    "WritesBeforeAConflict",
-    "WritesGpusBeforeAConflict",
-]
-
 
 class Append(Struct, frozen=True):
     """What `append` is called with."""
