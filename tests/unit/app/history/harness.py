@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dstack_backend.adapters.memory_history import MemoryHistory
+from dstack_backend.app.history.gpu_record import GpuMemory
 from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.clock import read
 from dstack_backend.domain import Check, CheckFailure, GpuInventory, Reason, Status, assess
@@ -37,6 +38,8 @@ class FaultyStore(MemoryHistory):
         error: What each append raises.
         running: While it is cleared, each call hangs.
         appends: How many appends were tried.
+        updates: What was saved of the GPUs, in order.
+        limits: The oldest numbers that were passed, in order.
         closed: Whether it was closed.
     """
 
@@ -48,6 +51,8 @@ class FaultyStore(MemoryHistory):
         self.running = threading.Event()
         self.running.set()
         self.appends = 0
+        self.updates: list[GpuUpdate] = []
+        self.limits: list[Mapping[EntryGroup, int]] = []
         self.closed = False
         self.replace(entries, alive_at)
 
@@ -79,6 +84,8 @@ class FaultyStore(MemoryHistory):
         if self.error:
             raise self.error
         super().append(entries, alive_at, after, oldest=oldest, gpus=gpus)
+        self.updates += [gpus] if gpus else []
+        self.limits += [oldest or {}]
 
     def close(self) -> None:
         """Note it."""
@@ -121,6 +128,7 @@ class HistoryHarness:
         open_error: What opening the store raises.
         can_open: While it is cleared, opening the store hangs.
         opened: How many times opening it was tried.
+        gpu_memory: What gets the GPUs that are stored.
     """
 
     def __init__(self, store: FaultyStore | None = None, keep: timedelta | None = None) -> None:
@@ -130,6 +138,7 @@ class HistoryHarness:
         self.can_open = threading.Event()
         self.can_open.set()
         self.opened = 0
+        self.gpu_memory: GpuMemory | None = None
         self.log = HistoryLog(self._open, keep or timedelta(days=400), self.clock)
         self._last = _STARTING
 
@@ -160,7 +169,7 @@ class HistoryHarness:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
         """Run the log; at the end cancel it and wait until it has ended."""
-        task = asyncio.create_task(self.log.run())
+        task = asyncio.create_task(self.log.run(self.gpu_memory))
         await self.clock.advance(0)
         try:
             yield
