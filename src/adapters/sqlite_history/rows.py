@@ -60,8 +60,9 @@ def row_from_entry(entry: HistoryEntry) -> Row:
     codes = entry.before, entry.after, entry.reason, entry.gap
     gpu = entry.gpu
     last_seen = gpu.last_seen.timestamp() if gpu and gpu.last_seen else None
-    fields = (gpu.slot, gpu.product_id, gpu.model) if gpu else (None, None, None)
-    return entry.number, entry.kind, entry.at.timestamp(), *codes, *fields, last_seen, entry.message
+    slot, product_id = (gpu.slot, gpu.product_id) if gpu else (None, None)
+    fields = slot, product_id, gpu.model if gpu else None, last_seen
+    return entry.number, entry.kind, entry.at.timestamp(), *codes, *fields, entry.message
 
 
 def entry_from_row(row: Row) -> HistoryEntry:

@@ -1,5 +1,6 @@
 """The entries in memory, in groups with a bound each, numbered in one order."""
 
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from heapq import merge
@@ -32,7 +33,9 @@ class Entries:
         """Add entries. One that has a number keeps it where the order allows it."""
         for entry in entries:
             self.last_number = max(self.last_number + 1, entry.number)
-            self._groups[entry.kind.group].append(replace(entry, number=self.last_number))
+            message = sys.intern(entry.message)  # there are many of each
+            numbered = replace(entry, number=self.last_number, message=message)
+            self._groups[entry.kind.group].append(numbered)
 
     def after(self, number: int) -> list[HistoryEntry]:
         """Return the entries with a higher number, in order."""

@@ -13,7 +13,6 @@ Entries are in the order in which they were written. `at` is the wall clock's ti
 see `uptime.py` for how times are computed then.
 """
 
-import sys
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -180,7 +179,7 @@ def entry_for_gpu(change: GpuChange) -> HistoryEntry:
         kind=EntryKind[f"GPU_{change.kind.name}"],
         at=change.at,
         gpu=gpu_entry(gpu.slot, gpu.product_id, gpu.model, change.last_seen),
-        message=sys.intern(f"GPU {change.message}"[:MAX_MESSAGE_LENGTH]),
+        message=f"GPU {change.message}"[:MAX_MESSAGE_LENGTH],
     )
 
 

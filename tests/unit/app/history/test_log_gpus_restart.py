@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dstack_backend.domain.history import EntryKind, HistoryError
+from dstack_backend.domain import Status
+from dstack_backend.domain.history import EntryKind, GapCause, HistoryError
 from dstack_backend.domain.monitor import CheckPolicy
 from dstack_backend.testing.fakes import EPOCH
 from tests.unit.app.history.gpu_harness import GpuNode
 from tests.unit.app.history.harness import FaultyStore, eventually, play
 from tests.unit.history_entries import at
 
-A, B = "19:00.0", "3b:00.0"
+A, B, C, D = "19:00.0", "3b:00.0", "4c:00.0", "5d:00.0"
 DAY = 86_400.0
 
 
@@ -52,6 +53,64 @@ def test_gpu_that_is_gone_after_a_restart_is_lost(opens_after: int) -> None:
             assert (lost.gpu.slot, lost.gpu.last_seen) == (B, at(50))
             assert node.missing == [B]
             assert len(node.store.load().entries) == len(await node.log.latest(100))
+
+    play(scenario)
+
+
+def test_changes_from_before_the_file_opens_are_saved() -> None:
+    """After what an earlier process wrote, with numbers of their own."""
+    store = FaultyStore()
+
+    async def scenario() -> None:
+        await run_once(store, [A, B])
+        node = GpuNode(store)
+        await node.clock.advance(1000)
+        node.open_error = HistoryError("not mounted yet")
+        async with node.running():
+            node.show([A, B])
+            await node.checks(1)
+            node.show([A, B], used=[A])
+            await node.checks(1)
+            node.open_error = None
+            await node.beat()
+            await node.beat()
+            stored = store.load().entries
+            found = [(each.number, each.after or each.gap or each.kind) for each in stored]
+            assert found == [
+                (1, Status.AVAILABLE),
+                (2, GapCause.STOPPED),
+                (3, Status.AVAILABLE),
+                (4, EntryKind.GPU_ALLOCATED),
+            ]
+            assert await node.log.latest(9, kinds=set(EntryKind)) == list(reversed(stored))
+
+    play(scenario)
+
+
+def test_loss_from_before_the_file_opens_counts_once() -> None:
+    """This process has seen the GPU later than the one before; also where it is not confirmed."""
+    store = FaultyStore()
+
+    async def scenario() -> None:
+        await run_once(store, [A, B, C])
+        node = GpuNode(store)
+        await node.clock.advance(1000)
+        node.open_error = HistoryError("not mounted yet")
+        async with node.running():
+            node.show([A, B, C, D])
+            await node.checks(1)
+            node.show([A, C, D])
+            await node.checks(2)
+            node.show([A])
+            await node.checks(1)
+            node.open_error = None
+            await node.beat()
+            await node.checks(2)
+            await node.beat()
+            events = await node.log.latest(9, kinds=[EntryKind.GPU_LOST])
+            seen = [(each.gpu.slot, each.gpu.last_seen) for each in events if each.gpu]
+            assert sorted(seen) == [(B, at(1010)), (C, at(1030)), (D, at(1030))]
+            assert sorted(node.missing) == [B, C, D]
 
     play(scenario)
 
