@@ -29,9 +29,9 @@ class Node:
         self._serve = serve
         self._settings = {"DSTACK_URL": dstack.url, "DATA_DIR": str(data)}
 
-    def start(self) -> Service:
+    def start(self, history: str = "on") -> Service:
         """Start the service, and wait until it is available."""
-        self.service = self._serve(CHECK_INTERVAL="0.2", HISTORY="on", **self._settings)
+        self.service = self._serve(CHECK_INTERVAL="0.2", HISTORY=history, **self._settings)
         self.service.wait_for(None)
         return self.service
 
@@ -151,6 +151,17 @@ def test_missing_gpu_is_forgotten_by_the_next_start(node: Node) -> None:
     node.start()
     wait_until(node.saved)
     assert read_history(node.data).forget_requests == ()
+
+
+def test_history_off_remembers_until_the_end(node: Node) -> None:
+    """A missing GPU is reported by this process alone, and nothing is written."""
+    for missing in ([LOST.slot], []):
+        service = node.start(history="off")
+        node.lose()
+        node.check(10)
+        assert [each["slot"] for each in service.status()["missing"]] == missing
+        service.kill()
+    assert not node.data.exists()
 
 
 def test_full_disk_forgets_no_gpu(node: Node) -> None:

@@ -17,13 +17,18 @@ __all__ = ["GpuNode"]
 class GpuNode(HistoryHarness):
     """A process that checks when a test wants it to."""
 
-    def __init__(self, store: FaultyStore | None = None, keep: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        store: FaultyStore | None = None,
+        keep: timedelta | None = None,
+        policy: CheckPolicy | None = None,
+    ) -> None:
         super().__init__(store, keep)
         self._result: CheckResult = GpuInventory()
         self.monitor = Monitor(
             FakeGpuSource(lambda: self._result),
             self.clock,
-            policy=CheckPolicy(),
+            policy=policy or CheckPolicy(),
             identity=NodeIdentity(),
             observers=[self.log],
         )

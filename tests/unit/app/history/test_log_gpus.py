@@ -68,7 +68,6 @@ def test_allocations_of_a_busy_node_hide_and_delete_nothing_else() -> None:
                 node.show(slots, used=slots if number % 2 == 0 else ())
                 await node.checks(1)
             await node.beat()
-            await node.beat()
             visible = await node.log.latest(100)
             assert [each.kind for each in visible] == [EntryKind.GPU_LOST, EntryKind.STATUS]
             assert len(await node.events()) == limit + 1
@@ -193,9 +192,8 @@ def test_heartbeat_looks_for_nothing_to_delete() -> None:
         async with node.running():
             node.show([A])
             await node.checks(1)
-            await node.beat()
-            await node.beat()
-            await node.beat()
+            for _ in range(3):
+                await node.beat()
             assert node.store.limits[-1] == {}
 
     play(scenario)
