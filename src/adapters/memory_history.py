@@ -24,7 +24,7 @@ class MemoryHistory:
         self._alive_at: datetime | None = None
         self._gpus: StoredGpus | None = None
         self._use: dict[int, UsePeriod] = {}
-        self._forget_requests: list[str] = []
+        self._forget_requests: dict[str, None] = {}
 
     def load(self) -> StoredHistory:
         """Return what is saved."""
@@ -57,15 +57,14 @@ class MemoryHistory:
 
     def request_forget(self, slot: str) -> None:
         """Ask for the missing GPUs of a slot to be forgotten."""
-        self._forget_requests.append(slot)
+        self._forget_requests[slot] = None
 
     def _update(self, gpus: GpuUpdate) -> None:
         self._gpus = gpus.state or self._gpus
         self._use |= {each.number: each for each in gpus.use}
         self._use = {number: each for number, each in self._use.items() if each.slots}
-        self._forget_requests = [
-            slot for slot in self._forget_requests if slot not in gpus.forgotten
-        ]
+        for slot in gpus.forgotten:
+            self._forget_requests.pop(slot, None)
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -1,7 +1,7 @@
 """Hypothesis strategies: results of checks, histories, answers of DStack, settings."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import hypothesis.strategies as st
 import msgspec
@@ -9,7 +9,13 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from dstack_backend.domain.check import CheckFailure, CheckResult, Reason
 from dstack_backend.domain.gpu import Gpu, GpuInventory
-from dstack_backend.domain.history import GapCause, HistoryEntry
+from dstack_backend.domain.history import (
+    EntryGroup,
+    EntryKind,
+    GapCause,
+    GpuEntry,
+    HistoryEntry,
+)
 from dstack_backend.domain.status import Status
 from dstack_backend.testing.fakes import EPOCH
 
@@ -98,24 +104,39 @@ _OUTCOMES: tuple[tuple[Status | None, Reason | None, GapCause | None], ...] = (
     *((Status.UNAVAILABLE, reason, None) for reason in Reason),
 )
 _MESSAGES = ("8 GPUs, 5 free", "Connection error: connection refused")
+_GPU_KINDS = [kind for kind in EntryKind if kind.group is not EntryGroup.STATUS]
 
 
-def entry_lists(texts: SearchStrategy[str] | None = None) -> SearchStrategy[list[HistoryEntry]]:
+def entry_lists(
+    texts: SearchStrategy[str] | None = None, *, with_gpus: bool = False
+) -> SearchStrategy[list[HistoryEntry]]:
     """Return up to twelve entries without a number, in the order of writing.
 
     They are within two minutes of `EPOCH`, or have the time of a wrong clock: one that was
     not set, or one that was a month ahead.
     """
     messages = st.sampled_from(_MESSAGES) if texts is None else texts
-    return st.lists(_entries(messages), max_size=12)
+    entries = _status_entries(messages)
+    return st.lists(entries | _gpu_entries(messages) if with_gpus else entries, max_size=12)
+
+
+def _times() -> SearchStrategy[datetime]:
+    seconds = st.integers(0, 120) | st.sampled_from((-1_700_000_000, 30 * 86_400))
+    return seconds.map(lambda each: EPOCH + timedelta(seconds=each))
+
+
+def _gpu_entries(texts: SearchStrategy[str]) -> SearchStrategy[HistoryEntry]:
+    gpu = st.builds(GpuEntry, texts, texts, st.none() | texts, st.none() | _times())
+    kind = st.sampled_from(_GPU_KINDS)
+    return st.builds(HistoryEntry, kind=kind, at=_times(), gpu=gpu, message=texts)
 
 
 @st.composite
-def _entries(draw: DrawFn, texts: SearchStrategy[str]) -> HistoryEntry:
+def _status_entries(draw: DrawFn, texts: SearchStrategy[str]) -> HistoryEntry:
     after, reason, gap = draw(st.sampled_from(_OUTCOMES))
-    seconds = draw(st.integers(0, 120) | st.sampled_from((-1_700_000_000, 30 * 86_400)))
     return HistoryEntry(
-        at=EPOCH + timedelta(seconds=seconds),
+        kind=EntryKind.GAP if gap else EntryKind.STATUS,
+        at=draw(_times()),
         before=draw(st.sampled_from((None, *Status))),
         after=after,
         reason=reason,

@@ -5,17 +5,20 @@ A damaged row is left out, as one of the entries is.
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from dstack_backend.domain.gpu import StoredGpus, UsePeriod
+from dstack_backend.domain.gpu.inventory import encodable
 from dstack_backend.domain.history import GpuUpdate
 
 __all__ = ["load_forget_requests", "load_gpus", "load_use", "request_forget", "save_gpus"]
 
 _STATE = "SELECT state FROM gpus"
 _SET_STATE = "INSERT INTO gpus VALUES (1, ?) ON CONFLICT DO UPDATE SET state = excluded.state"
-_USE = "SELECT period, slots FROM gpu_use WHERE typeof(period) = 'integer' ORDER BY period"
+_USE = "SELECT period, slots FROM gpu_use ORDER BY period"
 _SET_USE = "INSERT OR REPLACE INTO gpu_use VALUES (?, ?)"
 _DELETE_USE = "DELETE FROM gpu_use WHERE period = ?"
 _REQUESTS = "SELECT slot FROM forget_request WHERE typeof(slot) = 'text'"
@@ -24,7 +27,8 @@ _DELETE_REQUEST = "DELETE FROM forget_request WHERE slot = ?"
 
 _encode = msgspec.json.encode
 _state_decoder = msgspec.json.Decoder(StoredGpus)
-_slots_decoder = msgspec.json.Decoder(dict[str, tuple[float, float]])
+_Seconds = Annotated[float, Meta(ge=0, le=1e6)]
+_slots_decoder = msgspec.json.Decoder(dict[str, tuple[_Seconds, _Seconds]])
 _DAMAGED = (msgspec.DecodeError, TypeError, ValueError)
 
 
@@ -37,7 +41,7 @@ def load_gpus(connection: sqlite3.Connection) -> StoredGpus | None:
         return None
 
 
-def load_use(connection: sqlite3.Connection) -> list[UsePeriod]:
+def load_use(connection: sqlite3.Connection) -> Sequence[UsePeriod]:
     """Return the time in use, in periods."""
     found: list[UsePeriod] = []
     for number, slots in connection.execute(_USE):
@@ -45,7 +49,7 @@ def load_use(connection: sqlite3.Connection) -> list[UsePeriod]:
             found.append(UsePeriod(number, _slots_decoder.decode(slots)))
         except _DAMAGED:
             continue
-    return found
+    return tuple(found)
 
 
 def load_forget_requests(connection: sqlite3.Connection) -> Sequence[str]:
@@ -55,7 +59,7 @@ def load_forget_requests(connection: sqlite3.Connection) -> Sequence[str]:
 
 def request_forget(connection: sqlite3.Connection, slot: str) -> None:
     """Ask for the missing GPUs of a slot to be forgotten."""
-    connection.execute(_REQUEST, (slot,))
+    connection.execute(_REQUEST, (encodable(slot),))
 
 
 def save_gpus(connection: sqlite3.Connection, update: GpuUpdate) -> None:

@@ -7,7 +7,6 @@ A damaged row is left out: it must stop neither a reader nor the writer. A time 
 import json
 import sys
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.history import (
@@ -16,6 +15,7 @@ from dstack_backend.domain.history import (
     GapCause,
     GpuEntry,
     HistoryEntry,
+    gpu_entry,
     is_same_entry,
 )
 from dstack_backend.domain.status import Status
@@ -60,8 +60,9 @@ def row_from_entry(entry: HistoryEntry) -> Row:
     codes = entry.before, entry.after, entry.reason, entry.gap
     gpu = entry.gpu
     last_seen = gpu.last_seen.timestamp() if gpu and gpu.last_seen else None
-    fields = (gpu.slot, gpu.product_id, gpu.model) if gpu else (None, None, None)
-    return entry.number, entry.kind, entry.at.timestamp(), *codes, *fields, last_seen, entry.message
+    slot, product_id = (gpu.slot, gpu.product_id) if gpu else (None, None)
+    fields = slot, product_id, gpu.model if gpu else None, last_seen
+    return entry.number, entry.kind, entry.at.timestamp(), *codes, *fields, entry.message
 
 
 def entry_from_row(row: Row) -> HistoryEntry:
@@ -82,13 +83,11 @@ def entry_from_row(row: Row) -> HistoryEntry:
     )
 
 
-@lru_cache(maxsize=1000)
 def _gpu(
     slot: str | None, product_id: str | None, model: str | None, last_seen: float | None
 ) -> GpuEntry:
-    """Return the same object for the many entries of one GPU."""
     seen = None if last_seen is None else time_from(last_seen)
-    return GpuEntry(slot or "", product_id or "", model, seen)
+    return gpu_entry(slot or "", product_id or "", model, seen)
 
 
 def is_same(row: Row | None, entry: HistoryEntry | None) -> bool:

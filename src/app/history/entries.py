@@ -1,5 +1,6 @@
 """The entries in memory, in groups with a bound each, numbered in one order."""
 
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from heapq import merge
@@ -16,26 +17,25 @@ class Entries:
 
     Attributes:
         status: Changes of the status, and gaps.
+        last_number: The number that was given last, also where its entry was deleted since.
     """
 
     def __init__(self, entries: Iterable[HistoryEntry] = ()) -> None:
         """Store entries that have numbers, in order."""
         self._groups: dict[EntryGroup, list[HistoryEntry]] = {each: [] for each in EntryGroup}
         self.status = self._groups[EntryGroup.STATUS]
+        self.last_number = 0
         for entry in entries:
             self._groups[entry.kind.group].append(entry)
-
-    @property
-    def last_number(self) -> int:
-        """The highest number; 0 where there is no entry."""
-        return max((group[-1].number for group in self._groups.values() if group), default=0)
+            self.last_number = entry.number
 
     def add(self, entries: Iterable[HistoryEntry]) -> None:
         """Add entries. One that has a number keeps it where the order allows it."""
-        last = self.last_number
         for entry in entries:
-            last = max(last + 1, entry.number)
-            self._groups[entry.kind.group].append(replace(entry, number=last))
+            self.last_number = max(self.last_number + 1, entry.number)
+            message = sys.intern(entry.message)  # there are many of each
+            numbered = replace(entry, number=self.last_number, message=message)
+            self._groups[entry.kind.group].append(numbered)
 
     def after(self, number: int) -> list[HistoryEntry]:
         """Return the entries with a higher number, in order."""

@@ -37,7 +37,9 @@ class GpuRecord:
         self._use.add(gpus)
         known = self._state
         if known is None or gpus.present is not known.present or gpus.missing is not known.missing:
-            self._stored, self._is_saved = gpus.stored, False
+            stored = gpus.stored
+            self._is_saved = self._is_saved and stored == self._stored
+            self._stored = stored
         self._state = gpus
 
     def restore(self, use: Iterable[UsePeriod]) -> None:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import merge
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from dstack_backend.domain.check import Check
 from dstack_backend.domain.gpu import GpuState, GpuUse
 from dstack_backend.domain.history import (
     DEFAULT_KINDS,
+    EntryGroup,
     EntryKind,
     GapCause,
     HistoryConflict,
@@ -73,8 +75,9 @@ class HistoryLog:
         self._reader_thread = ThreadPoolExecutor(1, "history-reader")
         self._store: HistoryStore | None = None
         self._entries = Entries()
-        self._saved: HistoryEntry | None = None
         self._is_loaded = False
+        self._saved: HistoryEntry | None = None
+        self._oldest: dict[EntryGroup, int] = {}
         self._gpu_memory: GpuMemory | None = None
         self._gpus = GpuRecord()
         self._current: HistoryEntry | None = None
@@ -189,9 +192,10 @@ class HistoryLog:
         store = self._store
         if not self._is_loaded:
             self._merge(await _in(self._store_thread, store.load))
-        forgotten: Sequence[str] = ()
-        if self._gpu_memory and (forgotten := await _in(self._store_thread, store.forget_requests)):
-            self._gpu_memory.forget_gpus(forgotten)
+        memory = self._gpu_memory
+        forgotten = await _in(self._store_thread, store.forget_requests) if memory else ()
+        if memory and forgotten:
+            memory.forget_gpus(forgotten)
         try:
             await self._append(store, forgotten)
         except HistoryConflict:
@@ -202,14 +206,14 @@ class HistoryLog:
         now, saved, oldest = self._clock.utc(), self._saved, self._entries.oldest()
         new = self._entries.after(saved.number if saved else 0)
         gpus = self._gpus.take_update(forgotten)
+        limits = dict(oldest.items() - self._oldest.items())
+        work = partial(store.append, new, now, saved, oldest=limits, gpus=gpus)
         try:
-            await _in(
-                self._store_thread, lambda: store.append(new, now, saved, oldest=oldest, gpus=gpus)
-            )
+            await _in(self._store_thread, work)
         except BaseException:
             self._gpus.give_back(gpus)
             raise
-        self._saved = new[-1] if new else saved
+        self._saved, self._oldest = new[-1] if new else saved, oldest
 
     def _merge(self, stored: StoredHistory) -> None:
         """Continue what is stored by what is in memory."""
@@ -220,21 +224,17 @@ class HistoryLog:
             self._gpus.save_again()
             _log.warning("the history file was changed: what came after entry %d is saved", shared)
         else:
-            self._restore_gpus(stored)
+            self._gpus.restore(stored.use)
+            if stored.gpus and self._gpu_memory and (seen_at := stored.available_until):
+                self._gpu_memory.restore_gpus(stored.gpus, seen_at)
         self._is_loaded = True
         self._retention.start(stored.alive_at, now)
-        self._saved = stored.entries[-1] if stored.entries else None
+        self._saved, self._oldest = stored.entries[-1] if stored.entries else None, {}
         if self._saved and self._saved.number != shared:
             changes = merge_takeover(stored, self._entries.status, now.utc, cause, shared)
             gpus = [each for each in self._entries.after(shared) if each.gpu]
             self._entries = Entries(stored.entries)
             self._entries.add(merge(changes, gpus, key=lambda each: each.at))
-
-    def _restore_gpus(self, stored: StoredHistory) -> None:
-        self._gpus.restore(stored.use)
-        seen_at = stored.available_until
-        if stored.gpus and seen_at and self._gpu_memory:
-            self._gpu_memory.restore_gpus(stored.gpus, seen_at)
 
     async def _close(self) -> None:
         """Close the store. The time until the log runs again is a gap."""

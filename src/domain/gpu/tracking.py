@@ -170,14 +170,30 @@ def restore(state: GpuState | None, stored: StoredGpus, seen_at: datetime) -> Gp
     )
     if state is None:
         return before
-    compared = _compare(before, state.inventory, state.seen_at, seen_at)
+    return _join(_compare(before, state.inventory, state.seen_at, seen_at), state)
+
+
+def _join(compared: GpuState, state: GpuState) -> GpuState:
+    """Return the state of this process with what was compared; its own changes count once."""
+    first = state.steady_since.utc if state.steady_since else state.seen_at
+    own = {
+        key: each
+        for key, each in state.present.items()
+        if key in state.unconfirmed or each.since > first
+    }
+    slots = {slot for slot, _ in own}
+    present, unconfirmed = compared.present | own, compared.unconfirmed | state.unconfirmed
     return replace(
-        compared,
-        inventory=state.inventory,
-        seen_at=state.seen_at,
-        count=state.count,
-        last_good=state.last_good,
-        steady_since=state.steady_since,
+        state,
+        present={key: each for key, each in present.items() if key not in state.missing},
+        missing=compared.missing | state.missing,
+        unconfirmed={key: at for key, at in unconfirmed.items() if key not in state.missing},
+        needs_confirmation=compared.needs_confirmation,
+        changes=tuple(
+            each for each in compared.changes if not (each.kind.is_use and each.gpu.slot in slots)
+        ),
+        counted=0.0,
+        used=(),
     )
 
 

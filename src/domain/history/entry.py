@@ -16,6 +16,7 @@ see `uptime.py` for how times are computed then.
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice
 
 from msgspec import Struct
@@ -35,6 +36,7 @@ __all__ = [
     "SpanState",
     "entry_for",
     "entry_for_gpu",
+    "gpu_entry",
     "is_same_entry",
     "latest",
     "status_entries",
@@ -176,9 +178,17 @@ def entry_for_gpu(change: GpuChange) -> HistoryEntry:
     return HistoryEntry(
         kind=EntryKind[f"GPU_{change.kind.name}"],
         at=change.at,
-        gpu=GpuEntry(gpu.slot, gpu.product_id, gpu.model, change.last_seen),
+        gpu=gpu_entry(gpu.slot, gpu.product_id, gpu.model, change.last_seen),
         message=f"GPU {change.message}"[:MAX_MESSAGE_LENGTH],
     )
+
+
+@lru_cache(maxsize=1000)
+def gpu_entry(
+    slot: str, product_id: str, model: str | None, last_seen: datetime | None
+) -> GpuEntry:
+    """Return the same object for the many entries of one GPU."""
+    return GpuEntry(slot, product_id, model, last_seen)
 
 
 def status_entries(entries: Iterable[HistoryEntry]) -> list[HistoryEntry]:

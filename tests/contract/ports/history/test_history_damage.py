@@ -164,11 +164,21 @@ def test_error_text_contains_nothing_from_the_file() -> None:
     assert "secret" not in error_text(caught.value)
 
 
-def test_file_that_lacks_a_table_is_renamed(tmp_path: Path) -> None:
-    """Though SQLite finds nothing wrong with it."""
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE entry",
+        "DROP TABLE gpus",
+        "ALTER TABLE entry DROP COLUMN kind",
+        "ALTER TABLE entry DROP COLUMN last_seen",
+        "ALTER TABLE forget_request RENAME COLUMN slot TO name",
+    ],
+)
+def test_file_of_another_schema_is_renamed(statement: str, tmp_path: Path) -> None:
+    """Though SQLite finds nothing wrong with it: a development version had other tables."""
     write(tmp_path, entry())
     with closing(sqlite3.connect(tmp_path / FILE)) as other, other:
-        other.execute("DROP TABLE entry")
+        other.execute(statement)
     write(tmp_path, entry(message="new"))
     assert messages(tmp_path) == ["new"]
     assert len(quarantined(tmp_path, "old")) == 1

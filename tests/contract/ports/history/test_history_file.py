@@ -14,7 +14,7 @@ import pytest
 from dstack_backend.adapters.sqlite_history import FILE, SqliteHistory, read_history
 from dstack_backend.adapters.sqlite_history.migrations import MIGRATIONS
 from dstack_backend.domain import Status
-from dstack_backend.domain.history import HistoryError
+from dstack_backend.domain.history import EntryGroup, HistoryError
 from tests.contract.ports.history.history_folder import (
     NOW,
     add,
@@ -171,7 +171,7 @@ def test_file_of_a_flapping_node_stays_small(tmp_path: Path) -> None:
     last = None
     for start in range(1, 6001, 500):
         new = [entry(start + n, "Connection error: connection refused") for n in range(500)]
-        store.append(new, NOW, last, start - 500)
+        store.append(new, NOW, last, oldest={EntryGroup.STATUS: start - 500})
         last = new[-1]
         sizes.append((tmp_path / FILE).stat().st_size)
     assert len(store.load().entries) == 1000

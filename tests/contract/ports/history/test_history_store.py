@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dstack_backend.adapters.memory_history import MemoryHistory
-from dstack_backend.adapters.sqlite_history import SqliteHistory
+from dstack_backend.adapters.sqlite_history import SqliteHistory, request_forget
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.testing.contracts import HistoryContract
 
@@ -14,15 +14,23 @@ from dstack_backend.testing.contracts import HistoryContract
 class TestMemoryHistory(HistoryContract):
     """The store in memory."""
 
+    store: MemoryHistory
+
     def new(self) -> HistoryStore:
         """Return a new store."""
-        return MemoryHistory()
+        self.store = MemoryHistory()
+        return self.store
+
+    def request_forget(self, slot: str) -> None:
+        """Ask the store."""
+        self.store.request_forget(slot)
 
 
 class TestSqliteHistory(HistoryContract):
     """The store in a file."""
 
     folder: Path
+    last: Path
 
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:
@@ -30,4 +38,9 @@ class TestSqliteHistory(HistoryContract):
 
     def new(self) -> HistoryStore:
         """Return a store in a folder of its own."""
-        return SqliteHistory(Path(tempfile.mkdtemp(dir=self.folder)))
+        self.last = Path(tempfile.mkdtemp(dir=self.folder))
+        return SqliteHistory(self.last)
+
+    def request_forget(self, slot: str) -> None:
+        """Ask as another process does."""
+        request_forget(self.last, slot)

@@ -3,16 +3,24 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from dstack_backend.adapters.memory_history import MemoryHistory
+from dstack_backend.app.history.gpu_record import GpuMemory
 from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.clock import read
 from dstack_backend.domain import Check, CheckFailure, GpuInventory, Reason, Status, assess
-from dstack_backend.domain.history import GapCause, HistoryEntry, HistoryError, StoredHistory
+from dstack_backend.domain.history import (
+    EntryGroup,
+    GapCause,
+    GpuUpdate,
+    HistoryEntry,
+    HistoryError,
+    StoredHistory,
+)
 from dstack_backend.domain.status import Change
 from dstack_backend.testing.fakes import FakeClock
 
@@ -30,6 +38,8 @@ class FaultyStore(MemoryHistory):
         error: What each append raises.
         running: While it is cleared, each call hangs.
         appends: How many appends were tried.
+        updates: What was saved of the GPUs, in order.
+        limits: The oldest numbers that were passed, in order.
         closed: Whether it was closed.
     """
 
@@ -41,6 +51,8 @@ class FaultyStore(MemoryHistory):
         self.running = threading.Event()
         self.running.set()
         self.appends = 0
+        self.updates: list[GpuUpdate] = []
+        self.limits: list[Mapping[EntryGroup, int]] = []
         self.closed = False
         self.replace(entries, alive_at)
 
@@ -48,6 +60,7 @@ class FaultyStore(MemoryHistory):
         self, entries: Sequence[HistoryEntry] = (), alive_at: datetime | None = None
     ) -> None:
         """Replace the content, as a file that is removed or restored from a copy."""
+        super().__init__()
         self._entries = list(entries)
         self._alive_at = alive_at
 
@@ -61,14 +74,18 @@ class FaultyStore(MemoryHistory):
         entries: Sequence[HistoryEntry],
         alive_at: datetime,
         after: HistoryEntry | None,
-        oldest: int = 0,
+        *,
+        oldest: Mapping[EntryGroup, int] | None = None,
+        gpus: GpuUpdate | None = None,
     ) -> None:
         """Append, unless it hangs or fails."""
         self.appends += 1
         assert self.running.wait(10)
         if self.error:
             raise self.error
-        super().append(entries, alive_at, after, oldest)
+        super().append(entries, alive_at, after, oldest=oldest, gpus=gpus)
+        self.updates += [gpus] if gpus else []
+        self.limits += [oldest or {}]
 
     def close(self) -> None:
         """Note it."""
@@ -111,6 +128,7 @@ class HistoryHarness:
         open_error: What opening the store raises.
         can_open: While it is cleared, opening the store hangs.
         opened: How many times opening it was tried.
+        gpu_memory: What gets the GPUs that are stored.
     """
 
     def __init__(self, store: FaultyStore | None = None, keep: timedelta | None = None) -> None:
@@ -120,6 +138,7 @@ class HistoryHarness:
         self.can_open = threading.Event()
         self.can_open.set()
         self.opened = 0
+        self.gpu_memory: GpuMemory | None = None
         self.log = HistoryLog(self._open, keep or timedelta(days=400), self.clock)
         self._last = _STARTING
 
@@ -150,7 +169,7 @@ class HistoryHarness:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
         """Run the log; at the end cancel it and wait until it has ended."""
-        task = asyncio.create_task(self.log.run())
+        task = asyncio.create_task(self.log.run(self.gpu_memory))
         await self.clock.advance(0)
         try:
             yield

@@ -6,15 +6,17 @@ import pytest
 from msgspec.structs import replace
 
 from dstack_backend.adapters.memory_history import MemoryHistory
+from dstack_backend.app.history.entries import Entries
 from dstack_backend.app.history.retention import MAX_ENTRIES, WITNESSES, Retention
 from dstack_backend.domain import Timestamp
-from dstack_backend.domain.history import HistoryEntry
+from dstack_backend.domain.history import EntryGroup, HistoryEntry
 from dstack_backend.testing.fakes import EPOCH
 from tests.unit.app.history.harness import FaultyStore, HistoryHarness, eventually, play
 from tests.unit.history_entries import at, up
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+LIMIT = MAX_ENTRIES[EntryGroup.STATUS]
 
 
 def entry(moment: datetime) -> HistoryEntry:
@@ -26,7 +28,8 @@ class Service:
     """A service that keeps entries for a day, and its entries: at first one a day, four of them."""
 
     def __init__(self, count: int = 4, step: timedelta = DAY) -> None:
-        self.entries = [entry(EPOCH - step * days) for days in range(count, 0, -1)]
+        self.entries = Entries()
+        self.entries.add(entry(EPOCH - step * days) for days in range(count, 0, -1))
         self.alive_at: datetime = EPOCH
         self.monotonic = 1000.0
         self.restart()
@@ -41,14 +44,14 @@ class Service:
         now = Timestamp(self.monotonic, moment)
         self.retention.start(self.alive_at, now)
         self.alive_at = moment
-        self.entries.append(entry(moment))
-        del self.entries[: self.retention.expired(self.entries, now)]
-        return len(self.entries)
+        self.entries.add([entry(moment)])
+        self.retention.apply(self.entries, now)
+        return len(self.entries.status)
 
     @property
     def times(self) -> list[datetime]:
         """The times of all entries, in the order of writing."""
-        return [each.at for each in self.entries]
+        return [each.at for each in self.entries.status]
 
 
 def test_old_entries_are_deleted_every_hour_but_not_at_the_start() -> None:
@@ -77,7 +80,7 @@ def test_clock_that_was_not_set_deletes_nothing() -> None:
     service = Service()
     service.save(datetime.fromtimestamp(0, EPOCH.tzinfo))
     service.save(EPOCH + HOUR, 3600.0)
-    assert len(service.entries) == 6
+    assert len(service.times) == 6
     service.restart()
     service.save(EPOCH + HOUR, 1.0)
     service.save(EPOCH + 2 * HOUR, 3600.0)
@@ -88,7 +91,7 @@ def test_entry_of_an_unset_clock_makes_nothing_old() -> None:
     """Entries from before a boot in 1970 are kept as long as without it."""
     unset = datetime.fromtimestamp(0, EPOCH.tzinfo)
     service = Service()
-    service.entries.append(entry(unset))
+    service.entries.add([entry(unset)])
     service.save(EPOCH)
     service.save(EPOCH + HOUR, 3600.0)
     assert service.times == [EPOCH - DAY, unset, EPOCH, EPOCH + HOUR]
@@ -98,7 +101,7 @@ def test_frequent_restarts_delete_old_entries_at_the_start() -> None:
     """So many entries since then agree that the clock is right."""
     service = Service(count=150, step=HOUR)
     service.save(EPOCH)
-    assert len(service.entries) < 151
+    assert len(service.times) < 151
     assert service.times[0] == service.times[-WITNESSES] - DAY - HOUR
 
 
@@ -109,32 +112,37 @@ def test_start_by_a_clock_ahead_deletes_nothing() -> None:
         service.restart()
         service.save(EPOCH + 400 * DAY, 1.0)
     assert EPOCH - HOUR in service.times
-    assert len(service.entries) > 120
+    assert len(service.times) > 120
 
 
 def test_last_entry_is_never_deleted() -> None:
     """A node that has been up for longer than the retention is still known to be up."""
     service = Service(count=1)
-    now = Timestamp(service.monotonic + 3600, EPOCH + 1000 * DAY)
-    service.retention.start(EPOCH + 999 * DAY, Timestamp(service.monotonic, EPOCH + 999 * DAY))
-    assert service.retention.expired(service.entries, Timestamp(service.monotonic, EPOCH)) == 0
-    assert service.retention.expired(service.entries, now) == 0
-    assert service.retention.expired([], now) == 0
+    service.retention.start(EPOCH + 999 * DAY, Timestamp(0, EPOCH + 999 * DAY))
+    for entries in (service.entries, Entries()):
+        count = len(entries.status)
+        service.retention.apply(entries, Timestamp(0, EPOCH))
+        service.retention.apply(entries, Timestamp(3600, EPOCH + 1000 * DAY))
+        assert len(entries.status) == count
 
 
 def test_more_entries_than_the_limit_are_deleted_at_once() -> None:
     """Before the first load as well, and between the hourly looks at the age."""
-    entries = [up(second) for second in range(MAX_ENTRIES + 3)]
+    entries = Entries()
     retention = Retention(400 * DAY)
-    assert retention.expired(entries, Timestamp(0, at(0))) == 3
+    entries.add(up(second) for second in range(LIMIT + 3))
+    retention.apply(entries, Timestamp(0, at(0)))
+    assert entries.oldest() == {EntryGroup.STATUS: 4}
     retention.start(None, Timestamp(0, at(0)))
-    assert retention.expired(entries, Timestamp(1, at(1))) == 3
-    assert retention.expired(entries[:MAX_ENTRIES], Timestamp(2, at(2))) == 0
+    entries.add([up(0)])
+    retention.apply(entries, Timestamp(1, at(1)))
+    retention.apply(entries, Timestamp(2, at(2)))
+    assert entries.oldest() == {EntryGroup.STATUS: 5}
 
 
 def test_store_that_hangs_does_not_fill_the_memory() -> None:
     """A flapping node: memory stays at its limit, and the store gets all that is left."""
-    store = FaultyStore([up(n - MAX_ENTRIES, n) for n in range(1, MAX_ENTRIES)], at(-5))
+    store = FaultyStore([up(n - LIMIT, n) for n in range(1, LIMIT)], at(-5))
     harness = HistoryHarness(store)
 
     async def scenario() -> None:
@@ -143,13 +151,13 @@ def test_store_that_hangs_does_not_fill_the_memory() -> None:
             store.running.clear()
             for number in range(1000):
                 harness.change(up=bool(number % 2))
-            count = len(await harness.log.latest(2 * MAX_ENTRIES))
+            count = len(await harness.log.latest(2 * LIMIT))
             store.running.set()
-            assert MAX_ENTRIES <= count <= MAX_ENTRIES + 1
+            assert LIMIT <= count <= LIMIT + 1
             await harness.beat()
             entries = MemoryHistory.load(store).entries
-            assert len(entries) == MAX_ENTRIES
-            assert (await harness.log.latest(MAX_ENTRIES))[::-1] == list(entries)
+            assert len(entries) == LIMIT
+            assert (await harness.log.latest(LIMIT))[::-1] == list(entries)
 
     play(scenario)
 
