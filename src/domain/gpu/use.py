@@ -102,13 +102,17 @@ class UseRecord:
         """Add the time up to the last check, with the use that held in it."""
         if not state.counted or state.seen_at < MIN_VALID_TIME:
             return
-        number = period_of(state.seen_at)
-        self.changed.add(number)
-        values = self._period(number)
-        for each in state.used:
-            if each.number == 0:
-                free = state.counted if each.gpu.is_free else 0.0
-                self._add(values, each.gpu.slot, state.counted - free, free)
+        used = {each.gpu.slot: each.gpu.is_free for each in state.used if each.number == 0}
+        slots = used if len(self._columns) < MAX_SLOTS else used.keys() & self._columns.keys()
+        end, length = state.seen_at.timestamp(), PERIOD.total_seconds()
+        start = end - state.counted
+        for number in range(int(start // length), int(end // length) + 1):
+            seconds = min(end, (number + 1) * length) - max(start, number * length)
+            self.changed.add(number)
+            values = self._period(number)
+            for slot in slots:
+                free = seconds if used[slot] else 0.0
+                self._add(values, slot, seconds - free, free)
 
     def restore(self, periods: Iterable[UsePeriod]) -> None:
         """Add what an earlier process has recorded."""
@@ -141,7 +145,7 @@ class UseRecord:
         """Return the share of each column."""
         last = period_of(now)
         first = last - length // PERIOD + 1
-        totals = [0.0] * (2 * len(self._columns))
+        totals = [0.0] * (2 * MAX_SLOTS)
         for number in range(first, last + 1):
             for position, seconds in enumerate(self._periods.get(number, ())):
                 totals[position] += seconds
@@ -163,7 +167,8 @@ class UseRecord:
         if column is None:
             if len(self._columns) >= MAX_SLOTS:
                 return
-            column = self._columns[slot] = len(self._columns)
+            column = min(set(range(MAX_SLOTS)).difference(self._columns.values()))
+            self._columns[slot] = column
         missing = 2 * column + 2 - len(values)
         if missing > 0:
             values.extend([0.0] * missing)
@@ -176,19 +181,16 @@ class UseRecord:
             if len(self._periods) > MAX_PERIODS:
                 # A clock that is wrong for a while must not delete what it does not reach.
                 excess = max(self._periods, key=lambda each: abs(each - number))
-                del self._periods[excess]
                 self.changed.add(excess)
-            if len(self._columns) >= MAX_SLOTS:
-                self._drop_unused()
+                self._drop_slots(self._slots(self._periods.pop(excess)))
         return self._periods[number]
 
-    def _drop_unused(self) -> None:
+    def _drop_slots(self, slots: Iterable[str]) -> None:
         """Make room for other slots: drop those that no period contains any more."""
-        periods = self.periods(self._periods)
-        kept = dict.fromkeys(slot for each in periods for slot in each.slots)
-        self._columns = {slot: column for column, slot in enumerate(kept)}
-        self._periods = {each.number: array("f") for each in periods}
-        self.restore(periods)
+        for slot in slots:
+            position = 2 * self._columns[slot]
+            if not any(any(values[position : position + 2]) for values in self._periods.values()):
+                del self._columns[slot]
 
     def _slots(self, values: "array[float]") -> dict[str, tuple[float, float]]:
         return {
