@@ -1,6 +1,6 @@
 """What is known of the GPUs of a node. No text of the source is in it without a bound."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -89,7 +89,7 @@ class GpuState(Struct, frozen=True, kw_only=True):
     changes: tuple[GpuChange, ...] = ()
     last_good: Timestamp | None = None
     counted: float = 0.0
-    used: Collection[TrackedGpu] = ()
+    used: tuple[TrackedGpu, ...] = ()
     steady_since: Timestamp | None = None
 
     @property

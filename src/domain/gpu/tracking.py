@@ -58,13 +58,14 @@ def track(
     """
     before = state or GpuState(seen_at=now.utc)
     last_good, unconfirmed = before.last_good, before.unconfirmed
-    if last_good and not unconfirmed and inventory.gpus == before.inventory.gpus:
+    is_tracked = len(before.present) >= min(len(inventory.gpus), MAX_TRACKED)
+    if last_good and not unconfirmed and is_tracked and inventory.gpus == before.inventory.gpus:
         after = replace(before, needs_confirmation=False, changes=())
     else:
         after = _compare(before, inventory, now.utc)
-    used: Collection[TrackedGpu] = before.present.values()
+    used = tuple(before.present.values())
     if unconfirmed:
-        used = [each for key, each in before.present.items() if key not in unconfirmed]
+        used = tuple(each for key, each in before.present.items() if key not in unconfirmed)
     elapsed = now.monotonic - last_good.monotonic if last_good else 0.0
     tracked = replace(
         after,

@@ -1,0 +1,127 @@
+"""What it costs to compare the GPUs from check to check and to record their use."""
+
+import gc
+import timeit
+import tracemalloc
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import msgspec
+from msgspec.structs import replace
+
+from dstack_backend.adapters.httpx_dstack.decode import decode_listing
+from dstack_backend.adapters.memory_history import MemoryHistory
+from dstack_backend.app.history.log import HistoryLog
+from dstack_backend.domain import (
+    Check,
+    CheckFailure,
+    CheckPolicy,
+    Gpu,
+    GpuInventory,
+    GpuState,
+    Timestamp,
+    assess,
+    encode_health,
+)
+from dstack_backend.domain.gpu import track
+
+__all__ = ["table"]
+
+COUNTS = (8, 100, 1000)
+START = Timestamp(1000.0, datetime(2026, 1, 1, tzinfo=UTC))
+INTERVAL, BUSY_CHANGE, DAYS = 60, 600, 30
+"""Seconds from check to check, and from change to change of one GPU, in the history of so long."""
+
+MAX_GAP = CheckPolicy().stale_after
+
+
+def table() -> list[list[str]]:
+    """Measure a check without tracking, what tracking adds to it, and the memory of a history."""
+    rows = [["GPUs", "check without it", "same list", "other order", "10 % change use", "memory"]]
+    for count in COUNTS:
+        gpus = [_gpu(number) for number in range(count)]
+        changed = [replace(gpu, is_free=not gpu.is_free) for gpu in gpus[::10]]
+        others = [gpu for number, gpu in enumerate(gpus) if number % 10]
+        body = msgspec.json.encode({"gpus": gpus})
+        lists = gpus, gpus[::-1], [*changed, *others]
+        added = [_seconds(_added(gpus, then)) for then in lists]
+        memory = f"{_memory(gpus):,.0f} kB" if count == COUNTS[0] else "-"
+        figures = [_seconds(partial(_check, body)), *added]
+        rows.append([f"{count:,}", *(f"{each * 1e6:,.0f} µs" for each in figures), memory])
+    return rows
+
+
+def _seconds(work: partial[None]) -> float:
+    return min(timeit.repeat(work, number=20, repeat=15)) / 20
+
+
+def _check(body: bytes) -> None:
+    result = decode_listing(body)
+    if isinstance(result, CheckFailure):
+        raise TypeError(result.message)
+    encode_health(assess(result))
+
+
+def _added(before: Sequence[Gpu], after: Sequence[Gpu]) -> partial[None]:
+    state = track(None, GpuInventory(gpus=tuple(before)), START, MAX_GAP)
+    # As a check does: other objects with the same texts.
+    body = msgspec.json.encode(after)
+    decoded = msgspec.json.decode(body, type=tuple[Gpu, ...])
+    return partial(_track, _log(_Clock()), state, GpuInventory(gpus=decoded))
+
+
+def _track(log: HistoryLog, state: GpuState, inventory: GpuInventory) -> None:
+    log.on_gpus(track(state, inventory, START + 10.0, MAX_GAP))
+
+
+def _memory(gpus: Sequence[Gpu]) -> float:
+    """Return the kilobytes of the history of a node whose GPUs change their use all the time."""
+    clock, state = _Clock(), track(None, GpuInventory(gpus=tuple(gpus)), START, MAX_GAP)
+    gc.collect()
+    tracemalloc.start()
+    log = _log(clock)
+    for second in range(INTERVAL, DAYS * 86_400, INTERVAL):
+        clock.now = START + second
+        result = GpuInventory(
+            gpus=tuple(
+                replace(gpu, is_free=bool((second // BUSY_CHANGE + number) % 2))
+                for number, gpu in enumerate(gpus)
+            )
+        )
+        state = track(state, result, clock.now, 2.0 * INTERVAL)
+        log.on_check(Check(result=result, started=clock.monotonic(), finished=clock.now))
+        log.on_gpus(state)
+    gc.collect()
+    kilobytes = tracemalloc.get_traced_memory()[0] / 1024
+    tracemalloc.stop()
+    return kilobytes
+
+
+def _log(clock: "_Clock") -> HistoryLog:
+    return HistoryLog(MemoryHistory, timedelta(days=DAYS), clock)
+
+
+class _Clock:
+    """A clock that is set. It implements `Clock`."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def monotonic(self) -> float:
+        return self.now.monotonic
+
+    def utc(self) -> datetime:
+        return self.now.utc
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+def _gpu(number: int) -> Gpu:
+    return Gpu(
+        slot=f"{number >> 8:04x}:{number & 255:02x}:00.0",
+        product_id="10de:2335",
+        description="NVIDIA Corporation GH100 [H200 SXM 141GB]",
+        is_free=number % 2 == 0,
+    )
