@@ -10,20 +10,10 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from dstack_backend.adapters.httpx_dstack.decode import decode_listing
+from bench.growth import check, gpu
 from dstack_backend.adapters.memory_history import MemoryHistory
 from dstack_backend.app.history.log import HistoryLog
-from dstack_backend.domain import (
-    Check,
-    CheckFailure,
-    CheckPolicy,
-    Gpu,
-    GpuInventory,
-    GpuState,
-    Timestamp,
-    assess,
-    encode_health,
-)
+from dstack_backend.domain import Check, CheckPolicy, Gpu, GpuInventory, GpuState, Timestamp
 from dstack_backend.domain.gpu import track
 
 __all__ = ["table"]
@@ -40,14 +30,14 @@ def table() -> list[list[str]]:
     """Measure a check without tracking, what tracking adds to it, and the memory of a history."""
     rows = [["GPUs", "check without it", "same list", "other order", "10 % change use", "memory"]]
     for count in COUNTS:
-        gpus = [_gpu(number) for number in range(count)]
-        changed = [replace(gpu, is_free=not gpu.is_free) for gpu in gpus[::10]]
-        others = [gpu for number, gpu in enumerate(gpus) if number % 10]
+        gpus = [gpu(number) for number in range(count)]
+        changed = [replace(each, is_free=not each.is_free) for each in gpus[::10]]
+        others = [each for number, each in enumerate(gpus) if number % 10]
         body = msgspec.json.encode({"gpus": gpus})
         lists = gpus, gpus[::-1], [*changed, *others]
         added = [_seconds(_added(gpus, then)) for then in lists]
         memory = f"{_memory(gpus):,.0f} kB" if count == COUNTS[0] else "-"
-        figures = [_seconds(partial(_check, body)), *added]
+        figures = [_seconds(partial(check, body)), *added]
         rows.append([f"{count:,}", *(f"{each * 1e6:,.0f} µs" for each in figures), memory])
     return rows
 
@@ -56,19 +46,15 @@ def _seconds(work: partial[None]) -> float:
     return min(timeit.repeat(work, number=20, repeat=15)) / 20
 
 
-def _check(body: bytes) -> None:
-    result = decode_listing(body)
-    if isinstance(result, CheckFailure):
-        raise TypeError(result.message)
-    encode_health(assess(result))
-
-
 def _added(before: Sequence[Gpu], after: Sequence[Gpu]) -> partial[None]:
     state = track(None, GpuInventory(gpus=tuple(before)), START, MAX_GAP)
-    # As a check does: other objects with the same texts.
-    body = msgspec.json.encode(after)
-    decoded = msgspec.json.decode(body, type=tuple[Gpu, ...])
-    return partial(_track, _log(_Clock()), state, GpuInventory(gpus=decoded))
+    return partial(_track, _log(_Clock()), state, _decoded(after))
+
+
+def _decoded(gpus: Sequence[Gpu]) -> GpuInventory:
+    """Return what a check returns: other objects with the same texts."""
+    body = msgspec.json.encode(gpus)
+    return GpuInventory(gpus=msgspec.json.decode(body, type=tuple[Gpu, ...]))
 
 
 def _track(log: HistoryLog, state: GpuState, inventory: GpuInventory) -> None:
@@ -83,11 +69,9 @@ def _memory(gpus: Sequence[Gpu]) -> float:
     log = _log(clock)
     for second in range(INTERVAL, DAYS * 86_400, INTERVAL):
         clock.now = START + second
-        result = GpuInventory(
-            gpus=tuple(
-                replace(gpu, is_free=bool((second // BUSY_CHANGE + number) % 2))
-                for number, gpu in enumerate(gpus)
-            )
+        change = second // BUSY_CHANGE
+        result = _decoded(
+            [replace(each, is_free=bool((change + i) % 2)) for i, each in enumerate(gpus)]
         )
         state = track(state, result, clock.now, 2.0 * INTERVAL)
         log.on_check(Check(result=result, started=clock.monotonic(), finished=clock.now))
@@ -116,12 +100,3 @@ class _Clock:
 
     async def sleep(self, seconds: float) -> None:
         raise NotImplementedError
-
-
-def _gpu(number: int) -> Gpu:
-    return Gpu(
-        slot=f"{number >> 8:04x}:{number & 255:02x}:00.0",
-        product_id="10de:2335",
-        description="NVIDIA Corporation GH100 [H200 SXM 141GB]",
-        is_free=number % 2 == 0,
-    )

@@ -97,6 +97,8 @@ def _compare(state: GpuState, inventory: GpuInventory, at: datetime) -> GpuState
         known = present.get(key)
         if known and known.gpu == gpu:
             continue
+        if known and (same := replace(known.gpu, is_free=gpu.is_free)) == gpu:
+            gpu = same  # noqa: PLW2901 - the changes of 30 days share its texts
         change = _change(known.gpu if known else None, gpu, missing.pop(key, None), at)
         if change:
             changes.append(change)

@@ -177,7 +177,7 @@ class UseRecord:
 
     def _period(self, number: int) -> "array[float]":
         if number not in self._periods:
-            self._periods[number] = array("f")
+            self._periods[number] = array("f", bytes(8 * len(self._columns)))
             if len(self._periods) > MAX_PERIODS:
                 # A clock that is wrong for a while must not delete what it does not reach.
                 excess = max(self._periods, key=lambda each: abs(each - number))

@@ -5,6 +5,7 @@ Nothing is carried from one event to the next. Each question looks at the whole 
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -71,7 +72,7 @@ class GpuModel(Struct, frozen=True):
     def lost_by(self, key: Key) -> int | None:
         """Rule 2: the second of two good checks in a row after the last one that listed it."""
         listed, checks = self.last_listing(key)[0], self.checks()
-        for (first, before), (second, after) in zip(checks, checks[1:], strict=False):
+        for (first, before), (second, after) in pairwise(checks):
             if first > listed and isinstance(before, Good) and isinstance(after, Good):
                 return second
         return None
