@@ -84,7 +84,8 @@ def _compare(state: GpuState, inventory: GpuInventory, at: datetime) -> GpuState
     listed = _by_key(inventory.gpus, state.present, state.missing)
     changes: list[GpuChange] = []
     present, missing, unconfirmed = dict(state.present), dict(state.missing), dict[Key, datetime]()
-    for key in [each for each in state.present if each not in listed]:
+    is_short = not state.present.keys() <= listed.keys()
+    for key in [each for each in state.present if each not in listed] if is_short else ():
         last_seen = state.unconfirmed.get(key, state.seen_at)
         if key not in state.unconfirmed or not state.last_good:
             unconfirmed[key] = last_seen
@@ -212,7 +213,7 @@ def _by_key(
     listed = {(gpu.slot, 0): gpu for gpu in map(bounded, gpus)}
     if len(listed) < len(gpus):
         listed = _numbered(gpus)
-    if len(listed) + len(present) > MAX_TRACKED:
+    if len(listed) + len(present) > MAX_TRACKED and not listed.keys() <= present.keys():
         others = sorted(listed.keys() - present.keys(), key=lambda key: (key not in missing, key))
         for key in others[max(0, MAX_TRACKED - len(present)) :]:
             del listed[key]

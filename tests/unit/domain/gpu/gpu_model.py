@@ -14,6 +14,7 @@ from dstack_backend.domain import Gpu, Timestamp
 __all__ = ["Event", "Failed", "Forgotten", "Good", "GpuModel", "Key", "numbered"]
 
 Key = tuple[str, int]
+Change = tuple[str, Key, datetime | None, Gpu | None]
 
 
 class Good(Struct, frozen=True):
@@ -126,14 +127,15 @@ class GpuModel(Struct, frozen=True):
         keys = self.present().keys() - listed.keys()
         return {key: self.last_listing(key)[1].at.utc for key in keys}
 
-    def changes(self) -> set[tuple[str, Key, datetime | None, Gpu | None]]:
+    def changes(self) -> set[Change]:
         """Return kind, GPU, when it was last listed before, and what it was, of the last event."""
         last = len(self.events) - 1
         check, earlier = (self.events[last] if self.events else None), self.before(last)
         if not isinstance(check, Good) or not earlier.good():
             return set()
         lost = {key for key in self.keys() if self.lost_by(key) == last}
-        found = {("lost", key, self.last_listing(key)[1].at.utc, None) for key in lost}
+        found: set[Change] = set()
+        found |= {("lost", key, self.last_listing(key)[1].at.utc, None) for key in lost}
         for key, gpu in numbered(check.gpus).items():
             last_seen = earlier.missing().get(key)
             before = earlier.present().get(key)
