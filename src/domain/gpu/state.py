@@ -89,7 +89,7 @@ class GpuState(Struct, frozen=True, kw_only=True):
     changes: tuple[GpuChange, ...] = ()
     last_good: Timestamp | None = None
     counted: float = 0.0
-    used: tuple[TrackedGpu, ...] = ()
+    used: dict[Key, TrackedGpu] = {}
     steady_since: Timestamp | None = None
 
     @property

@@ -63,9 +63,9 @@ def track(
         after = replace(before, needs_confirmation=False, changes=())
     else:
         after = _compare(before, inventory, now.utc)
-    used = tuple(before.present.values())
+    used = before.present
     if unconfirmed:
-        used = tuple(each for key, each in before.present.items() if key not in unconfirmed)
+        used = {key: each for key, each in before.present.items() if key not in unconfirmed}
     elapsed = now.monotonic - last_good.monotonic if last_good else 0.0
     tracked = replace(
         after,
@@ -135,14 +135,14 @@ def _change(
 def interrupt(state: GpuState) -> GpuState:
     """Return the state after a failed check: nothing is known until the next good one."""
     return replace(
-        state, needs_confirmation=False, changes=(), last_good=None, counted=0.0, used=()
+        state, needs_confirmation=False, changes=(), last_good=None, counted=0.0, used={}
     )
 
 
 def forget(state: GpuState, slots: Collection[str]) -> GpuState:
     """Return the state without the missing GPUs of some slots."""
     kept = {key: each for key, each in state.missing.items() if key[0] not in slots}
-    return replace(state, missing=kept, changes=(), counted=0.0, used=())
+    return replace(state, missing=kept, changes=(), counted=0.0, used={})
 
 
 def restore(state: GpuState | None, stored: StoredGpus, seen_at: datetime) -> GpuState:

@@ -102,17 +102,19 @@ class UseRecord:
         """Add the time up to the last check, with the use that held in it."""
         if not state.counted or state.seen_at < MIN_VALID_TIME:
             return
-        used = {each.gpu.slot: each.gpu.is_free for each in state.used if each.number == 0}
-        slots = used if len(self._columns) < MAX_SLOTS else used.keys() & self._columns.keys()
+        slots: Iterable[str] = tuple(self._columns)
+        if len(self._columns) < MAX_SLOTS:
+            slots = [slot for slot, number in state.used if number == 0]
+        used = [each.gpu for slot in slots if (each := state.used.get((slot, 0)))]
         end, length = state.seen_at.timestamp(), PERIOD.total_seconds()
         start = end - state.counted
         for number in range(int(start // length), int(end // length) + 1):
             seconds = min(end, (number + 1) * length) - max(start, number * length)
             self.changed.add(number)
             values = self._period(number)
-            for slot in slots:
-                free = seconds if used[slot] else 0.0
-                self._add(values, slot, seconds - free, free)
+            for gpu in used:
+                free = seconds if gpu.is_free else 0.0
+                self._add(values, gpu.slot, seconds - free, free)
 
     def restore(self, periods: Iterable[UsePeriod]) -> None:
         """Add what an earlier process has recorded."""

@@ -222,7 +222,7 @@ def test_what_changed_during_a_restart_is_reported(restored: Restored) -> None:
         "new": ("found", None),
     }
     assert (state.missing, state.count) == ({}, 5)
-    assert (state.counted, list(state.used)[5:]) == (0.0, [])
+    assert state.counted == 0
 
 
 @pytest.mark.parametrize("restored", [restored_before, restored_after])

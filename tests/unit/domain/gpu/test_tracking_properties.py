@@ -49,7 +49,9 @@ def test_known_time_is_that_between_two_good_checks(history: list[Event]) -> Non
         assert state.counted == model.known_time(MAX_GAP)
         if state.counted:
             before = model.before(number - 1).good()[-1][1].gpus
-            assert sorted(map(repr, before)) == sorted(repr(each.gpu) for each in state.used)
+            assert sorted(map(repr, before)) == sorted(
+                repr(each.gpu) for each in state.used.values()
+            )
 
 
 @given(events(), st.randoms(use_true_random=False))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from dstack_backend.domain.gpu import GpuState, UsePeriod, UseRecord, UseShare
-from dstack_backend.domain.gpu.state import TrackedGpu
+from dstack_backend.domain.gpu.state import TrackedGpu, keyed
 from dstack_backend.domain.gpu.use import MAX_SLOTS
 from dstack_backend.testing.fakes import EPOCH
 from tests.unit.domain.gpu.gpu_events import gpu, h200
@@ -21,7 +21,7 @@ A, B = "3b:00.0", "9b:00.0"
 def span(end: datetime, seconds: float, *slots: str, used: str = "") -> GpuState:
     """Return the state of a check that ends a known time with these GPUs."""
     tracked = tuple(TrackedGpu(each, EPOCH) for each in h200(*slots, used=used))
-    return GpuState(seen_at=end, counted=seconds, used=tracked)
+    return GpuState(seen_at=end, counted=seconds, used=keyed(tracked))
 
 
 def stored(record: UseRecord) -> dict[int, dict[str, tuple[float, float]]]:
@@ -48,7 +48,7 @@ def test_shares_are_those_of_each_second(states: list[GpuState], later: int) -> 
     for state in states:
         record.add(state)
         end = int(state.seen_at.timestamp())
-        for each in state.used:
+        for each in state.used.values():
             for second in range(end - int(state.counted), end):
                 seconds[each.gpu.slot, second] = each.gpu.is_free
     now = (states[-1].seen_at if states else EPOCH) + timedelta(seconds=later)
@@ -97,7 +97,7 @@ def test_only_the_first_gpu_of_a_slot_is_recorded() -> None:
     """Two in one slot would be more than the time."""
     record = UseRecord()
     tracked = (TrackedGpu(gpu(A), EPOCH), TrackedGpu(gpu(A, is_free=False), EPOCH, 1))
-    record.add(GpuState(seen_at=EPOCH + HALF_HOUR / 2, counted=10.0, used=tracked))
+    record.add(GpuState(seen_at=EPOCH + HALF_HOUR / 2, counted=10.0, used=keyed(tracked)))
     assert stored(record) == {FIRST: {A: (0, 10)}}
 
 
