@@ -159,12 +159,21 @@ def restore(state: GpuState | None, stored: StoredGpus, seen_at: datetime) -> Gp
     before = _restored(state, stored, seen_at)
     if state is None:
         return before
+    compared = _compare(before, state.inventory, state.seen_at)
+    first = state.steady_since.utc if state.steady_since else state.seen_at
+    own = {key: each for key, each in state.present.items() if each.since > first}
+    slots = {slot for slot, _ in own}
     return replace(
-        _compare(before, state.inventory, state.seen_at),
+        compared,
         inventory=state.inventory,
         seen_at=state.seen_at,
+        present=compared.present | own,
         count=state.count,
         needs_confirmation=state.needs_confirmation,
+        # What this process has seen to change is reported already.
+        changes=tuple(
+            each for each in compared.changes if each.last_seen or each.gpu.slot not in slots
+        ),
         last_good=state.last_good,
         steady_since=state.steady_since,
     )

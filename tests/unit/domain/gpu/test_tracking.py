@@ -28,6 +28,7 @@ A, B, C = "3b:00.0", "9b:00.0", "c1:00.0"
 FULL = h200(A, B, C)
 SHORT = h200(A, B)
 DAY = 86_400.0
+SECOND = timedelta(seconds=1)
 
 
 def lost(state: GpuState) -> list[tuple[str, datetime | None]]:
@@ -230,6 +231,25 @@ def test_node_that_restarts_unchanged_has_all_gpus_at_once(restored: Restored) -
     """A required number of GPUs is met; a missing one is still missing."""
     state = restored(stored(A, B, missing=C), good(0, *SHORT))
     assert (state.count, state.changes, list(state.missing)) == (2, (), [(C, 0)])
+
+
+def test_store_that_is_read_late_reports_nothing_twice() -> None:
+    """What this process has seen to change has changed when it saw it."""
+    checks = (
+        good(0, *h200(A, C)),
+        good(10, *h200(A, C, "new", used=A)),
+        good(20, *h200(A, "new", used=A)),
+        good(21, *h200(A, "new", B, used=A)),
+        good(31, *h200(A, "new", used=A)),
+    )
+    state = restore(state_after(*checks), stored(A, C, missing=B), EARLIER)
+    assert [(each.kind, each.gpu.slot) for each in state.changes] == []
+    assert {key[0]: each.last_seen for key, each in state.missing.items()} == {
+        C: EPOCH + 10 * SECOND
+    }
+    assert state.unconfirmed == {(B, 0): EPOCH + 21 * SECOND}
+    assert state.present[A, 0].since == EPOCH + 10 * SECOND
+    assert state.present["new", 0].since == EPOCH + 10 * SECOND
 
 
 def test_gpu_that_is_stored_twice_is_there_once() -> None:
