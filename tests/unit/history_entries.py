@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from dstack_backend.domain import Reason, Status
-from dstack_backend.domain.history import GapCause, HistoryEntry
+from dstack_backend.domain.history import EntryKind, GapCause, HistoryEntry
 from dstack_backend.testing.fakes import EPOCH
 
 __all__ = ["at", "down", "gap", "up"]
@@ -40,4 +40,5 @@ def down(second: float, number: int = 0) -> HistoryEntry:
 
 def gap(second: float, cause: GapCause, number: int = 0) -> HistoryEntry:
     """Return an entry: nothing is known from a second on."""
-    return replace(up(second, number), after=None, gap=cause, message=cause.message)
+    entry = replace(up(second, number), after=None, gap=cause, message=cause.message)
+    return replace(entry, kind=EntryKind.GAP)
