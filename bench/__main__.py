@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import calls, detection, footprint, growth, throughput
+from bench import calls, detection, footprint, growth, throughput, tracking
 
 PAGE = Path("docs/benchmarks.md")
 
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[], list[list[str]]]] = {
     "Time until a change is visible": detection.table,
     "Footprint": footprint.table,
     "Growth with GPUs": growth.gpus_table,
+    "GPUs tracked: cost per check": tracking.table,
     "Growth with connections": growth.connections_table,
 }
 

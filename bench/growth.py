@@ -12,7 +12,7 @@ from dstack_backend.adapters.httpx_dstack.decode import decode_listing
 from dstack_backend.domain import CheckFailure, Gpu, assess, encode_health
 from dstack_backend.testing.simulated_dstack import SimulatedDStack, in_thread
 
-__all__ = ["connections_table", "gpus_table"]
+__all__ = ["check", "connections_table", "gpu", "gpus_table"]
 
 GPUS = (1, 8, 100, 1000, 10_000)
 CONNECTIONS = (1, 10, 100, 1000, 2000)
@@ -23,14 +23,14 @@ def gpus_table() -> list[list[str]]:
     """Measure a check's CPU time (decode, assess, encode), the size of `/health`, and memory."""
     rows = [["GPUs", "CPU time of a check", "per GPU", "bytes of /health", "memory"]]
     for count in GPUS:
-        dstack = SimulatedDStack([_gpu(number) for number in range(count)])
+        dstack = SimulatedDStack([gpu(number) for number in range(count)])
         with in_thread(dstack) as remote, service("dstack-backend", remote.url) as running:
             while get(running.url)[0] != 200:
                 time.sleep(0.05)
             _, body = get(running.url)
             listing = get(remote.url + "/prpc/ListGpus?json")[1]
             repeats = max(3, 20_000 // count)
-            work = partial(_work, listing)
+            work = partial(check, listing)
             seconds = min(timeit.repeat(work, number=repeats, repeat=5)) / repeats
             rows.append(
                 [
@@ -73,14 +73,16 @@ async def _beside(count: int, port: int, pid: int) -> list[str]:
         return [f"{pss(pid):.1f} MB", f"{cuts[49] * 1000:.2f} ms", f"{cuts[98] * 1000:.2f} ms"]
 
 
-def _work(listing: bytes) -> None:
+def check(listing: bytes) -> None:
+    """Do what a check does with an answer of DStack, without tracking."""
     result = decode_listing(listing)
     if isinstance(result, CheckFailure):
         raise TypeError(result.message)
     encode_health(assess(result))
 
 
-def _gpu(number: int) -> Gpu:
+def gpu(number: int) -> Gpu:
+    """Return a GPU with a slot of its own."""
     return Gpu(
         slot=f"{number >> 8:04x}:{number & 255:02x}:00.0",
         product_id="10de:2335",

@@ -1,8 +1,8 @@
 """The domain: the state of a node as values, and its rules as pure functions.
 
 `assess` turns the result of a check into a status, `describe` turns a status into BackendInfo, and
-`encode_health` encodes it. `observe` and `status_at` add thresholds and staleness. `spans`,
-`timeline` and `uptime` compute with the history.
+`encode_health` encodes it. `observe` and `status_at` add thresholds and staleness, and compare the
+GPUs from check to check: `GpuState`. `spans`, `timeline` and `uptime` compute with the history.
 """
 
 from dstack_backend.domain.backend_info import (
@@ -15,13 +15,25 @@ from dstack_backend.domain.backend_info import (
 from dstack_backend.domain.check import Check, CheckFailure, CheckResult, FailureCause, Reason
 from dstack_backend.domain.gpu import (
     Gpu,
+    GpuChange,
+    GpuChangeKind,
     GpuInventory,
     GpuInventoryMetadata,
     GpuMetadata,
+    GpuState,
+    MissingGpu,
+    TrackedGpu,
     model_of,
     node_type,
 )
-from dstack_backend.domain.history import HistoryEntry, Uptime, spans, timeline, uptime
+from dstack_backend.domain.history import (
+    EntryKind,
+    HistoryEntry,
+    Uptime,
+    spans,
+    timeline,
+    uptime,
+)
 from dstack_backend.domain.inventory import Inventory
 from dstack_backend.domain.monitor import (
     CheckPolicy,
@@ -44,15 +56,20 @@ __all__ = [
     "CheckPolicy",
     "CheckResult",
     "ConnectivityWatcher",
+    "EntryKind",
     "FailureCause",
     "Gpu",
+    "GpuChange",
+    "GpuChangeKind",
     "GpuInventory",
     "GpuInventoryMetadata",
     "GpuMetadata",
     "GpuSource",
+    "GpuState",
     "HealthResponse",
     "HistoryEntry",
     "Inventory",
+    "MissingGpu",
     "MonitorState",
     "NodeIdentity",
     "Observer",
@@ -60,6 +77,7 @@ __all__ = [
     "Status",
     "StatusReport",
     "Timestamp",
+    "TrackedGpu",
     "Uptime",
     "assess",
     "describe",

@@ -133,7 +133,7 @@ def observe(state: MonitorState, check: Check, policy: CheckPolicy) -> MonitorSt
 def _gpus(gpus: GpuState | None, check: Check, policy: CheckPolicy) -> GpuState | None:
     if isinstance(check.result, GpuInventory):
         return track(gpus, check.result, check.finished, policy.stale_after)
-    return interrupt(gpus) if gpus else None
+    return interrupt(gpus) if gpus and check.failure else None
 
 
 def _effective_result(

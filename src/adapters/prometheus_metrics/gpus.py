@@ -57,8 +57,8 @@ class GpuMetrics:
                 if key not in known:
                     self._add_slot(*key)
         self._forgotten += len(before.missing.keys() - gpus.missing.keys() - gpus.present.keys())
-        for each in gpus.used:
-            seconds = self._seconds[self._label(each.gpu.slot, each.number)]
+        for key, each in gpus.used.items():
+            seconds = self._seconds[self._label(*key)]
             seconds[0] += 0.0 if each.gpu.is_free else gpus.counted
             seconds[1] += gpus.counted
 

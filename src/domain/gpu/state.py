@@ -1,6 +1,6 @@
 """What is known of the GPUs of a node. No text of the source is in it without a bound."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -69,7 +69,7 @@ class GpuState(Struct, frozen=True, kw_only=True):
         seen_at: When it finished, by the wall clock.
         present: The GPUs that count as present, with those whose loss is not confirmed.
         missing: The GPUs that were lost.
-        unconfirmed: The GPUs that the last check did not list, and when they were last listed.
+        unconfirmed: The GPUs that the last good check did not list, and when one last did.
         count: How many GPUs count for a required number: those present in this process.
         needs_confirmation: Whether a check is due after 1 s.
         changes: What the last check changed.
@@ -89,7 +89,7 @@ class GpuState(Struct, frozen=True, kw_only=True):
     changes: tuple[GpuChange, ...] = ()
     last_good: Timestamp | None = None
     counted: float = 0.0
-    used: Collection[TrackedGpu] = ()
+    used: dict[Key, TrackedGpu] = {}
     steady_since: Timestamp | None = None
 
     @property
@@ -110,8 +110,8 @@ def keyed(gpus: Iterable[Known]) -> dict[Key, Known]:
 
 def bounded(gpu: Gpu) -> Gpu:
     """Return the GPU with bounded texts that can be encoded."""
-    text = gpu.product_id + gpu.description
-    if len(gpu.slot) <= MAX_SLOT and len(text) <= MAX_TEXT and (gpu.slot + text).isascii():
+    text = f"{gpu.slot}{gpu.product_id}{gpu.description}"
+    if len(gpu.slot) <= MAX_SLOT and len(text) <= MAX_TEXT and text.isascii():
         return gpu
     return Gpu(
         slot=encodable(gpu.slot[:MAX_SLOT]),

@@ -5,16 +5,17 @@
 2. A GPU that is not listed is lost when the next good check does not list it either: while lspci
    fails half-way, DStack lists fewer GPUs once. That check comes 1 s later. A failed check between
    the two begins anew. At most one such check is made for a loss: where none is confirmed, the
-   next ones come with the schedule.
+   next ones come with the schedule, until a good check lists all GPUs or a loss is confirmed.
 3. A lost GPU is missing until it is listed again, is forgotten, or 30 days have passed. Days count
-   only by a clock that has run for an hour without being set.
+   only by a clock that has run for an hour without being set, and from a time that it can show.
 4. The time between two good checks in a row counts as known, with the use that the first listed.
 
-At most `MAX_TRACKED` GPUs are tracked.
+At most `MAX_TRACKED` GPUs are present, and as many missing.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -29,7 +30,7 @@ from dstack_backend.domain.gpu.state import (
     bounded,
     keyed,
 )
-from dstack_backend.domain.timestamp import Timestamp
+from dstack_backend.domain.timestamp import MIN_VALID_TIME, Timestamp
 
 __all__ = ["forget", "interrupt", "restore", "track"]
 
@@ -55,62 +56,61 @@ def track(
         now: When it finished.
         max_gap: Seconds between two checks from which on the time between is unknown.
     """
-    if state is None:
-        listed = _by_key(inventory.gpus, ())
-        present = {key: TrackedGpu(gpu, now.utc, key[1]) for key, gpu in listed}
-        return GpuState(
-            inventory=inventory,
-            seen_at=now.utc,
-            present=present,
-            count=len(present),
-            last_good=now,
-            steady_since=now,
-        )
-    elapsed = now.monotonic - state.last_good.monotonic if state.last_good else 0.0
-    timed = replace(
-        state,
+    before = state or GpuState(seen_at=now.utc)
+    last_good, unconfirmed = before.last_good, before.unconfirmed
+    is_tracked = len(before.present) >= min(len(inventory.gpus), MAX_TRACKED)
+    if last_good and not unconfirmed and is_tracked and inventory.gpus == before.inventory.gpus:
+        after = replace(before, needs_confirmation=False, changes=())
+    else:
+        after = _compare(before, inventory, now.utc)
+    used = before.present
+    if unconfirmed:
+        used = {key: each for key, each in before.present.items() if key not in unconfirmed}
+    elapsed = now.monotonic - last_good.monotonic if last_good else 0.0
+    tracked = replace(
+        after,
         inventory=inventory,
         seen_at=now.utc,
-        needs_confirmation=False,
-        changes=(),
+        changes=after.changes if state else (),
         last_good=now,
         counted=elapsed if 0 < elapsed <= max_gap else 0.0,
-        used=state.present.values(),
-        steady_since=_steady_since(state.steady_since, now),
+        used=used,
+        steady_since=_steady_since(before.steady_since, now),
     )
-    if not state.unconfirmed and inventory.gpus == state.inventory.gpus:
-        return _expire(timed, now)
-    return _expire(_compare(timed, inventory, now.utc, state.seen_at), now)
+    return _expire(tracked, now)
 
 
-def _compare(state: GpuState, inventory: GpuInventory, at: datetime, seen_at: datetime) -> GpuState:
-    listed = dict(_by_key(inventory.gpus, {*state.present, *state.missing}))
+def _compare(state: GpuState, inventory: GpuInventory, at: datetime) -> GpuState:
+    listed = _by_key(inventory.gpus, state.present, state.missing)
     changes: list[GpuChange] = []
     present, missing, unconfirmed = dict(state.present), dict(state.missing), dict[Key, datetime]()
-    for key, tracked in state.present.items():
-        if key in listed:
+    is_short = not state.present.keys() <= listed.keys()
+    for key in [each for each in state.present if each not in listed] if is_short else ():
+        last_seen = state.unconfirmed.get(key, state.seen_at)
+        if key not in state.unconfirmed or not state.last_good:
+            unconfirmed[key] = last_seen
             continue
-        last_seen = state.unconfirmed.get(key)
-        if last_seen is None:
-            unconfirmed[key] = seen_at
-            continue
+        tracked = present.pop(key)
         missing[key] = MissingGpu(tracked.gpu, last_seen, key[1])
         changes.append(GpuChange(GpuChangeKind.LOST, at, tracked.gpu, last_seen))
-        del present[key]
     has_lost = bool(changes)
     for key, gpu in listed.items():
-        known, lost = present.get(key), missing.pop(key, None)
-        change = _change(known.gpu if known else None, gpu, lost, at)
+        known = present.get(key)
+        if known and known.gpu == gpu:
+            continue
+        if known and (same := replace(known.gpu, is_free=gpu.is_free)) == gpu:
+            gpu = same  # noqa: PLW2901 - the changes of 30 days share its texts
+        change = _change(known.gpu if known else None, gpu, missing.pop(key, None), at)
         if change:
             changes.append(change)
-        if change or (known and known.gpu != gpu):
-            present[key] = TrackedGpu(gpu, known.since if known and not change else at, key[1])
-    excess = list(missing)[: max(0, len(missing) - MAX_TRACKED)]
+        present[key] = TrackedGpu(gpu, known.since if known and not change else at, key[1])
+    missing = dict(islice(missing.items(), max(0, len(missing) - MAX_TRACKED), None))
     return replace(
         state,
-        present=present,
+        # The same object where nothing changed: it is not saved again.
+        present=state.present if present == state.present else present,
+        missing=state.missing if missing == state.missing else missing,
         count=len(present),
-        missing={key: each for key, each in missing.items() if key not in excess},
         unconfirmed=unconfirmed,
         needs_confirmation=bool(unconfirmed) and (has_lost or not state.unconfirmed),
         changes=tuple(changes),
@@ -135,20 +135,14 @@ def _change(
 def interrupt(state: GpuState) -> GpuState:
     """Return the state after a failed check: nothing is known until the next good one."""
     return replace(
-        state,
-        unconfirmed={},
-        needs_confirmation=False,
-        changes=(),
-        last_good=None,
-        counted=0.0,
-        used=(),
+        state, needs_confirmation=False, changes=(), last_good=None, counted=0.0, used={}
     )
 
 
 def forget(state: GpuState, slots: Collection[str]) -> GpuState:
     """Return the state without the missing GPUs of some slots."""
     kept = {key: each for key, each in state.missing.items() if key[0] not in slots}
-    return replace(state, missing=kept, changes=(), counted=0.0, used=())
+    return replace(state, missing=kept, changes=(), counted=0.0, used={})
 
 
 def restore(state: GpuState | None, stored: StoredGpus, seen_at: datetime) -> GpuState:
@@ -162,38 +156,42 @@ def restore(state: GpuState | None, stored: StoredGpus, seen_at: datetime) -> Gp
         stored: What the earlier process remembered.
         seen_at: When a check of the earlier process last listed its GPUs.
     """
-    before = GpuState(
-        inventory=GpuInventory(gpus=tuple(each.gpu for each in stored.present)),
-        seen_at=seen_at,
-        present=keyed(stored.present),
-        missing=keyed(stored.missing),
-    )
+    before = _restored(state, stored, seen_at)
     if state is None:
         return before
-    return _join(_compare(before, state.inventory, state.seen_at, seen_at), state)
-
-
-def _join(compared: GpuState, state: GpuState) -> GpuState:
-    """Return the state of this process with what was compared; its own changes count once."""
+    compared = _compare(before, state.inventory, state.seen_at)
     first = state.steady_since.utc if state.steady_since else state.seen_at
-    own = {
-        key: each
-        for key, each in state.present.items()
-        if key in state.unconfirmed or each.since > first
-    }
+    own = {key: each for key, each in state.present.items() if each.since > first}
     slots = {slot for slot, _ in own}
-    present, unconfirmed = compared.present | own, compared.unconfirmed | state.unconfirmed
     return replace(
-        state,
-        present={key: each for key, each in present.items() if key not in state.missing},
-        missing=compared.missing | state.missing,
-        unconfirmed={key: at for key, at in unconfirmed.items() if key not in state.missing},
-        needs_confirmation=compared.needs_confirmation,
+        compared,
+        inventory=state.inventory,
+        seen_at=state.seen_at,
+        present=compared.present | own,
+        count=state.count,
+        needs_confirmation=state.needs_confirmation,
+        # What this process has seen to change is reported already.
         changes=tuple(
-            each for each in compared.changes if not (each.kind.is_use and each.gpu.slot in slots)
+            each for each in compared.changes if each.last_seen or each.gpu.slot not in slots
         ),
-        counted=0.0,
-        used=(),
+        last_good=state.last_good,
+        steady_since=state.steady_since,
+    )
+
+
+def _restored(state: GpuState | None, stored: StoredGpus, seen_at: datetime) -> GpuState:
+    """Return what is stored, with the GPUs that this process has seen and does not list now."""
+    present, missing = keyed(stored.present), keyed(stored.missing)
+    unconfirmed = state.unconfirmed if state else {}
+    if state:
+        present |= {key: state.present[key] for key in unconfirmed}
+        missing = {key: each for key, each in missing.items() if key not in unconfirmed}
+        missing |= state.missing
+    return GpuState(
+        seen_at=seen_at,
+        present={key: each for key, each in present.items() if key not in missing},
+        missing=missing,
+        unconfirmed=unconfirmed,
     )
 
 
@@ -204,7 +202,7 @@ def _expire(state: GpuState, now: Timestamp) -> GpuState:
     kept = {
         key: each
         for key, each in state.missing.items()
-        if now.utc - each.last_seen <= MAX_MISSING_TIME
+        if now.utc - each.last_seen <= MAX_MISSING_TIME or each.last_seen < MIN_VALID_TIME
     }
     return replace(state, missing=kept) if len(kept) < len(state.missing) else state
 
@@ -217,22 +215,27 @@ def _steady_since(since: Timestamp | None, now: Timestamp) -> Timestamp:
     return since if abs(drift) <= MAX_CLOCK_SKEW else now
 
 
-def _by_key(gpus: Iterable[Gpu], known: Collection[Key]) -> Iterable[tuple[Key, Gpu]]:
-    """Return the GPUs with their keys: all that are known, and others while there is room."""
-    room = MAX_TRACKED - len(known)
+def _by_key(
+    gpus: Sequence[Gpu], present: Mapping[Key, object], missing: Collection[Key]
+) -> dict[Key, Gpu]:
+    """Return the GPUs by their keys: all that are present, and others while there is room."""
+    listed = {(gpu.slot, 0): gpu for gpu in map(bounded, gpus)}
+    if len(listed) < len(gpus):
+        listed = _numbered(gpus)
+    if len(listed) + len(present) > MAX_TRACKED and not listed.keys() <= present.keys():
+        others = sorted(listed.keys() - present.keys(), key=lambda key: (key not in missing, key))
+        for key in others[max(0, MAX_TRACKED - len(present)) :]:
+            del listed[key]
+    return listed
+
+
+def _numbered(gpus: Sequence[Gpu]) -> dict[Key, Gpu]:
     by_slot: dict[str, list[Gpu]] = {}
-    for gpu in map(bounded, gpus):
+    for gpu in sorted(map(bounded, gpus), key=_order):
         by_slot.setdefault(gpu.slot, []).append(gpu)
-    for slot, same in by_slot.items():
-        if len(same) > 1:
-            same.sort(key=_order)
-        for number, gpu in enumerate(same):
-            key = slot, number
-            if key not in known:
-                room -= 1
-                if room < 0:
-                    continue
-            yield key, gpu
+    return {
+        (slot, number): gpu for slot, same in by_slot.items() for number, gpu in enumerate(same)
+    }
 
 
 def _order(gpu: Gpu) -> tuple[str, str, bool]:

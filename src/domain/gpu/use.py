@@ -6,7 +6,8 @@ counts neither as in use nor as free. Use is recorded by slot, for at most `MAX_
 """
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -30,7 +31,6 @@ MAX_SLOTS = 64
 """Slots whose use is recorded: those that were listed first."""
 
 MAX_PERIODS = USE_WINDOWS["30d"] // PERIOD
-_NOTHING = array("f")
 
 
 class UseShare(Struct, frozen=True):
@@ -95,114 +95,121 @@ class UseRecord:
     def __init__(self) -> None:
         """Start empty."""
         self.changed: set[int] = set()
-        self._columns: dict[str, int] = {}
-        self._periods: dict[int, array[float]] = {}
+        self._numbers = array("q")
+        """The period of each row."""
+        self._slots: dict[str, array[float]] = {}
+        """Seconds in use and seconds free in each row."""
 
     def add(self, state: GpuState) -> None:
         """Add the time up to the last check, with the use that held in it."""
         if not state.counted or state.seen_at < MIN_VALID_TIME:
             return
-        number = period_of(state.seen_at)
-        self.changed.add(number)
-        values = self._period(number)
-        for each in state.used:
-            if each.number == 0:
-                free = state.counted if each.gpu.is_free else 0.0
-                self._add(values, each.gpu.slot, state.counted - free, free)
+        slots: Iterable[str] = tuple(self._slots)
+        if len(self._slots) < MAX_SLOTS:
+            slots = [slot for slot, number in state.used if number == 0]
+        used = [each.gpu for slot in slots if (each := state.used.get((slot, 0)))]
+        end, length = state.seen_at.timestamp(), PERIOD.total_seconds()
+        start = end - state.counted
+        for number in range(int(start // length), int(end // length) + 1):
+            seconds = min(end, (number + 1) * length) - max(start, number * length)
+            self.changed.add(number)
+            row = self._row(number)
+            for gpu in used:
+                free = seconds if gpu.is_free else 0.0
+                self._add(row, gpu.slot, seconds - free, free)
 
     def restore(self, periods: Iterable[UsePeriod]) -> None:
         """Add what an earlier process has recorded."""
         for period in periods:
-            values = self._period(period.number)
+            row = self._row(period.number)
             for slot, (in_use, free) in period.slots.items():
-                self._add(values, slot, in_use, free)
+                self._add(row, slot, in_use, free)
 
     def periods(self, numbers: Iterable[int]) -> list[UsePeriod]:
         """Return periods as they are stored. One that is not kept has no slots."""
-        return [UsePeriod(each, self._slots(self._periods.get(each, _NOTHING))) for each in numbers]
+        rows = self._rows()
+        return [UsePeriod(each, self._stored(rows.get(each))) for each in numbers]
 
     def all_numbers(self) -> list[int]:
         """Return the numbers of all periods."""
-        return list(self._periods)
+        return list(self._numbers)
 
     def shares(self, now: datetime) -> GpuUse:
         """Return the shares of all windows that end now, and the strips of 24 hours."""
         windows = {name: self._window(now, length) for name, length in USE_WINDOWS.items()}
         return GpuUse(
-            node={name: _sum(shares) for name, shares in windows.items()},
+            node={name: _sum(shares.values()) for name, shares in windows.items()},
             slots={
-                slot: {name: shares[column] for name, shares in windows.items()}
-                for slot, column in self._columns.items()
+                slot: {name: shares[slot] for name, shares in windows.items()}
+                for slot in self._slots
             },
-            strips={slot: self._strip(now, column) for slot, column in self._columns.items()},
+            strips={slot: self._strip(now, values) for slot, values in self._slots.items()},
         )
 
-    def _window(self, now: datetime, length: timedelta) -> list[UseShare]:
-        """Return the share of each column."""
+    def _rows(self) -> dict[int, int]:
+        return {number: row for row, number in enumerate(self._numbers)}
+
+    def _stored(self, row: int | None) -> dict[str, tuple[float, float]]:
+        if row is None:
+            return {}
+        pairs = {slot: (each[2 * row], each[2 * row + 1]) for slot, each in self._slots.items()}
+        return {slot: pair for slot, pair in pairs.items() if any(pair)}
+
+    def _window(self, now: datetime, length: timedelta) -> dict[str, UseShare]:
         last = period_of(now)
         first = last - length // PERIOD + 1
-        totals = [0.0] * (2 * len(self._columns))
-        for number in range(first, last + 1):
-            for position, seconds in enumerate(self._periods.get(number, ())):
-                totals[position] += seconds
+        rows = [row for row, number in enumerate(self._numbers) if first <= number <= last]
         passed = now.timestamp() - first * PERIOD.total_seconds()
-        return [_share(*pair, passed) for pair in zip(totals[::2], totals[1::2], strict=True)]
+        return {
+            slot: _share(
+                sum(values[2 * row] for row in rows),
+                sum(values[2 * row + 1] for row in rows),
+                passed,
+            )
+            for slot, values in self._slots.items()
+        }
 
-    def _strip(self, now: datetime, column: int) -> list[UseShare]:
-        last, seconds = period_of(now), PERIOD.total_seconds()
+    def _strip(self, now: datetime, values: "array[float]") -> list[UseShare]:
+        rows, last, length = self._rows(), period_of(now), PERIOD.total_seconds()
         found: list[UseShare] = []
         for number in range(last - USE_WINDOWS["24h"] // PERIOD + 1, last + 1):
-            values = self._periods.get(number, _NOTHING)
-            in_use, free = values[2 * column : 2 * column + 2] or (0.0, 0.0)
-            passed = min(seconds, now.timestamp() - number * seconds)
+            row = rows.get(number)
+            in_use, free = (0.0, 0.0) if row is None else values[2 * row : 2 * row + 2]
+            passed = min(length, now.timestamp() - number * length)
             found.append(_share(in_use, free, passed))
         return found
 
-    def _add(self, values: "array[float]", slot: str, in_use: float, free: float) -> None:
-        column = self._columns.get(slot)
-        if column is None:
-            if len(self._columns) >= MAX_SLOTS:
+    def _add(self, row: int, slot: str, in_use: float, free: float) -> None:
+        values = self._slots.get(slot)
+        if values is None:
+            if len(self._slots) >= MAX_SLOTS:
                 return
-            column = self._columns[slot] = len(self._columns)
-        missing = 2 * column + 2 - len(values)
-        if missing > 0:
-            values.extend([0.0] * missing)
-        values[2 * column] += in_use
-        values[2 * column + 1] += free
+            values = self._slots[slot] = array("f", bytes(8 * MAX_PERIODS))
+        values[2 * row] += in_use
+        values[2 * row + 1] += free
 
-    def _period(self, number: int) -> "array[float]":
-        if number not in self._periods:
-            self._periods[number] = array("f")
-            if len(self._periods) > MAX_PERIODS:
-                # A clock that is wrong for a while must not delete what it does not reach.
-                excess = max(self._periods, key=lambda each: abs(each - number))
-                del self._periods[excess]
-                self.changed.add(excess)
-            if len(self._columns) >= MAX_SLOTS:
-                self._drop_unused()
-        return self._periods[number]
-
-    def _drop_unused(self) -> None:
-        """Make room for other slots: drop those that no period contains any more."""
-        periods = self.periods(self._periods)
-        kept = dict.fromkeys(slot for each in periods for slot in each.slots)
-        self._columns = {slot: column for column, slot in enumerate(kept)}
-        self._periods = {each.number: array("f") for each in periods}
-        self.restore(periods)
-
-    def _slots(self, values: "array[float]") -> dict[str, tuple[float, float]]:
-        return {
-            slot: (values[2 * column], values[2 * column + 1])
-            for slot, column in self._columns.items()
-            if any(values[2 * column : 2 * column + 2])
-        }
+    def _row(self, number: int) -> int:
+        with suppress(ValueError):
+            return self._numbers.index(number)
+        if len(self._numbers) < MAX_PERIODS:
+            self._numbers.append(number)
+            return len(self._numbers) - 1
+        # A clock that is wrong for a while must not delete what it does not reach.
+        row = max(range(MAX_PERIODS), key=lambda each: abs(self._numbers[each] - number))
+        self.changed.add(self._numbers[row])
+        self._numbers[row] = number
+        for slot, values in tuple(self._slots.items()):
+            values[2 * row] = values[2 * row + 1] = 0.0
+            if not any(values):  # there is room for another slot
+                del self._slots[slot]
+        return row
 
 
 def _share(in_use: float, free: float, length: float) -> UseShare:
     return UseShare(in_use, free, max(0.0, length - in_use - free))
 
 
-def _sum(shares: Sequence[UseShare]) -> UseShare:
+def _sum(shares: Collection[UseShare]) -> UseShare:
     """Return the sum of the GPUs of which anything is known."""
     known = [each for each in shares if each.in_use_percent is not None]
     return UseShare(

@@ -176,7 +176,7 @@ def entry_for_gpu(change: GpuChange) -> HistoryEntry:
     """Return the entry for a change of a GPU."""
     gpu = change.gpu
     return HistoryEntry(
-        kind=EntryKind[f"GPU_{change.kind.name}"],
+        kind=EntryKind(f"gpu_{change.kind}"),
         at=change.at,
         gpu=gpu_entry(gpu.slot, gpu.product_id, gpu.model, change.last_seen),
         message=f"GPU {change.message}"[:MAX_MESSAGE_LENGTH],

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from dstack_backend.domain import Check, CheckPolicy, CheckResult, GpuInventory, Reason, Timestamp
+from dstack_backend.domain.gpu.state import bounded
+from tests.unit.domain.gpu.gpu_model import Event, Failed, Good, GpuModel
 
 __all__ = ["Model"]
 
@@ -75,13 +77,27 @@ class Model(Struct, frozen=True):
         numbers = range(len(self.checks))
         return [self.checks[i].result for i in numbers if self.is_good(i) == available][-1]
 
+    def gpus(self, number: int | None = None) -> GpuModel:
+        """Rule 6: the GPUs after this check, or after the last."""
+        found: list[Event] = []
+        for check in self.checks if number is None else self.checks[: number + 1]:
+            gpus = check.result.gpus if isinstance(check.result, GpuInventory) else None
+            good = None if gpus is None else Good(check.finished, tuple(map(bounded, gpus)))
+            found.append(good or Failed())
+        return GpuModel(found)
+
+    def is_up_after(self, number: int) -> bool:
+        """Return whether this check left the node available, with as many GPUs as required."""
+        enough = len(self.gpus(number).present()) >= self.policy.min_gpus
+        return self.is_available_after(number) and enough
+
     def since(self, now: float) -> Timestamp:
         """Return when the status last changed."""
         changes = [(self.start, False)]
         for number, check in enumerate(self.checks):
             last = number == len(self.checks) - 1
             following = now if last else self.checks[number + 1].finished.monotonic
-            changes.append((check.finished, self.is_available_after(number)))
+            changes.append((check.finished, self.is_up_after(number)))
             if following > check.finished.monotonic + self.stale_after:
                 changes.append((check.finished + self.stale_after, False))
         return [at for i, (at, up) in enumerate(changes) if i == 0 or changes[i - 1][1] != up][-1]
@@ -99,6 +115,8 @@ class Model(Struct, frozen=True):
         end = last.finished.monotonic
         regular = max(end, last.started + self.policy.interval)
         failures = self.failures()
+        if self.gpus().needs_confirmation():
+            return min(regular, end + 1)
         if last.failure and last.failure.reason is Reason.TIMED_OUT:
             longest, first = 2 * self.policy.interval, max(1, self.policy.timeout)
             return end + min(longest, first * 2.0 ** (failures - 1))

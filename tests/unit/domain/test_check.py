@@ -22,9 +22,10 @@ CONTRACT = {
     "http_error": "HTTP error: not 200 OK",
     "response_too_large": "Parse error: the answer is too large",
     "invalid_response": "Parse error: the answer is not as expected",
+    "too_few_gpus": "Too few GPUs: fewer are listed than required",
 }
 
-KINDS = {"Starting", "Stale", "Connection error", "HTTP error", "Parse error"}
+KINDS = {"Starting", "Stale", "Connection error", "HTTP error", "Parse error", "Too few GPUs"}
 
 
 def test_reasons_are_those_of_the_contract() -> None:

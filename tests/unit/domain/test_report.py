@@ -68,6 +68,9 @@ def test_report_after_a_good_check_holds_the_inventory_and_the_version() -> None
         consecutive_failures=0,
         source_version="v0.5.11",
         inventory=GOOD.result.metadata(),
+        degraded=False,
+        missing=(),
+        other_devices=(),
     )
 
 

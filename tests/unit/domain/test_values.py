@@ -20,8 +20,9 @@ STRUCTS: dict[str, type[Struct]] = {
     if isinstance(value := getattr(module, name), type) and issubclass(value, Struct)
 }
 POSITIONAL = {
-    *("BackendStatus", "Change", "CheckFailure", "HealthResponse", "Span", "StoredHistory"),
-    *("Timestamp", "Uptime"),
+    *("BackendStatus", "Change", "CheckFailure", "GpuChange", "GpuEntry", "GpuUse"),
+    *("HealthResponse", "MissingGpu", "Span", "StoredGpus", "StoredHistory", "Timestamp"),
+    *("TrackedGpu", "Uptime", "UsePeriod", "UseReport", "UseShare"),
 }
 """Structs of few fields, whose meaning is clear without their names."""
 

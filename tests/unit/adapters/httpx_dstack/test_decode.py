@@ -28,6 +28,18 @@ def test_allow_attach_all_is_false_where_it_is_absent() -> None:
     assert decode_listing(b'{"gpus":[]}') == GpuInventory(allow_attach_all=False)
 
 
+@pytest.mark.parametrize("product_id", ["10de:22a3", "10de:1af1", "10DE:22A3"])
+def test_nvswitches_are_no_gpus(product_id: str) -> None:
+    """DStack lists them where its `listing` names them. The order of the GPUs is kept."""
+    switch = GPU.replace(b"10de:2335", product_id.encode())
+    other = GPU.replace(b"3b:00.0", b"2a:00.0")
+    result = decode_listing(b'{"gpus":[' + b",".join((switch, GPU, switch, other)) + b"]}")
+    assert isinstance(result, GpuInventory)
+    assert [each.slot for each in result.gpus] == ["3b:00.0", "2a:00.0"]
+    assert [each.product_id for each in result.other_devices] == [product_id] * 2
+    assert result.summary == "2 GPUs, 2 free"
+
+
 @given(listing_bodies())
 def test_any_valid_answer_becomes_its_inventory(pair: tuple[GpuInventory, bytes]) -> None:
     """Unknown fields are ignored, in the answer and in each GPU."""

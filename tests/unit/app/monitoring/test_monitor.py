@@ -123,7 +123,7 @@ def test_checks_never_overlap(script: list[tuple[CheckResult, float]]) -> None:
         pytest.param(
             [GOOD, NONE, NONE, GOOD],
             CheckPolicy(),
-            [(0, "available"), (10, "available"), (30, "available")],
+            [(0, "available"), (10, "available"), (21, "available")],
             id="the loss of all GPUs and their return",
         ),
     ],

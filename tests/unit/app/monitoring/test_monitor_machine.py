@@ -43,6 +43,7 @@ POLICIES = st.builds(
     timeout=st.sampled_from((0.25, 5.0, 30.0)),
     failure_threshold=st.integers(1, 4),
     recovery_threshold=st.integers(1, 4),
+    min_gpus=st.sampled_from((0, 1, 2)),
 )
 
 
@@ -133,7 +134,11 @@ class MonitorMachine(RuleBasedStateMachine):
         """All are those of the effective result."""
         status = status_at(self.state, self.now, self.model.policy)
         shown = report(self.state, self.now, self.model.policy)
-        up = isinstance(self.model.effective_result(self.now), GpuInventory)
+        result = self.model.effective_result(self.now)
+        up = isinstance(result, GpuInventory)
+        if up and not self.model.is_up_after(len(self.model.checks) - 1):
+            assert status.reason == "too_few_gpus"
+            up = False
         assert (status.status is Status.AVAILABLE) == up
         assert (shown.status, shown.reason, shown.message) == (
             status.status,
@@ -162,6 +167,19 @@ class MonitorMachine(RuleBasedStateMachine):
         """However many hints there are."""
         hinted = [check.started for check in self.model.checks if check.is_hinted]
         assert all(after - before >= 1 for before, after in pairwise(hinted))
+
+    @invariant()
+    def gpus_follow_the_rules(self) -> None:
+        """Nothing is reported of GPUs before a check has listed some, or none."""
+        shown = report(self.state, self.now, self.model.policy)
+        gpus = self.model.gpus()
+        if not gpus.good():
+            assert (shown.degraded, shown.missing) == (msgspec.UNSET, msgspec.UNSET)
+            return
+        assert isinstance(shown.missing, tuple)
+        missing = {(each.slot, each.last_seen) for each in shown.missing}
+        assert missing == {(key[0], last_seen) for key, last_seen in gpus.missing().items()}
+        assert shown.degraded == (bool(missing) or not gpus.present())
 
     @invariant()
     def report_counts_the_checks(self) -> None:

@@ -62,3 +62,8 @@ def test_any_inventory_has_a_valid_type_or_a_reason(inventory: GpuInventory) -> 
         assert re.fullmatch(rf"node-[A-Za-z0-9]+x{len(inventory.gpus)}", kind)
     else:
         assert kind in NoNodeType
+
+
+def test_reason_for_no_node_type_is_a_line_for_people() -> None:
+    """The start-up log contains it."""
+    assert NoNodeType.NO_GPUS.message == "there are no GPUs"

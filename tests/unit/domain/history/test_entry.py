@@ -11,17 +11,23 @@ from msgspec.structs import replace
 from dstack_backend.domain import (
     BackendStatus,
     CheckFailure,
+    Gpu,
     GpuInventory,
     Reason,
     Status,
     Timestamp,
     assess,
 )
+from dstack_backend.domain.gpu import GpuChange, GpuChangeKind
 from dstack_backend.domain.history import (
+    EntryGroup,
+    EntryKind,
     GapCause,
     HistoryEntry,
     SpanState,
+    StoredHistory,
     entry_for,
+    entry_for_gpu,
     is_same_entry,
     latest,
 )
@@ -35,6 +41,7 @@ SLOW = assess(CheckFailure(Reason.TIMED_OUT))
 STARTING = assess(CheckFailure(Reason.STARTING))
 NOW = Timestamp(7.0, datetime(2026, 11, 24, tzinfo=UTC))
 SECONDS = st.integers(-30, 150)
+STOPPED = GapCause.STOPPED
 
 
 @pytest.mark.parametrize(
@@ -127,14 +134,15 @@ def test_latest_returns_entries_that_meet_all_conditions(
 ) -> None:
     """The last written first, and none that meets them is missing."""
     numbered = [replace(entry, number=number) for number, entry in enumerate(entries, start=1)]
-    found = latest(numbered, limit, since=at(since), until=at(until), before=before)
+    newest_first = numbered[::-1]
+    found = latest(newest_first, limit, since=at(since), until=at(until), before=before)
     matching = [
         entry
         for entry in reversed(numbered)
         if at(since) <= entry.at < at(until) and entry.number < before
     ]
     assert found == matching[:limit]
-    assert latest(numbered, limit) == numbered[::-1][:limit]
+    assert latest(newest_first, limit) == newest_first[:limit]
 
 
 def test_latest_of_many_entries_is_quick() -> None:
@@ -143,3 +151,48 @@ def test_latest_of_many_entries_is_quick() -> None:
     started = datetime.now(UTC)
     assert latest(entries, 1000, since=at(50_000), until=at(60_000)) == []
     assert datetime.now(UTC) - started < timedelta(milliseconds=200)
+
+
+GPU = Gpu(slot="3b:00.0", product_id="10de:2335", description="", is_free=True)
+
+
+@pytest.mark.parametrize("kind", list(GpuChangeKind))
+def test_change_of_a_gpu_becomes_entry(kind: GpuChangeKind) -> None:
+    """With its slot, product id and model, and when it was last seen."""
+    entry = entry_for_gpu(GpuChange(kind, NOW.utc, GPU, at(5)))
+    assert (entry.kind, entry.at) == (f"gpu_{kind}", NOW.utc)
+    assert entry.gpu
+    assert (entry.gpu.slot, entry.gpu.product_id) == ("3b:00.0", "10de:2335")
+    assert (entry.gpu.model, entry.gpu.last_seen) == ("H200 SXM 141GB", at(5))
+    assert entry.message.startswith("GPU ")
+    assert (entry.kind.group is EntryGroup.USE) == kind.is_use
+
+
+def test_message_of_a_gpu_with_hostile_texts_is_bounded() -> None:
+    """Each character may become six."""
+    hostile = replace(GPU, slot="\u202e" * 40, product_id="\x1b" * 200)
+    entry = entry_for_gpu(GpuChange(GpuChangeKind.LOST, NOW.utc, hostile, at(5)))
+    assert len(entry.message) == 500
+    assert entry.message.isprintable()
+
+
+def test_use_of_gpus_is_listed_where_it_is_asked_for() -> None:
+    """It would hide everything else."""
+    entries = [
+        up(9),
+        *(entry_for_gpu(GpuChange(kind, at(5), GPU)) for kind in GpuChangeKind),
+    ]
+    found = [entry.kind.value for entry in latest(entries, 9)]
+    assert found == ["status", "gpu_lost", "gpu_found", "gpu_replaced"]
+    (released,) = latest(entries, 9, kinds={EntryKind.GPU_RELEASED})
+    assert released.kind is EntryKind.GPU_RELEASED
+
+
+@pytest.mark.parametrize(
+    ("entries", "until"),
+    [([], 50), ([down(1), up(2)], 50), ([up(1), down(20)], 20), ([up(1), gap(30, STOPPED)], 30)],
+)
+def test_stored_history_is_available_until(entries: list[HistoryEntry], until: int) -> None:
+    """The last sign of life, or the end of the time in which it was; GPUs were last seen then."""
+    seen = entry_for_gpu(GpuChange(GpuChangeKind.LOST, at(45), GPU, at(2)))
+    assert StoredHistory([*entries, seen], at(50)).available_until == at(until)
