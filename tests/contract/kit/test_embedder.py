@@ -40,8 +40,9 @@ PAGES = ("/?lang=en", "/?lang=zh")
 class Embedder:
     """A running service around a source of the examples."""
 
-    def __init__(self, health: str, root: Path, log: Path) -> None:
+    def __init__(self, health: str, root: Path, log: Path, *, has_gpus: bool) -> None:
         self.health = health
+        self.has_gpus = has_gpus
         self._root = root
         self._log = log
 
@@ -84,7 +85,7 @@ def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedde
     }
     with running(port, "-W", "error", "-c", PROGRAM, log=log, **env) as health:
         wait_for(Status.AVAILABLE, health)
-        yield Embedder(health, root, log)
+        yield Embedder(health, root, log, has_gpus=request.param == "gpus")
 
 
 def _expect_no_dstack(outputs: dict[str, str]) -> None:
@@ -101,6 +102,13 @@ def test_available_node_shows_nothing_of_dstack(embedder: Embedder) -> None:
     assert "my_monitor" in outputs["/metrics"]
     assert "my source" in outputs["log"]
     assert "my source" in outputs["/?lang=en"]
+
+
+def test_only_a_node_with_gpus_reports_missing_ones(embedder: Embedder) -> None:
+    """Another inventory has none of the fields."""
+    status = json.loads(fetch(urljoin(embedder.health, "/status"))[1])
+    fields = {"degraded", "missing", "other_devices"} & status.keys()
+    assert len(fields) == (3 if embedder.has_gpus else 0)
 
 
 def test_unavailable_node_shows_nothing_of_dstack(embedder: Embedder) -> None:
