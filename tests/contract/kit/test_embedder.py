@@ -109,6 +109,13 @@ def test_available_node_shows_nothing_of_dstack(embedder: Embedder) -> None:
     assert "my source" in outputs["/?lang=en"]
 
 
+def test_only_a_node_with_gpus_reports_missing_ones(embedder: Embedder) -> None:
+    """Another inventory has none of the fields."""
+    status = json.loads(fetch(urljoin(embedder.health, "/status"))[1])
+    fields = {"degraded", "missing", "other_devices"} & status.keys()
+    assert len(fields) == (3 if embedder.has_gpus else 0)
+
+
 def test_unavailable_node_shows_nothing_of_dstack(embedder: Embedder) -> None:
     """The instructions for the operator are not those for DStack."""
     embedder.fail()

@@ -1,7 +1,7 @@
 """Hypothesis strategy for what happens to the GPUs of a node, and shorthands for tests of it."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import hypothesis.strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -11,7 +11,7 @@ from dstack_backend.domain.gpu import GpuState, forget, interrupt, track
 from dstack_backend.testing.fakes import EPOCH
 from tests.unit.domain.gpu.gpu_model import Event, Failed, Forgotten, Good
 
-__all__ = ["MAX_GAP", "START", "events", "good", "gpu", "h200", "state_after", "states"]
+__all__ = ["MAX_GAP", "START", "events", "good", "gpu", "h200", "lost", "state_after", "states"]
 
 START = Timestamp(1000.0, EPOCH)
 MAX_GAP = 35.0
@@ -50,6 +50,11 @@ def state_after(*events: Event, state: GpuState | None = None) -> GpuState:
     last = states(events, state)[-1]
     assert last
     return last
+
+
+def lost(state: GpuState) -> list[tuple[str, datetime | None]]:
+    """Return the slots that the last check showed to be lost, and when they were last seen."""
+    return [(each.gpu.slot, each.last_seen) for each in state.changes if each.kind == "lost"]
 
 
 def _lists() -> SearchStrategy[tuple[Gpu, ...]]:
