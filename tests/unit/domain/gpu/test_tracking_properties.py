@@ -126,6 +126,7 @@ def test_state_that_nothing_changed_is_the_same_object(history: list[Event]) -> 
         if before and state and not isinstance(event, Forgotten):
             if before.present == state.present:
                 assert before.present is state.present
-            if before.missing == state.missing:
+            # A GPU may be lost and expire in one check, by a clock that was set.
+            if before.missing == state.missing and not state.changes:
                 assert before.missing is state.missing
         before = state
