@@ -105,7 +105,7 @@ def gpu_report(state: GpuState, use: GpuUse) -> GpuReport:
         use=_use(use.node),
         gpus=tuple(
             _details(each.gpu, each.since, use.slots.get(each.gpu.slot, {}))
-            for each in state.present.values()
+            for _, each in sorted(state.present.items())
         ),
         missing=missing_gpus(state),
         other_devices=other_devices(state),
@@ -145,8 +145,8 @@ def _missing(each: MissingGpu) -> MissingGpuReport:
 def _use(shares: Mapping[str, UseShare]) -> dict[str, UseReport]:
     return {
         name: UseReport(
-            None if share.in_use_percent is None else round(share.in_use_percent, 3),
-            round(share.unknown_percent, 3),
+            None if share.in_use_percent is None else round(share.in_use_percent, 6),
+            round(share.unknown_percent, 6),
         )
         for name, share in shares.items()
     }
