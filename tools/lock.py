@@ -2,7 +2,7 @@
 
 | file                       | for       | contents                                    |
 |----------------------------|-----------|---------------------------------------------|
-| `requirements/service.txt` | the image | the package with extras `server` and `nostr` |
+| `requirements/service.txt` | the image | the package with all its extras but testing  |
 | `requirements/build.txt`   | the image | the builder of the wheel                    |
 | `requirements/dev.txt`     | `.venv`   | all extras and the development tools        |
 
@@ -23,7 +23,7 @@ SERVICE = Path("requirements/service.txt")
 BUILD = Path("requirements/build.txt")
 
 LOCKS = {
-    SERVICE: [str(PROJECT), "--extra", "server", "--extra", "nostr"],
+    SERVICE: [str(PROJECT), "--extra", "server", "--extra", "nostr", "--extra", "notify"],
     BUILD: ["--group", "build"],
     Path("requirements/dev.txt"): [str(PROJECT), "--all-extras", "--group", "dev"],
 }

@@ -1,6 +1,7 @@
 """The node's identity: built from the settings at the start, and reported by `identity`."""
 
 import logging
+from socket import gethostname
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
@@ -41,6 +42,7 @@ def node_identity(settings: Settings, base: NodeIdentity | None = None) -> NodeI
     """
     return replace(
         base or NodeIdentity(),
+        node=settings.node_name or gethostname(),
         pubkeys=tuple(dict.fromkeys((*settings.pubkeys, *_file_keys(settings)))),
         ip_address=_ip_address(settings.advertised_ip),
     )

@@ -36,6 +36,8 @@ class NodeIdentity(Struct, frozen=True, kw_only=True):
         topic: What the backend reports on. An embedding backend sets its own.
         source: Name of the source for people, on the page and in the log; not part of `/health`.
         service: Name of the service, in the log, at `GET /` and in the metric names.
+        node: Name of the node for people: on the page, in `/status` and in messages; not part of
+            `/health`.
         pubkeys: Public keys of the node, if it has any.
         ip_address: Address under which the node can be reached, if it is published.
     """
@@ -43,6 +45,7 @@ class NodeIdentity(Struct, frozen=True, kw_only=True):
     topic: str = DSTACK_TOPIC
     source: str = DSTACK
     service: str = "dstack-backend"
+    node: str = ""
     pubkeys: tuple[str, ...] = ()
     ip_address: str | UnsetType = UNSET
 

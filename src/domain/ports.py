@@ -25,6 +25,7 @@ __all__ = [
     "Health",
     "HistoryReader",
     "HistoryStore",
+    "MessageTarget",
     "Observer",
     "UpdateNotifier",
 ]
@@ -166,6 +167,19 @@ class HistoryReader(Protocol):
 
     async def gpu_use(self) -> GpuUse:
         """Return how long the GPUs were in use."""
+        ...
+
+
+class MessageTarget(Protocol):
+    """An address that gets messages for the operator. Calls may block: each has its own thread."""
+
+    @property
+    def name(self) -> str:
+        """Name of the service for people, without a secret."""
+        ...
+
+    def send(self, title: str, body: str) -> bool:
+        """Send a plain text and return whether it was accepted. It never raises."""
         ...
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "parse_count",
     "parse_dstack_url",
     "parse_host_port",
+    "parse_name",
     "parse_one_of",
     "parse_optional",
     "parse_path",
@@ -135,6 +136,15 @@ def parse_path(text: str) -> Path:
     if " #" in text or any(each in text for each in _QUOTES):
         raise ValueError("a path with quotes or a comment is kept as it is; write the path alone")
     return Path(text)
+
+
+def parse_name(text: str) -> str:
+    """Return the name of a node: letters, digits, spaces and `._-()`, at most 64; may be empty."""
+    if not re.fullmatch(r"[\w .()-]{0,64}", text):
+        raise ValueError(
+            f"{quote(text)} is not a name of letters, digits, spaces and ._-(), up to 64"
+        )
+    return text
 
 
 def parse_one_of(*values: str) -> Callable[[str], str]:

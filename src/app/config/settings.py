@@ -40,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The settings that every backend has.
 
     Attributes:
+        node_name: Name of the node for people; empty for the host name.
         history_folder: Where the history is kept; `None` keeps it in memory only.
         advertised_ip: Address of the node: an address, `auto`, or `None` to publish none.
     """
@@ -50,6 +51,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     history_retention: timedelta
     log_level: str
     log_format: str
+    node_name: str = ""
     pubkeys: tuple[str, ...] = ()
     nostr_key_file: Path | None = None
     nostr_key_create: bool = False
@@ -87,6 +89,7 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
         history_retention=timedelta(days=read(t.HISTORY_RETENTION)),
         log_level=read(t.LOG_LEVEL),
         log_format=read(t.LOG_FORMAT),
+        node_name=read(t.NODE_NAME),
         pubkeys=read(t.PUBKEYS),
         nostr_key_file=read(t.NOSTR_KEY_FILE),
         nostr_key_create=read(t.NOSTR_KEY_CREATE) == "1",

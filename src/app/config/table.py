@@ -74,6 +74,8 @@ LOG_LEVEL = Setting("LOG_LEVEL", "LEVEL", "info",
     "`debug`, `info`, `warning` or `error`")
 LOG_FORMAT = Setting("LOG_FORMAT", "FORMAT", "text", p.parse_one_of("text", "json"),
     "`text` or `json`; `json` in the image")
+NODE_NAME = Setting("NODE_NAME", "NAME", "", p.parse_name,
+    "name of the node on the page, in `/status` and in messages; default: the host name", "gpu-07")
 PUBKEYS = Setting("PUBKEYS", "KEYS", "", p.parse_pubkeys,
     "public keys of the node, hexadecimal or `npub`, separated by commas",
     "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
