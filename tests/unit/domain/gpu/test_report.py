@@ -31,12 +31,12 @@ def test_report_has_each_gpu_with_its_state_and_use() -> None:
     report = gpu_report(state, USE)
     assert (report.degraded, report.current, report.missing) == (False, True, ())
     assert report.seen_at == EPOCH + timedelta(seconds=10)
-    assert report.use == {"24h": UseReport(33.333, 50.0)}
+    assert report.use == {"24h": UseReport(33.333333, 50.0)}
     one, other = report.gpus
     assert (one.slot, one.model, one.state) == (A, "H200 SXM 141GB", "in_use")
     assert (one.product_id, one.description) == ("10de:2335", "NVIDIA")
     assert (one.since, other.since) == (EPOCH + timedelta(seconds=10), EPOCH)
-    assert one.use == {"24h": UseReport(33.333, 50.0), "7d": UseReport(None, 100.0)}
+    assert one.use == {"24h": UseReport(33.333333, 50.0), "7d": UseReport(None, 100.0)}
     assert (other.slot, other.state, other.use) == (B, "free", {})
 
 

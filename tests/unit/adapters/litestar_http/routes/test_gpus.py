@@ -93,7 +93,7 @@ def test_a_lost_gpu_is_missing_from_the_second_check_until_it_returns() -> None:
     assert _slots(_gpus(once)) == (["3b:00.0", "4b:00.0"], [])
     assert _slots(_gpus(twice)) == (["4b:00.0"], ["3b:00.0"])
     assert _gpus(twice)["missing"] == twice.get("/status").json()["missing"] == [MISSING]
-    assert _slots(_gpus(back)) == (["4b:00.0", "3b:00.0"], [])
+    assert _slots(_gpus(back)) == (["3b:00.0", "4b:00.0"], [])
     for app, is_degraded in ((once, False), (twice, True), (back, False)):
         status = app.get("/status").json()
         assert _gpus(app)["degraded"] == status["degraded"] == is_degraded
