@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -47,6 +47,8 @@ class GpuMetrics:
         self._slots: set[str] = set()
         self._seconds: dict[str, list[float]] = {}  # in use, and known
         self._forgotten = 0
+        self._used: Mapping[tuple[str, int], TrackedGpu] = {}
+        self._tally: Tally[tuple[str, bool]] = Tally()  # of `_used`, by label and state
 
     def update(self, gpus: GpuState) -> None:
         """Add the time up to the last check, and remember the state."""
@@ -57,10 +59,13 @@ class GpuMetrics:
                 if key not in known:
                     self._add_slot(*key)
         self._forgotten += len(before.missing.keys() - gpus.missing.keys() - gpus.present.keys())
-        for key, each in gpus.used.items():
-            seconds = self._seconds[self._label(*key)]
-            seconds[0] += 0.0 if each.gpu.is_free else gpus.counted
-            seconds[1] += gpus.counted
+        if gpus.used is not self._used:
+            self._used = gpus.used
+            used = gpus.used.items()
+            self._tally = Tally((self._label(*key), each.gpu.is_free) for key, each in used)
+        for (label, is_free), count in self._tally.items():
+            self._seconds[label][0] += 0.0 if is_free else count * gpus.counted
+            self._seconds[label][1] += count * gpus.counted
 
     def collect(self, report: StatusReport) -> Iterator[Metric]:
         """Return the metrics for a scrape at the time of the report."""
