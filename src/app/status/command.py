@@ -1,0 +1,135 @@
+"""Asks the nodes once and prints their rows, or follows them until a signal."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from msgspec.json import encode
+
+from dstack_backend.adapters.httpx_dstack.errors import failure_from
+from dstack_backend.adapters.httpx_status import NodeClient, tls_context
+from dstack_backend.adapters.system_clock import SystemClock
+from dstack_backend.app.cli.output import write_line
+from dstack_backend.app.server.runner import run_once, run_until_signal
+from dstack_backend.app.status.addresses import NodeAddress, read_addresses
+from dstack_backend.app.status.rows import NodeRow, StatusOutput, exit_code, without_uptime
+from dstack_backend.app.status.table import as_drawing, as_text
+from dstack_backend.app.status.watch import Watch, ask_all
+
+__all__ = ["run"]
+
+LOOKUPS = 64
+"""Names that are looked up at once. A look-up that hangs takes a thread for up to 30 s."""
+
+TICK = 1.0
+"""Seconds after which a terminal is drawn again: durations grow, and its size may have changed."""
+
+# Of xterm, in every terminal that is in use: the screen for full-screen programs, and the cursor.
+_OPEN_SCREEN, _CLOSE_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+_HOME, _END_LINE, _END_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+
+
+def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
+    """Print the status of the nodes; with `watch`, until a signal.
+
+    Raises:
+        UserError: An address cannot be used, or the output cannot be written.
+    """
+    addresses = read_addresses(environ, options)
+    is_json = "json" in options
+    if "watch" in options:
+        run_until_signal(lambda stop: _watch(addresses, stop, is_json=is_json))
+    rows = run_once(_ask(addresses))
+    now, size = SystemClock().utc(), (_columns(), None)
+    is_drawing = not is_json and sys.stdout.isatty()
+    text = as_drawing(rows, now, size) if is_drawing else _as_lines(rows, now, is_json=is_json)
+    write_line(text, is_safe=is_drawing)
+    return exit_code(rows)
+
+
+def _client(addresses: Sequence[NodeAddress]) -> NodeClient:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(LOOKUPS))
+    is_tls = any(each.url.startswith("https:") for each in addresses)
+    return NodeClient(failure_from, tls=tls_context() if is_tls else None)
+
+
+async def _ask(addresses: Sequence[NodeAddress]) -> list[NodeRow]:
+    async with _client(addresses) as client:
+        return await ask_all(client, addresses)
+
+
+async def _watch(addresses: Sequence[NodeAddress], stop: asyncio.Event, *, is_json: bool) -> None:
+    is_drawing = not is_json and sys.stdout.isatty()
+    async with _client(addresses) as client:
+        watch = Watch(client, addresses, SystemClock().utc)
+        output = _Screen(watch) if is_drawing else _Lines(watch, is_json=is_json)
+        running = asyncio.create_task(watch.run(output.draw, TICK if is_drawing else None))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            running.cancel()
+            output.close()
+        if running.done() and not running.cancelled():
+            running.result()  # raises where the output cannot be written
+
+
+class _Screen:
+    """Redraws in place. The last drawing stays after the end."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._is_open = False
+
+    async def draw(self) -> bool:
+        size = shutil.get_terminal_size()
+        text = self._text((size.columns, size.lines)).replace("\n", f"{_END_LINE}\n")
+        start = _HOME if self._is_open else _OPEN_SCREEN + _HOME
+        self._is_open = True
+        return await asyncio.to_thread(
+            write_line, f"{start}{text}{_END_LINE}{_END_SCREEN}", is_safe=True, end=""
+        )
+
+    def close(self) -> None:
+        if self._is_open:
+            write_line(_CLOSE_SCREEN + self._text((_columns(), None)), is_safe=True)
+
+    def _text(self, size: tuple[int, int | None]) -> str:
+        rows = self._watch.rows
+        pending = len(self._watch.addresses) - len(rows)
+        return as_drawing(rows, SystemClock().utc(), size, pending=pending)
+
+
+class _Lines:
+    """Prints all rows again when one has changed, from when each is known."""
+
+    def __init__(self, watch: Watch, *, is_json: bool) -> None:
+        self._watch = watch
+        self._is_json = is_json
+        self._printed: list[NodeRow] = []
+
+    async def draw(self) -> bool:
+        rows = self._watch.rows
+        essence = [without_uptime(each) for each in rows]
+        if len(rows) < len(self._watch.addresses) or essence == self._printed:
+            return True
+        text = _as_lines(rows, SystemClock().utc(), is_json=self._is_json)
+        separator = "\n" if self._printed and not self._is_json else ""
+        self._printed = essence
+        return await asyncio.to_thread(write_line, separator + text)
+
+    def close(self) -> None:
+        """Print no more: what is printed is complete."""
+
+
+def _as_lines(rows: list[NodeRow], now: datetime, *, is_json: bool) -> str:
+    if is_json:
+        return encode(StatusOutput(now, exit_code(rows), rows)).decode()
+    return as_text(rows, now)
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns
