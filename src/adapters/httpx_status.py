@@ -7,6 +7,7 @@ total deadline and a limit for its body, and a failure is a value.
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Self, TypeVar
@@ -26,6 +27,9 @@ TIMEOUT = 5.0
 
 STREAM_TIMEOUT = 20.0
 """Seconds without a byte after which a stream counts as broken. A comment comes every 15 s."""
+
+STREAM_PAUSE = 0.1
+"""Seconds between two reads of a stream, so that a flood of events costs little."""
 
 MAX_BODY = 2 * 1024 * 1024
 """Bytes. `/status` of a node with 64 GPUs has 12 kB."""
@@ -134,18 +138,20 @@ class NodeClient:
         return NodeAnswer(status, {each.window: each.up_percent for each in windows})
 
     async def updates(self, url: str) -> AsyncGenerator[None]:
-        """Yield for each piece of the node's event stream. Ends when there is none, or no more."""
+        """Yield for updates in the node's event stream. Ends when there is none, or no more."""
         timeout = httpx.Timeout(self._timeout, read=STREAM_TIMEOUT)
-        try:
-            async with self._client.stream("GET", f"{url}/events", timeout=timeout) as response:
+        request = self._client.build_request("GET", f"{url}/events", timeout=timeout)
+        with suppress(Exception):  # a stream that fails has ended
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.send(request, stream=True)
+            async with aclosing(response):
                 kind = response.headers.get("Content-Type", "")
                 if response.status_code != HTTPStatus.OK or not kind.startswith(EVENT_STREAM):
                     return
                 async for piece in response.aiter_raw():
-                    if not piece.startswith(b":"):  # a comment keeps the stream alive
+                    if b"data:" in piece:  # and not only a comment
                         yield
-        except Exception:  # noqa: BLE001 - a stream that fails has ended
-            return
+                    await asyncio.sleep(STREAM_PAUSE)
 
     async def _get(
         self, url: str, decoder: msgspec.json.Decoder[T], ends_at: float

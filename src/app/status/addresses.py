@@ -46,7 +46,7 @@ def read_addresses(
     Raises:
         UserError: One of them cannot be used. The text repeats none of them.
     """
-    lines = [("URL", line) for line in options.get("urls", "").splitlines()]
+    lines = [("URL", line) for line in options["urls"].split("\n")] if "urls" in options else []
     if "file" in options:
         lines += _read_file(options["file"])
     if not lines:
@@ -96,8 +96,8 @@ def _host_port(parts: SplitResult, default_port: int) -> ListenAddress:
     try:
         host, port = parts.hostname or "", parts.port
         shown = f"[{host}]" if ":" in host else host
-        if host == "*":
-            raise ValueError("it is for a server")  # noqa: TRY301 - replaced below
+        if host == "*" or parts.netloc.endswith(":"):
+            raise ValueError("for a server, or without a port")  # noqa: TRY301 - replaced below
         return parse_host_port(f"{shown}:{default_port if port is None else port}")
     except ValueError:
         raise ValueError("its host or its port is invalid") from None

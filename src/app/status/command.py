@@ -5,7 +5,9 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from msgspec.json import encode
 
@@ -26,6 +28,9 @@ LOOKUPS = 64
 
 TICK = 1.0
 """Seconds after which a terminal is drawn again: durations grow, and its size may have changed."""
+
+CLOSE_TIMEOUT = 0.5
+"""Seconds for the last drawing. They are used up only where it is not read."""
 
 # Of xterm, in every terminal that is in use: the screen for full-screen programs, and the cursor.
 _OPEN_SCREEN, _CLOSE_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -68,34 +73,43 @@ async def _watch(addresses: Sequence[NodeAddress], stop: asyncio.Event, *, is_js
         output = _Screen(watch) if is_drawing else _Lines(watch, is_json=is_json)
         running = asyncio.create_task(watch.run(output.draw, TICK if is_drawing else None))
         stopped = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            running.cancel()
-            output.close()
-        if running.done() and not running.cancelled():
+        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
             running.result()  # raises where the output cannot be written
+        running.cancel()
+        await output.close()
 
 
-class _Screen:
-    """Redraws in place. The last drawing stays after the end."""
+class _Output:
+    """Prints in a thread, in order: a signal ends the watch also while the output is not read."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._is_open = False
+        self._thread = ThreadPoolExecutor(1)
+
+    async def _write(self, text: str, *, is_safe: bool = False, end: str = "\n") -> bool:
+        write = partial(write_line, text, is_safe=is_safe, end=end)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, write)
+
+
+class _Screen(_Output):
+    """Redraws in place. The last drawing stays after the end."""
+
+    _is_open = False
 
     async def draw(self) -> bool:
         size = shutil.get_terminal_size()
         text = self._text((size.columns, size.lines)).replace("\n", f"{_END_LINE}\n")
-        start = _HOME if self._is_open else _OPEN_SCREEN + _HOME
+        start = "" if self._is_open else _OPEN_SCREEN
         self._is_open = True
-        return await asyncio.to_thread(
-            write_line, f"{start}{text}{_END_LINE}{_END_SCREEN}", is_safe=True, end=""
-        )
+        frame = f"{start}{_HOME}{text}{_END_LINE}{_END_SCREEN}"
+        return await self._write(frame, is_safe=True, end="")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         if self._is_open:
-            write_line(_CLOSE_SCREEN + self._text((_columns(), None)), is_safe=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await self._write(_CLOSE_SCREEN + self._text((_columns(), None)), is_safe=True)
 
     def _text(self, size: tuple[int, int | None]) -> str:
         rows = self._watch.rows
@@ -103,11 +117,11 @@ class _Screen:
         return as_drawing(rows, SystemClock().utc(), size, pending=pending)
 
 
-class _Lines:
+class _Lines(_Output):
     """Prints all rows again when one has changed, from when each is known."""
 
     def __init__(self, watch: Watch, *, is_json: bool) -> None:
-        self._watch = watch
+        super().__init__(watch)
         self._is_json = is_json
         self._printed: list[NodeRow] = []
 
@@ -119,9 +133,9 @@ class _Lines:
         text = _as_lines(rows, SystemClock().utc(), is_json=self._is_json)
         separator = "\n" if self._printed and not self._is_json else ""
         self._printed = essence
-        return await asyncio.to_thread(write_line, separator + text)
+        return await self._write(separator + text)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Print no more: what is printed is complete."""
 
 
