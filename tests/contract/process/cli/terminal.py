@@ -31,13 +31,13 @@ class Terminal:
         received: Everything that it has written so far.
     """
 
-    def __init__(self, *arguments: str, columns: int = 80, lines: int = 40, **env: str) -> None:
+    def __init__(self, *arguments: str, columns: int = 80, no_color: str = "") -> None:
         """Start it as the leader of a session, so that Ctrl-C reaches it."""
         self._controller, terminal = pty.openpty()
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self.process = subprocess.Popen(
             [sys.executable, "-c", _RUN, *arguments],
-            env={"PATH": os.environ["PATH"], "TERM": "xterm-256color", **env},
+            env={"PATH": os.environ["PATH"], "TERM": "xterm-256color", "NO_COLOR": no_color},
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,

@@ -124,7 +124,7 @@ def test_twenty_nodes_are_asked_at_once(server: Callable[..., str]) -> None:
 
 def test_texts_of_a_hostile_node_are_printable(server: Callable[..., str]) -> None:
     """Neither a terminal nor rich obeys them."""
-    status = {
+    status: dict[str, Any] = {
         "status": "available",
         "reason": HOSTILE,
         "message": HOSTILE * 999,

@@ -21,8 +21,8 @@ OPEN, HOME, CLOSE = "\x1b[?1049h\x1b[?25l", "\x1b[H", "\x1b[?25h\x1b[?1049l"
 def test_status_on_a_terminal_has_colours_and_fits(service: Service) -> None:
     """NO_COLOR takes the colours away, and the words stay."""
     refused = f"127.0.0.1:{free_port()}"
-    for env, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        with Terminal("status", service.netloc, refused, **env) as terminal:
+    for no_color, is_coloured in (("", True), ("1", False)):
+        with Terminal("status", service.netloc, refused, no_color=no_color) as terminal:
             assert terminal.wait() == 1
             text = terminal.received
         assert ("\x1b[32mavailable" in text) is is_coloured
