@@ -20,7 +20,7 @@ from dstack_backend import __version__
 from dstack_backend.domain.check import CheckFailure, Reason
 from dstack_backend.domain.status import Status
 
-__all__ = ["MissingGpu", "NodeAnswer", "NodeClient", "NodeStatus", "tls_context"]
+__all__ = ["MissingGpu", "NodeAnswer", "NodeClient", "NodeStatus"]
 
 TIMEOUT = 5.0
 """Seconds in total for what one node is asked."""
@@ -82,13 +82,6 @@ class NodeAnswer(Struct, frozen=True):
 
 _status_decoder = msgspec.json.Decoder(NodeStatus)
 _uptime_decoder = msgspec.json.Decoder(_Uptime)
-
-
-def tls_context() -> ssl.SSLContext:
-    """Return a context that trusts the authorities of certifi and those of the system."""
-    context = httpx.create_ssl_context(trust_env=False)
-    context.load_default_certs()
-    return context
 
 
 class NodeClient:

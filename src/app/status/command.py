@@ -1,7 +1,9 @@
 """Asks the nodes once and prints their rows, or follows them until a signal."""
 
 import asyncio
+import os
 import shutil
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +13,12 @@ from functools import partial
 
 from msgspec.json import encode
 
+from dstack_backend.adapters.httpx_dstack import ssl_context
 from dstack_backend.adapters.httpx_dstack.errors import failure_from
-from dstack_backend.adapters.httpx_status import NodeClient, tls_context
+from dstack_backend.adapters.httpx_status import NodeClient
 from dstack_backend.adapters.system_clock import SystemClock
 from dstack_backend.app.cli.output import write_line
+from dstack_backend.app.errors import UserError
 from dstack_backend.app.server.runner import run_once, run_until_signal
 from dstack_backend.app.status.addresses import NodeAddress, read_addresses
 from dstack_backend.app.status.rows import NodeRow, StatusOutput, exit_code, without_uptime
@@ -34,7 +38,7 @@ CLOSE_TIMEOUT = 0.5
 
 # Of xterm, in every terminal that is in use: the screen for full-screen programs, and the cursor.
 _OPEN_SCREEN, _CLOSE_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
-_HOME, _END_LINE, _END_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+_HOME, _CLEAR_LINE, _CLEAR_REST = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
@@ -49,7 +53,7 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
         run_until_signal(lambda stop: _watch(addresses, stop, is_json=is_json))
     rows = run_once(_ask(addresses))
     now, size = SystemClock().utc(), (_columns(), None)
-    is_drawing = not is_json and sys.stdout.isatty()
+    is_drawing = _is_drawing(is_json=is_json)
     text = as_drawing(rows, now, size) if is_drawing else _as_lines(rows, now, is_json=is_json)
     write_line(text, is_safe=is_drawing)
     return exit_code(rows)
@@ -58,7 +62,22 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
 def _client(addresses: Sequence[NodeAddress]) -> NodeClient:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(LOOKUPS))
     is_tls = any(each.url.startswith("https:") for each in addresses)
-    return NodeClient(failure_from, tls=tls_context() if is_tls else None)
+    return NodeClient(failure_from, tls=_tls_context() if is_tls else None)
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Return a context that trusts the public authorities, and those of the system."""
+    try:
+        context = ssl_context()
+    except ValueError as exc:
+        raise UserError("https://", str(exc)) from None
+    context.load_default_certs()
+    return context
+
+
+def _is_drawing(*, is_json: bool) -> bool:
+    """Return whether the output is a terminal that can be drawn on; an editor's is `dumb`."""
+    return not is_json and sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb")
 
 
 async def _ask(addresses: Sequence[NodeAddress]) -> list[NodeRow]:
@@ -67,7 +86,7 @@ async def _ask(addresses: Sequence[NodeAddress]) -> list[NodeRow]:
 
 
 async def _watch(addresses: Sequence[NodeAddress], stop: asyncio.Event, *, is_json: bool) -> None:
-    is_drawing = not is_json and sys.stdout.isatty()
+    is_drawing = _is_drawing(is_json=is_json)
     async with _client(addresses) as client:
         watch = Watch(client, addresses, SystemClock().utc)
         output = _Screen(watch) if is_drawing else _Lines(watch, is_json=is_json)
@@ -99,10 +118,11 @@ class _Screen(_Output):
 
     async def draw(self) -> bool:
         size = shutil.get_terminal_size()
-        text = self._text((size.columns, size.lines)).replace("\n", f"{_END_LINE}\n")
+        # A line is cleared before it is written: after its last column that would erase the latter.
+        text = self._text((size.columns, size.lines)).replace("\n", f"\n{_CLEAR_LINE}")
         start = "" if self._is_open else _OPEN_SCREEN
         self._is_open = True
-        frame = f"{start}{_HOME}{text}{_END_LINE}{_END_SCREEN}"
+        frame = f"{start}{_HOME}{_CLEAR_LINE}{text}\n{_CLEAR_REST}"
         return await self._write(frame, is_safe=True, end="")
 
     async def close(self) -> None:

@@ -62,6 +62,7 @@ def _draw(rows: Sequence[NodeRow], now: datetime, width: int, pending: int) -> s
         file=io.StringIO(),
         force_terminal=True,
         width=width,
+        height=100,  # with one of the two, rich does not believe a terminal without colours
         markup=False,
         emoji=False,
         highlight=False,

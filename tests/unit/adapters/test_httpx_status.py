@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
+from dstack_backend.adapters.httpx_dstack import ssl_context
 from dstack_backend.adapters.httpx_dstack.errors import failure_from
-from dstack_backend.adapters.httpx_status import MAX_BODY, NodeAnswer, NodeClient, tls_context
+from dstack_backend.adapters.httpx_status import MAX_BODY, NodeAnswer, NodeClient
 from dstack_backend.domain.check import CheckFailure, Reason
 from dstack_backend.testing.faults import FAULTS
 from dstack_backend.testing.simulated_dstack import (
@@ -166,7 +167,7 @@ def test_port_without_a_server_and_unknown_host_are_failures() -> None:
     """The reasons are those of a check."""
 
     async def main() -> list[NodeAnswer | CheckFailure]:
-        async with NodeClient(failure_from, tls=tls_context()) as client:
+        async with NodeClient(failure_from, tls=ssl_context()) as client:
             urls = ("http://127.0.0.1:1", "http://gpu.invalid:8080", "https://127.0.0.1:1")
             return [await client.ask(url) for url in urls]
 

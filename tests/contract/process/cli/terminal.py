@@ -24,20 +24,20 @@ os.execv(sys.executable, [sys.executable, "-m", "dstack_backend", *sys.argv[1:]]
 
 
 class Terminal:
-    """A process `python -m dstack_backend ...` on a terminal of a given size.
+    """A process `python -m dstack_backend ...` on a terminal of 80 columns and 40 lines.
 
     Attributes:
         process: The process.
         received: Everything that it has written so far.
     """
 
-    def __init__(self, *arguments: str, columns: int = 80, no_color: str = "") -> None:
+    def __init__(self, *arguments: str, term: str = "xterm-256color", no_color: str = "") -> None:
         """Start it as the leader of a session, so that Ctrl-C reaches it."""
         self._controller, terminal = pty.openpty()
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
         self.process = subprocess.Popen(
             [sys.executable, "-c", _RUN, *arguments],
-            env={"PATH": os.environ["PATH"], "TERM": "xterm-256color", "NO_COLOR": no_color},
+            env={"PATH": os.environ["PATH"], "TERM": term, "NO_COLOR": no_color},
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
@@ -62,10 +62,9 @@ class Terminal:
             self._read()
         return match.end()
 
-    def press_ctrl_c(self) -> int:
-        """Press Ctrl-C, read to the end, and return the exit code."""
-        os.write(self._controller, b"\x03")
-        return self.wait()
+    def press(self, key: str) -> None:
+        """Press Ctrl and a key."""
+        os.write(self._controller, bytes([ord(key) & 0x1F]))
 
     def wait(self) -> int:
         """Read to the end, and return the exit code."""

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import IO, cast
 
@@ -38,17 +39,36 @@ def test_watch_redraws_in_place_and_ends_with_ctrl_c(service: Service, dstack: R
         end = terminal.read_until(r"1 node: 1 available")
         assert terminal.received.startswith(OPEN + HOME)
         dstack.crash()
-        end = terminal.read_until(r"\x1b\[H[^\x1b]*\x1b\[1m1 node: 1 unavailable", after=end)
+        end = terminal.read_until(r"\x1b\[H\x1b\[K\x1b\[1m1 node: 1 unavailable", after=end)
         end = terminal.read_until("connection refused.*\x1b\\[J", after=end)
         dstack.revive()
-        end = terminal.read_until(r"\x1b\[H[^\x1b]*\x1b\[1m1 node: 1 available", after=end)
+        end = terminal.read_until(r"\x1b\[H\x1b\[K\x1b\[1m1 node: 1 available", after=end)
         dstack.dstack.gpus = EIGHT_H200[1:]
         terminal.read_until("missing: 19:00.0", after=end)
         assert CLOSE not in terminal.received
-        assert terminal.press_ctrl_c() == 0
+        terminal.press("C")
+        assert terminal.wait() == 0
         drawing = terminal.received.rpartition(CLOSE)[2]
         assert "1 node: 1 degraded" in drawing
         assert drawing.endswith("\r\n")
+
+
+def test_watch_ends_also_while_the_terminal_is_stopped(service: Service) -> None:
+    """After Ctrl-S nothing that is written arrives."""
+    with Terminal("status", service.netloc, "--watch") as terminal:
+        terminal.read_until("1 node: 1 available")
+        terminal.press("S")
+        time.sleep(2.5)  # it draws every second
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.process.wait(timeout=5) == 0
+
+
+def test_dumb_terminal_gets_plain_text(service: Service) -> None:
+    """As in an editor."""
+    with Terminal("status", service.netloc, term="dumb") as terminal:
+        assert terminal.wait() == 0
+        assert terminal.received.startswith("node ")
+        assert "\x1b" not in terminal.received
 
 
 def test_watch_shows_a_node_that_stops_and_returns(
