@@ -4,7 +4,7 @@ __all__ = ["UserError", "missing_extra"]
 
 _SERVER = (
     *("anyio", "dependency_injector", "granian", "httpcore", "httpx", "jinja2", "litestar"),
-    *("markupsafe", "prometheus_client", "shtab", "uvloop"),
+    *("markupsafe", "prometheus_client", "rich", "shtab", "uvloop"),
 )
 _EXTRAS = {**dict.fromkeys(_SERVER, "server"), "apprise": "notify", "nostr_sdk": "nostr"}
 """The extra that installs each module which the code imports."""

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-__all__ = ["ENGLISH_UNITS", "escape", "format_duration", "format_percent", "format_time"]
+__all__ = ["ENGLISH_UNITS", "cut", "escape", "format_duration", "format_percent", "format_time"]
 __all__ += ["parse_time"]
 
 ENGLISH_UNITS = {"d": "{} d", "h": "{} h", "min": "{} min", "s": "{} s", "ms": "{} ms"}
@@ -23,6 +23,12 @@ def escape(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return a text escaped and of limited length for a cell of a table: `-` for an empty one."""
+    shown = escape(text[: limit + 1])
+    return f"{shown[:limit]}..." if len(shown) > limit else shown or "-"
 
 
 def format_duration(seconds: float, units: Mapping[str, str] = ENGLISH_UNITS) -> str:

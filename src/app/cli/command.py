@@ -26,6 +26,8 @@ class Command(NamedTuple):
         run: Runs it with the environment and the options, and returns the exit code. The options
             have the variable of a setting or the name of an option as their key.
         defaults: Defaults of its own, by variable.
+        argument: What may stand on the line without an option, any number of times. In the options
+            its name has the values, one per line.
         details: The rest of the description in `--help`.
         runs_until_signal: Whether Ctrl-C is its normal end.
     """
@@ -37,6 +39,7 @@ class Command(NamedTuple):
     settings: tuple[Setting[Any], ...] = ()
     defaults: Mapping[str, str] = {}
     options: tuple[Option, ...] = ()
+    argument: Option | None = None
     details: str = ""
     runs_until_signal: bool = False
 

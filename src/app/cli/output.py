@@ -27,24 +27,25 @@ def open_missing() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
-def write_line(text: str, *, is_safe: bool = False) -> None:
+def write_line(text: str, *, is_safe: bool = False, end: str = "\n") -> bool:
     """Write lines to standard output in UTF-8, whatever the locale's encoding.
 
-    A reader that has closed the pipe, such as `head`, is not an error. Unless the text is safe,
-    the characters that a terminal may obey are escaped.
+    Unless the text is safe, the characters that a terminal may obey are escaped. Returns false
+    where the reader has closed the pipe, as `head` does: this is not an error.
 
     Raises:
         UserError: It cannot be written.
     """
     safe = text if is_safe else "\n".join(map(_escape, text.split("\n")))
     try:
-        sys.stdout.buffer.write(safe.encode(errors="backslashreplace") + b"\n")
+        sys.stdout.buffer.write((safe + end).encode(errors="backslashreplace"))
         sys.stdout.flush()
     except BrokenPipeError:
-        pass
+        return False
     except OSError as exc:
         fault = f"cannot be written: {(exc.strerror or 'failed').lower()}"
         raise UserError("standard output", fault, exit_code=CANNOT_WRITE) from None
+    return True
 
 
 def write_error(text: str) -> None:

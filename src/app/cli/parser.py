@@ -62,6 +62,11 @@ def parse_args(arguments: Sequence[str]) -> tuple[Command, dict[str, str]]:
         write_line(shtab.complete(_parser(show_settings=True), shell), is_safe=True)
         sys.exit(0)
     command = COMMANDS[given.pop("command", "") or "serve"]
+    if command.argument:
+        values = [*vars(parsed).pop("values", ()), *(each for each in rest if each[:1] != "-")]
+        rest = [each for each in rest if each[:1] == "-"]
+        if values:
+            given[command.argument.name] = "\n".join(values)
     used = {each.variable for each in command.settings}
     unused = [each.option for each in SETTINGS if each.variable in given.keys() - used]
     if names := [*unused, *_names(rest)]:
@@ -113,14 +118,19 @@ def _parser(*, show_settings: bool = False) -> _Parser:
         dest="command", metavar="COMMAND", title="commands", prog=PROGRAM
     )
     for command in COMMANDS.values():
+        argument = command.argument
         summary = command.summary[0].upper() + command.summary[1:]
         command_parser = commands.add_parser(
             command.name,
-            usage="%(prog)s [OPTIONS]",
+            usage="%(prog)s [OPTIONS]" + (f" [{argument.metavar} ...]" if argument else ""),
             help=command.summary,
             description=f"{summary}.\n{command.details}",
             epilog=f"example:\n  {PROGRAM} {command.name} {command.example}",
         )
+        if argument:
+            command_parser.add_argument(
+                "values", nargs="*", metavar=argument.metavar, help=argument.help
+            )
         for name, metavar, text in command.options:
             _add(command_parser.add_argument, f"--{name}", name, metavar, text)
         group = command_parser.add_argument_group(SETTINGS_TITLE)

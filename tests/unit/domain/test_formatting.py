@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dstack_backend.domain.formatting import (
     ENGLISH_UNITS,
+    cut,
     escape,
     format_duration,
     format_percent,
@@ -143,3 +144,21 @@ def test_escaped_json_is_printable_and_has_the_same_data(data: object) -> None:
     line = escape(json.dumps(data, ensure_ascii=False))
     assert line.isprintable()
     assert json.loads(line) == data
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("", "-"), ("abcd", "abcd"), ("abcde", "abcd..."), ("a\x1b", "a\\u0..."), ("\n", "\\n")],
+)
+def test_cut_text_is_escaped_and_bounded(text: str, shown: str) -> None:
+    """The limit counts what is shown, without the dots."""
+    assert cut(text, 4) == shown
+
+
+@given(st.text(), st.integers(1, 20))
+def test_any_cut_text_is_printable_and_bounded(text: str, limit: int) -> None:
+    """Whatever a source sends."""
+    shown = cut(text, limit)
+    assert shown
+    assert shown.isprintable()
+    assert len(shown) <= limit + 3

@@ -11,10 +11,11 @@ from dstack_backend.app.cli.commands import (
     identity,
     serve,
     simulate,
+    status,
 )
 
 __all__ = ["COMMANDS"]
 
-_MODULES = (serve, check, identity, doctor, gpus, history, demo, simulate, healthcheck)
+_MODULES = (serve, status, check, identity, doctor, gpus, history, demo, simulate, healthcheck)
 
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in _MODULES}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dstack_backend.app.cli.command import Command
+from dstack_backend.app.cli.command import Command, Option
 from dstack_backend.app.cli.output import write_line
 from dstack_backend.app.config import table as t
 
@@ -42,7 +42,12 @@ def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
     from dstack_backend.domain import assess, encode_health  # noqa: PLC0415 - slow
 
     response = encode_health(assess(result), identity)
-    write_line(response.body.decode())
+    if "pretty" in options:
+        from dstack_backend.app.cli.commands.check_table import as_text  # noqa: PLC0415 - slow
+
+        write_line(as_text(result, identity))
+    else:
+        write_line(response.body.decode())
     return 0 if response.is_available else 1
 
 
@@ -52,5 +57,6 @@ COMMAND = Command(
     details=EXIT_CODES,
     run=_run,
     settings=SETTINGS,
-    example="--dstack-url unix:/run/dstack/vmm.sock",
+    options=(Option("pretty", "", "print it as lines for people, not as JSON"),),
+    example="--dstack-url unix:/run/dstack/vmm.sock --pretty",
 )

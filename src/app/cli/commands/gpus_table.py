@@ -9,7 +9,7 @@ from dstack_backend.app.cli.output import format_table
 from dstack_backend.app.errors import UserError
 from dstack_backend.app.history.log import HEARTBEAT
 from dstack_backend.domain.formatting import (
-    escape,
+    cut,
     format_duration,
     format_percent,
     format_time,
@@ -103,14 +103,20 @@ def _validity(report: StoredGpuReport, now: datetime) -> str:
 def _missing_row(each: MissingGpuReport, now: datetime) -> tuple[str, ...]:
     name = each.model or each.product_id
     return (
-        *(_cell(each.slot), _cell(name)),
+        *(cut(each.slot, MAX_CELL), cut(name, MAX_CELL)),
         *(format_time(each.last_seen), _ago(each.last_seen, now)),
     )
 
 
 def _gpu_row(each: GpuDetails) -> tuple[str, ...]:
     name, since = each.model or each.product_id, format_time(each.since)
-    return _cell(each.slot), _cell(name), _STATES[each.state], since, *_use(each.use)
+    return (
+        cut(each.slot, MAX_CELL),
+        cut(name, MAX_CELL),
+        _STATES[each.state],
+        since,
+        *_use(each.use),
+    )
 
 
 def _use(use: Mapping[str, UseReport]) -> list[str]:
@@ -120,9 +126,3 @@ def _use(use: Mapping[str, UseReport]) -> list[str]:
 
 def _ago(moment: datetime, now: datetime) -> str:
     return format_duration((now - moment).total_seconds())
-
-
-def _cell(text: str) -> str:
-    """Return a text of the source for a cell: printable, and not longer than a slot can be."""
-    shown = escape(text)
-    return f"{shown[:MAX_CELL]}..." if len(shown) > MAX_CELL else shown or "-"

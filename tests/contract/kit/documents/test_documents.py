@@ -1,12 +1,15 @@
 """The documents are true: samples run, links resolve, both languages have the same content."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dstack_backend.app.cli.commands import COMMANDS
+from dstack_backend.app.cli.parser import parse_args
 from dstack_backend.app.config.settings import SETTINGS
 from dstack_backend.domain import Reason
 from dstack_backend.domain.history import EntryKind, GapCause
@@ -147,3 +150,12 @@ def _inline_code(text: str) -> list[str]:
 
 def _without_blocks(text: str, mark: str = "") -> str:
     return re.sub(r"^```.*?^```", mark, text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_each_command_answers_a_question_of_an_operator() -> None:
+    """The handbook names it, with options that exist; `serve` and simulations answer none."""
+    text = (ROOT / "docs/operations.md").read_text()
+    (table,) = re.findall(r"^## Questions and commands\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    lines = re.findall(r"`dstack-backend (.+?)`", table.partition("\n\nEach")[0])
+    named = {parse_args(shlex.split(line))[0].name for line in lines}
+    assert named == COMMANDS.keys() - {"serve", "demo", "simulate"}

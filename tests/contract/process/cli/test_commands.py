@@ -1,5 +1,6 @@
 """The command line as a process: `check`, `healthcheck`, and each bad setting."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -134,6 +135,24 @@ def test_check_of_an_unavailable_node_prints_the_backend_info(dstack: Remote) ->
     assert "canary" not in done.stderr
 
 
+def test_check_pretty_prints_lines_for_people(dstack: Remote) -> None:
+    """With the same exit codes."""
+    done = run_command("check", "--pretty", DSTACK_URL=dstack.url, PUBKEYS="ab" * 32)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [re.split("   +", line) for line in done.stdout.splitlines()]
+    assert lines[0] == ["status", "available: 8 GPUs, 5 free"]
+    assert ["pubkeys", "ab" * 32] in lines
+    assert lines.index(["slot", "model", "state", "product id", "description"]) == len(lines) - 9
+    assert lines[-8][:4] == ["19:00.0", "H200 SXM 141GB", "in use", "10de:2335"]
+    dstack.dstack.behaviour = FAULTS["status-400"].behaviour
+    done = run_command("check", "--pretty", DSTACK_URL=dstack.url)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines()[0].split(maxsplit=1) == [
+        "status",
+        "unavailable: HTTP error: 400 Bad Request",
+    ]
+
+
 def test_check_refuses_a_bad_setting() -> None:
     """Exit code 2, nothing on standard output."""
     done = run_command("check", DSTACK_URL="nonsense")
@@ -206,7 +225,7 @@ def test_healthcheck_of_a_service_that_hangs_fails_in_time(silent_port: int) -> 
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize("command", ["check", "identity", "doctor", "healthcheck"])
+@pytest.mark.parametrize("command", ["check", "identity", "doctor", "status", "healthcheck"])
 @pytest.mark.parametrize(
     ("how", "codes"),
     [(signal.SIGTERM, {143}), (signal.SIGINT, {130, -signal.SIGINT})],

@@ -45,7 +45,7 @@ def assert_needs(done: subprocess.CompletedProcess[str], subject: str, extra: st
     )
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "identity", "doctor", "demo"])
+@pytest.mark.parametrize("command", ["serve", "status", "check", "identity", "doctor", "demo"])
 def test_command_that_needs_the_server_names_the_extra(command: str) -> None:
     """Exit code 2, and one line with the command that installs it."""
     assert_needs(run_base(command), command, "server")

@@ -13,6 +13,7 @@ from tests.contract.process.service import Service, free_port
 PROGRAM = (sys.executable, "-m", "dstack_backend")
 COMMANDS = (
     *(["check"], ["identity"], ["identity", "--json"], ["doctor"], ["doctor", "--json"]),
+    *(["check", "--pretty"], ["status"], ["status", "--watch"], ["status", "--watch", "--json"]),
     *(["--help"], ["check", "--help"], ["--version"]),
     *(["--print-completion", shell] for shell in ("bash", "zsh", "tcsh")),
     *(["simulate", "--list-faults"], ["simulate", "--listen", "127.0.0.1:0"], ["demo"]),

@@ -22,7 +22,11 @@ def hostile(dstack: Remote) -> Remote:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["check"], ["identity"], ["identity", "--json"], ["doctor"], ["doctor", "--json"]]
+    "arguments",
+    [
+        *(["check"], ["check", "--pretty"], ["identity"], ["identity", "--json"]),
+        *(["doctor"], ["doctor", "--json"]),
+    ],
 )
 def test_output_is_printable(arguments: list[str], hostile: Remote) -> None:
     """Each line, also where standard output is not a terminal."""

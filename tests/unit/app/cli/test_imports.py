@@ -10,7 +10,7 @@ from dstack_backend.app.cli.commands import COMMANDS
 
 SERVER = {
     *("anyio", "dependency_injector", "granian", "httpcore", "httpx", "jinja2", "litestar"),
-    *("markupsafe", "prometheus_client", "uvloop"),
+    *("markupsafe", "prometheus_client", "rich", "uvloop"),
 }
 SLOW = {"asyncio", "concurrent.futures", "importlib.metadata", "logging", "shtab", "sqlite3"}
 DOMAIN_NEEDS_NONE = SERVER | SLOW | {"http.client", "socket", "ssl"}

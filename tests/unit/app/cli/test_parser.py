@@ -9,7 +9,7 @@ from dstack_backend.app.cli.parser import parse_args
 from dstack_backend.app.errors import UserError
 
 SECRET = "S3CRET"
-NAMES = "serve, check, identity, doctor, gpus, history, demo, simulate, healthcheck"
+NAMES = "serve, status, check, identity, doctor, gpus, history, demo, simulate, healthcheck"
 NO_COMMAND = f"no such command: the commands are {NAMES}"
 
 
@@ -25,6 +25,9 @@ NO_COMMAND = f"no such command: the commands are {NAMES}"
         ("doctor --json", "doctor", {"json": True}),
         ("simulate --free 2", "simulate", {"free": "2"}),
         ("simulate --list-faults", "simulate", {"list-faults": True}),
+        ("status", "status", {}),
+        ("status a --watch b:1", "status", {"urls": "a\nb:1", "watch": True}),
+        ("status --file f a", "status", {"urls": "a", "file": "f"}),
         ("history --limit 2 --data-dir d", "history", {"limit": "2", "DATA_DIR": "d"}),
     ],
 )
@@ -47,6 +50,8 @@ def test_command_line_is_accepted(line: str, command: str, options: dict[str, ob
         ("serve --gpus 3", "--gpus: serve has no such option"),
         ("S3CRET", NO_COMMAND),
         ("serve S3CRET", "serve: a value without its option"),
+        ("status a -S3CRET", "status: a value without its option"),
+        ("status --token S3CRET", "--token: status has no such option"),
         ("serve -S3CRET", "serve: a value without its option"),
         ("check --dstack-token", "--dstack-token: needs a value"),
         ("check --dstack-token -S3CRET", "--dstack-token: needs a value"),
