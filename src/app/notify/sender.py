@@ -95,7 +95,10 @@ class Notifications:
 
     async def run(self, health: Health) -> None:
         """Send until cancelled. Nothing is sent before the first change of the status."""
-        queues = [_Queue(each, self._write, health, self._clock) for each in self._targets]
+        queues = [
+            _Queue(f"{number} ({each.name})", each, self._write, health, self._clock)
+            for number, each in enumerate(self._targets, 1)
+        ]
         tasks = [asyncio.create_task(keep_running(each.run, self._clock)) for each in queues]
         self._wake = asyncio.Event()  # each event loop needs its own
         load_until = self._clock.monotonic() + LOAD_TIMEOUT
@@ -140,7 +143,10 @@ class Notifications:
 class _Queue:
     """The events that one address has not received yet."""
 
-    def __init__(self, target: MessageTarget, write: Write, health: Health, clock: Clock) -> None:
+    def __init__(
+        self, name: str, target: MessageTarget, write: Write, health: Health, clock: Clock
+    ) -> None:
+        self._name = name
         self._target = target
         self._write = write
         self._health = health
@@ -159,11 +165,11 @@ class _Queue:
             pause = FIRST_RETRY
             while not await self._send():
                 if pause == FIRST_RETRY:
-                    _log.warning("no message could be sent to %s; retrying", self._target.name)
+                    _log.warning("no message could be sent to address %s; retrying", self._name)
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, MAX_RETRY)
             if pause != FIRST_RETRY:
-                _log.info("messages to %s are sent again", self._target.name)
+                _log.info("messages to address %s are sent again", self._name)
 
     async def _send(self) -> bool:
         """Send all events. Those that come meanwhile are in the next message."""
