@@ -86,7 +86,8 @@ class Writer:
         number = last.get(EventKind.UNAVAILABLE, -1)
         reason = events[number].reason if number > last.get(EventKind.AVAILABLE, -1) else None
         if reason and self._identity.source == DSTACK:
-            yield from self._translation.reasons[reason].remedies
+            yield from self._translation.reasons[reason].remedies[:1]
+            yield self._text("doctor")
         lost = [each.gpu for each in events if each.kind is EventKind.GPU_LOST and each.gpu]
         if lost:
             slots = [each.slot for each in lost if is_pci_address(each.slot)]
