@@ -36,15 +36,17 @@ def open_targets(urls: NotifyUrls, service: str) -> Sequence[MessageTarget]:
         UserError: One of them cannot be used, or the extra is not installed.
     """
     try:
-        from dstack_backend.adapters.apprise_notifier import (  # noqa: PLC0415 - 15 MB of memory
-            AppriseTarget,
-        )
+        return [_open(urls, number, service) for number in range(1, len(urls.urls) + 1)]
     except ModuleNotFoundError as exc:
         raise missing_extra(exc, urls.variable) or exc from None
-    targets: list[MessageTarget] = []
-    for number, url in enumerate(urls.urls, 1):
-        try:
-            targets.append(AppriseTarget(url, service))
-        except ValueError as exc:
-            raise setting_error(urls.variable, f"entry {number}: {exc}") from None
-    return targets
+
+
+def _open(urls: NotifyUrls, number: int, service: str) -> MessageTarget:
+    from dstack_backend.adapters.apprise_notifier import (  # noqa: PLC0415 - 15 MB of memory
+        AppriseTarget,
+    )
+
+    try:
+        return AppriseTarget(urls.urls[number - 1], service)
+    except ValueError as exc:
+        raise setting_error(urls.variable, f"entry {number}: {exc}") from None
