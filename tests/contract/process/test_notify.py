@@ -41,8 +41,8 @@ class Webhook:
                 self.send_response(hook.status)
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
-                pass
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+                """Print nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"json://user:{SECRET}@127.0.0.1:{self._server.server_port}/{SECRET}"

@@ -62,7 +62,7 @@ class NotifyHarness:
 
     def __init__(self, *targets: FakeTarget, policy: NotifyPolicy | None = None) -> None:
         self.clock = FakeClock()
-        self.targets = targets or (FakeTarget(),)
+        self.targets = list(targets) or [FakeTarget()]
         self.notifications = Notifications(
             self.targets, kinds, policy or NotifyPolicy(), self.clock
         )
