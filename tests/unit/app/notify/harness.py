@@ -54,7 +54,7 @@ class FakeTarget:
 
 def kinds(events: Sequence[Event], _: StatusReport) -> Message:
     """Return a message that names what happened."""
-    return Message("title", " ".join(each.kind for each in events))
+    return Message(title="title", body=" ".join(each.kind for each in events))
 
 
 class NotifyHarness:

@@ -19,6 +19,6 @@ def test_result_says_how_long_it_took(accepts: bool, seconds: float, text: str) 
     """A failure after a long time is one of an address that does not answer."""
     target, times = FakeTarget(), iter([100.0, 100.0 + seconds])
     target.accepts = accepts
-    result = try_to_send(target, Message("title", "body"), lambda: next(times))
+    result = try_to_send(target, Message(title="title", body="body"), lambda: next(times))
     assert result == (accepts, text)
     assert target.sent == (["body"] if accepts else [])
