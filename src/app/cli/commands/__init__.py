@@ -9,6 +9,7 @@ from dstack_backend.app.cli.commands import (
     healthcheck,
     history,
     identity,
+    notify,
     serve,
     simulate,
     status,
@@ -16,6 +17,18 @@ from dstack_backend.app.cli.commands import (
 
 __all__ = ["COMMANDS"]
 
-_MODULES = (serve, status, check, identity, doctor, gpus, history, demo, simulate, healthcheck)
+_MODULES = (
+    serve,
+    status,
+    check,
+    identity,
+    doctor,
+    gpus,
+    history,
+    notify,
+    demo,
+    simulate,
+    healthcheck,
+)
 
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in _MODULES}
