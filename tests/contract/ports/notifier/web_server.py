@@ -60,10 +60,12 @@ class Handler(BaseHTTPRequestHandler):
         assert self.tls is not None
         self.send_response(200)
         self.end_headers()
-        with contextlib.suppress(OSError):
-            self.connection = self.tls.wrap_socket(self.connection, server_side=True)
-            self.rfile = self.connection.makefile("rb")
-            self.wfile = self.connection.makefile("wb", 0)
+        with (
+            contextlib.suppress(OSError),
+            self.tls.wrap_socket(self.connection, server_side=True) as tunnel,
+            tunnel.makefile("rb") as self.rfile,
+            tunnel.makefile("wb") as self.wfile,
+        ):
             self.handle_one_request()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - of http.server
