@@ -5,6 +5,8 @@ A keyword argument replaces a provider; another backend uses `embed`:
     Container(settings=settings, source=FakeGpuSource(), watcher=FakeWatcher(), clock=FakeClock())
 """
 
+from collections.abc import Sequence
+
 from dependency_injector import containers, providers
 
 from dstack_backend.adapters.asyncio_notifier import Notifier
@@ -21,9 +23,15 @@ from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.history.open import opener
 from dstack_backend.app.identity import node_identity
 from dstack_backend.app.monitoring.monitor import Monitor
+from dstack_backend.app.notify.open import open_notifications
 from dstack_backend.app.server.lifespan import make_lifespan
+from dstack_backend.domain.ports import Observer
 
 __all__ = ["Container"]
+
+
+def _observers(*given: Observer | None) -> Sequence[Observer]:
+    return [each for each in given if each]
 
 
 class Container(containers.DeclarativeContainer):
@@ -55,7 +63,10 @@ class Container(containers.DeclarativeContainer):
         HistoryLog, open_history, settings.provided.history_retention, clock
     )
     notifier = providers.Singleton(Notifier)
-    observers = providers.List(log_observer, metrics, history, notifier)
+    notifications = providers.Singleton(open_notifications, settings, identity, clock)
+    observers = providers.Callable(
+        _observers, log_observer, metrics, history, notifier, notifications
+    )
     monitor = providers.Singleton(
         Monitor,
         source=source,
@@ -73,6 +84,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         history=history,
         notify_systemd=notify_systemd,
+        notifications=notifications,
     )
     http_app = providers.Singleton(
         HealthApp,

@@ -13,7 +13,8 @@ from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.check import CheckFailure, CheckResult
 from dstack_backend.domain.gpu import GpuInventory, NoNodeType, node_type
 
-__all__ = ["IdentityReport", "PublicKey", "as_text", "node_identity", "report_identity"]
+__all__ = ["IdentityReport", "PublicKey", "as_text", "node_identity", "node_name"]
+__all__ += ["report_identity"]
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +43,15 @@ def node_identity(settings: Settings, base: NodeIdentity | None = None) -> NodeI
     """
     return replace(
         base or NodeIdentity(),
-        node=settings.node_name or gethostname(),
+        node=node_name(settings),
         pubkeys=tuple(dict.fromkeys((*settings.pubkeys, *_file_keys(settings)))),
         ip_address=_ip_address(settings.advertised_ip),
     )
+
+
+def node_name(settings: Settings) -> str:
+    """Return the name of the node for people."""
+    return settings.node_name or gethostname()
 
 
 def report_identity(identity: NodeIdentity, result: CheckResult) -> IdentityReport:

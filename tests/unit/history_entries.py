@@ -38,7 +38,7 @@ def down(second: float, number: int = 0) -> HistoryEntry:
     )
 
 
-def gap(second: float, cause: GapCause, number: int = 0) -> HistoryEntry:
+def gap(second: float, cause: GapCause = GapCause.STOPPED, number: int = 0) -> HistoryEntry:
     """Return an entry: nothing is known from a second on."""
     entry = replace(up(second, number), after=None, gap=cause, message=cause.message)
     return replace(entry, kind=EntryKind.GAP)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 
 from dstack_backend.app.config import table as t
+from dstack_backend.app.config.notify_urls import NotifyUrls
 from dstack_backend.app.config.parsers import ListenAddress
 from dstack_backend.app.config.table import SETTINGS, Setting, read_setting, setting_error
 from dstack_backend.domain.monitor import CheckPolicy
+from dstack_backend.domain.notification import NotifyPolicy
 
 if TYPE_CHECKING:
     import ssl
@@ -43,6 +45,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         node_name: Name of the node for people; empty for the host name.
         history_folder: Where the history is kept; `None` keeps it in memory only.
         advertised_ip: Address of the node: an address, `auto`, or `None` to publish none.
+        notify_urls: Addresses that get messages.
+        notify_policy: When they get them.
+        notify_language: `en` or `zh`.
     """
 
     listen: ListenAddress
@@ -56,6 +61,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     nostr_key_file: Path | None = None
     nostr_key_create: bool = False
     advertised_ip: str | None = None
+    notify_urls: NotifyUrls = NotifyUrls()
+    notify_policy: NotifyPolicy = NotifyPolicy()
+    notify_language: str = "en"
 
 
 class DStackSettings(Struct, frozen=True, kw_only=True):
@@ -94,7 +102,19 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
         nostr_key_file=read(t.NOSTR_KEY_FILE),
         nostr_key_create=read(t.NOSTR_KEY_CREATE) == "1",
         advertised_ip=read(t.ADVERTISED_IP),
+        notify_urls=_load_notify_urls(environ, options),
+        notify_policy=NotifyPolicy(after=read(t.NOTIFY_AFTER), every=read(t.NOTIFY_EVERY)),
+        notify_language=read(t.NOTIFY_LANGUAGE),
     )
+
+
+def _load_notify_urls(environ: Mapping[str, str], options: Mapping[str, str]) -> NotifyUrls:
+    given = read_setting(t.NOTIFY_URLS, environ, options)
+    file = read_setting(t.NOTIFY_URLS_FILE, environ, options)
+    if given.urls and file:
+        fault = "NOTIFY_URLS is set as well; keep one of the two"
+        raise setting_error("NOTIFY_URLS_FILE", fault)
+    return file or given
 
 
 def load_history_folder(environ: Mapping[str, str], options: Mapping[str, str]) -> Path | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from dstack_backend.app.config import parsers as p
+from dstack_backend.app.config.notify_urls import parse_urls, parse_urls_file
 from dstack_backend.app.errors import UserError
 
 __all__ = ["SETTINGS", "Setting", "read_setting", "setting_error"]
@@ -44,14 +45,14 @@ class Setting(NamedTuple, Generic[T]):
 LISTEN_ADDR = Setting("LISTEN_ADDR", "ADDR", "*:8080", p.parse_host_port,
     "address to listen on: `host:port` or `[IPv6]:port`; `*` is every IPv4 and IPv6 address")
 DSTACK_URL = Setting("DSTACK_URL", "URL", "http://localhost:19060", p.parse_dstack_url,
-    "address of DStack: `http://`, `https://` or `unix:/path`; `user:password@` is sent as Basic")
+    "`http://`, `https://` or `unix:/path`; `user:password@` is sent as Basic")
 DSTACK_TOKEN = Setting("DSTACK_TOKEN", "TEXT", "", p.parse_optional(p.parse_token),
-    "bearer token for DStack; visible in the process list as an option, prefer the file",
+    "bearer token for DStack; the file is safer",
     "the-token")
 DSTACK_TOKEN_FILE = Setting("DSTACK_TOKEN_FILE", "FILE", "", p.parse_optional(p.parse_token_file),
     "file with the token; read again when it changes", "/run/secrets/dstack-token")
 DSTACK_CA_FILE = Setting("DSTACK_CA_FILE", "FILE", "", p.parse_optional(p.parse_ca_file),
-    "certificates (PEM) to trust for `https://`, instead of the public ones",
+    "the only certificates (PEM) to trust for `https://`",
     "/etc/ssl/certs/dstack-ca.pem")
 CHECK_INTERVAL = Setting("CHECK_INTERVAL", "SECONDS", "10", p.parse_seconds(0.1),
     "seconds between starts of checks")
@@ -64,7 +65,7 @@ RECOVERY_THRESHOLD = Setting("RECOVERY_THRESHOLD", "N", "1", p.parse_count(1, 10
 MIN_GPUS = Setting("MIN_GPUS", "N", "0", p.parse_count(0, 1000),
     "unavailable with fewer GPUs listed")
 DATA_DIR = Setting("DATA_DIR", "DIR", "./data", p.parse_path,
-    "folder of the history; `/data` in the image")
+    "history folder; image: `/data`")
 HISTORY = Setting("HISTORY", "on|off", "on", p.parse_one_of("on", "off"),
     "`off` keeps the history in memory only")
 HISTORY_RETENTION = Setting("HISTORY_RETENTION", "DAYS", "400", p.parse_count(1, 3650),
@@ -75,12 +76,22 @@ LOG_LEVEL = Setting("LOG_LEVEL", "LEVEL", "info",
 LOG_FORMAT = Setting("LOG_FORMAT", "FORMAT", "text", p.parse_one_of("text", "json"),
     "`text` or `json`; `json` in the image")
 NODE_NAME = Setting("NODE_NAME", "NAME", "", p.parse_name,
-    "name of the node on the page, in `/status` and in messages; default: the host name", "gpu-07")
+    "name of the node for people; default: host name", "gpu-07")
+NOTIFY_URLS = Setting("NOTIFY_URLS", "URLS", "", parse_urls,
+    "Apprise URLs that get messages; the file is safer", "ntfys://ntfy.sh/my-secret-topic")
+NOTIFY_URLS_FILE = Setting("NOTIFY_URLS_FILE", "FILE", "", p.parse_optional(parse_urls_file),
+    "file with these URLs, one in each line", "/run/secrets/notify-urls")
+NOTIFY_AFTER = Setting("NOTIFY_AFTER", "SECONDS", "60", p.parse_seconds(0),
+    "unavailable so long before a message")
+NOTIFY_EVERY = Setting("NOTIFY_EVERY", "SECONDS", "300", p.parse_seconds(1),
+    "seconds between two messages")
+NOTIFY_LANGUAGE = Setting("NOTIFY_LANGUAGE", "en|zh", "en", p.parse_one_of("en", "zh"),
+    "language of the messages")
 PUBKEYS = Setting("PUBKEYS", "KEYS", "", p.parse_pubkeys,
-    "public keys of the node, hexadecimal or `npub`, separated by commas",
+    "public keys, hexadecimal or `npub`, with commas",
     "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
 NOSTR_KEY_FILE = Setting("NOSTR_KEY_FILE", "FILE", "", p.parse_optional(p.parse_path),
-    "file with the worker's Nostr secret key; its public key is published",
+    "Nostr secret key; its public key is published",
     "/var/lib/dstack-backend/key")
 NOSTR_KEY_CREATE = Setting("NOSTR_KEY_CREATE", "0|1", "0", p.parse_one_of("1", "0"),
     "`1` creates that file if missing")

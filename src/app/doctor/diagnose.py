@@ -15,6 +15,7 @@ from dstack_backend.app.doctor.dstack.socket_file import check_socket, inspect_p
 from dstack_backend.app.doctor.finding import Diagnosis, Finding, Step, Verdict, skip_rest
 from dstack_backend.app.doctor.service.history import check_history, probe_history, read_stored
 from dstack_backend.app.doctor.service.listen import check_listen, probe_listen
+from dstack_backend.app.doctor.service.notify import check_notify
 from dstack_backend.app.doctor.service.worker import check_worker
 from dstack_backend.app.doctor.settings import LoadedSettings, check_settings, load_settings
 from dstack_backend.app.monitoring.clock import read
@@ -52,6 +53,8 @@ async def diagnose(
         folder, is_running = settings.history_folder, listen is None or listen.service is not None
         history = await probe_history(folder, root, timeout) if folder else None
         findings.append(check_history(history, environment, is_running=is_running))
+    if Step.NOTIFY not in unknown:
+        findings.append(check_notify(settings))
     findings = skip_rest(findings, unknown - {Step.TLS}, Step.SETTINGS)
     findings.sort(key=lambda each: list(Step).index(each.step))
     return Diagnosis(dstack=address.shown if has_address else None, findings=findings)

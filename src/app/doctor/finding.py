@@ -36,6 +36,7 @@ class Step(StrEnum):
     LISTEN = "listen"
     HISTORY = "history"
     WORKER = "worker"
+    NOTIFY = "notify"
 
     def ok(self, text: str, seconds: float | None = None) -> "Finding":
         """Return the finding of this step without a fault."""

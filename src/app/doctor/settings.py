@@ -26,6 +26,8 @@ _STEPS = {
     "MIN_GPUS": (Step.INVENTORY,),
     "DATA_DIR": (Step.HISTORY,),
     "HISTORY": (Step.HISTORY,),
+    "NOTIFY_URLS": (Step.NOTIFY,),
+    "NOTIFY_URLS_FILE": (Step.NOTIFY,),
 }
 """The steps that need a setting. Those that are not listed need none of the others."""
 

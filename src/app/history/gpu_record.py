@@ -1,13 +1,15 @@
 """What the history keeps of the GPUs in memory, and what of it is not saved yet."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from dstack_backend.domain.gpu import GpuState, GpuUse, StoredGpus, UsePeriod, UseRecord
-from dstack_backend.domain.history import GpuUpdate
+from dstack_backend.domain.history import GpuUpdate, StoredHistory
 
-__all__ = ["GpuMemory", "GpuRecord"]
+__all__ = ["GpuMemory", "GpuRecord", "OnLoad"]
+
+OnLoad = Callable[[StoredHistory], None]
 
 
 class GpuMemory(Protocol):

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from heapq import merge
-from typing import TypeVar
 
 from dstack_backend.app.history.entries import Entries
-from dstack_backend.app.history.gpu_record import GpuMemory, GpuRecord
+from dstack_backend.app.history.gpu_record import GpuMemory, GpuRecord, OnLoad
 from dstack_backend.app.history.retention import Retention
+from dstack_backend.app.history.thread import run_in
 from dstack_backend.app.monitoring.clock import Clock, read
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.gpu import GpuState, GpuUse
@@ -48,8 +48,6 @@ __all__ = ["HEARTBEAT", "HistoryLog"]
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 HEARTBEAT = 10.0
 """Seconds between two signs of life: after a `kill -9` the gap is known to that precision."""
 
@@ -79,6 +77,7 @@ class HistoryLog:
         self._saved: HistoryEntry | None = None
         self._oldest: dict[EntryGroup, int] = {}
         self._gpu_memory: GpuMemory | None = None
+        self._on_load: OnLoad | None = None
         self._gpus = GpuRecord()
         self._current: HistoryEntry | None = None
         self._seen = read(clock)
@@ -102,7 +101,7 @@ class HistoryLog:
         """Divide the last so many seconds into slots, the oldest first."""
         entries, now = self._entries.status.copy(), self._clock.utc()
         since = now - timedelta(seconds=seconds)
-        return await _in(
+        return await run_in(
             self._reader_thread,
             lambda: timeline(spans(entries, since, now, now), since, now, slots),
         )
@@ -110,7 +109,7 @@ class HistoryLog:
     async def uptime(self) -> dict[str, Uptime]:
         """Return the uptime of each window of `domain.history.WINDOWS`."""
         entries, now = self._entries.status.copy(), self._clock.utc()
-        return await _in(self._reader_thread, lambda: uptime_windows(entries, now, now))
+        return await run_in(self._reader_thread, lambda: uptime_windows(entries, now, now))
 
     async def gpu_use(self) -> GpuUse:
         """Return how long the GPUs were in use."""
@@ -135,13 +134,15 @@ class HistoryLog:
             self._entries.add(map(entry_for_gpu, gpus.changes))
             self._wake.set()
 
-    async def run(self, gpu_memory: GpuMemory | None = None) -> None:
+    async def run(self, gpu_memory: GpuMemory | None = None, on_load: OnLoad | None = None) -> None:
         """Save until cancelled; then save what is left and close the store.
 
-        `gpu_memory` gets what is stored of the GPUs, once, and each request to forget one.
+        `on_load` gets what an earlier process stored, once; then `gpu_memory` gets what is stored
+        of the GPUs, once, and each request to forget one.
         A second cancellation gives up waiting for a disk that hangs.
         """
         self._gpu_memory = gpu_memory
+        self._on_load = on_load
         self._wake = asyncio.Event()  # each event loop needs its own
         saving = asyncio.ensure_future(self._save())
         try:
@@ -188,18 +189,18 @@ class HistoryLog:
 
     async def _save_new(self) -> None:
         if self._store is None:
-            self._store = await _in(self._store_thread, self._open_store)
+            self._store = await run_in(self._store_thread, self._open_store)
         store = self._store
         if not self._is_loaded:
-            self._merge(await _in(self._store_thread, store.load))
+            self._merge(await run_in(self._store_thread, store.load))
         memory = self._gpu_memory
-        forgotten = await _in(self._store_thread, store.forget_requests) if memory else ()
+        forgotten = await run_in(self._store_thread, store.forget_requests) if memory else ()
         if memory and forgotten:
             memory.forget_gpus(forgotten)
         try:
             await self._append(store, forgotten)
         except HistoryConflict:
-            self._merge(await _in(self._store_thread, store.load))
+            self._merge(await run_in(self._store_thread, store.load))
             await self._append(store, forgotten)
 
     async def _append(self, store: HistoryStore, forgotten: Sequence[str]) -> None:
@@ -209,7 +210,7 @@ class HistoryLog:
         limits = dict(oldest.items() - self._oldest.items())
         work = partial(store.append, new, now, saved, oldest=limits, gpus=gpus)
         try:
-            await _in(self._store_thread, work)
+            await run_in(self._store_thread, work)
         except BaseException:
             self._gpus.give_back(gpus)
             raise
@@ -225,6 +226,8 @@ class HistoryLog:
             _log.warning("the history file was changed: what came after entry %d is saved", shared)
         else:
             self._gpus.restore(stored.use)
+            if self._on_load:
+                self._on_load(stored)
             if stored.gpus and self._gpu_memory and (seen_at := stored.available_until):
                 self._gpu_memory.restore_gpus(stored.gpus, seen_at)
         self._is_loaded = True
@@ -243,8 +246,4 @@ class HistoryLog:
         self._entries.add([gap] if gap else [])
         self._current = None
         if store:
-            await _in(self._store_thread, store.close)
-
-
-async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(thread, work)
+            await run_in(self._store_thread, store.close)

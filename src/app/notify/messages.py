@@ -5,7 +5,7 @@ it is one of the table. So nothing in it can become markup or a link.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,74 +13,92 @@ from dstack_backend.adapters.litestar_http.page.i18n import translation
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.formatting import format_duration, format_time
-from dstack_backend.domain.gpu import KNOWN_MODELS, Gpu, is_pci_address
+from dstack_backend.domain.gpu import KNOWN_MODELS, is_pci_address
+from dstack_backend.domain.history import GpuEntry
 from dstack_backend.domain.notification import Event, EventKind, Message
+from dstack_backend.domain.report import StatusReport
 
-__all__ = ["message", "test_message"]
+__all__ = ["MAX_LINES", "Writer"]
+
+MAX_LINES = 20
+"""Events that a message describes: the last ones. It says how many earlier ones there are."""
 
 
-class _Writer:
-    """Writes the parts of a message in one language."""
+class Writer:
+    """Writes the messages of one node in one language."""
 
     def __init__(self, language: str, identity: NodeIdentity) -> None:
+        """Read the texts of the language."""
         self._texts = _texts(language)
         self._translation = translation(language)
         self._identity = identity
 
-    def text(self, name: str, **values: object) -> str:
+    def message(self, events: Sequence[Event], report: StatusReport) -> Message:
+        """Return one message about all events; of several, with the state of the node now."""
+        lines = [self._line(event) for event in events[-MAX_LINES:]]
+        if more := len(events) - len(lines):
+            lines.insert(0, self._text("earlier", count=more))
+        title = self._text(f"{_name(events[0])}_title")
+        if len(events) > 1:
+            now = self._now(report)
+            title = self._text("digest_title", now=now, count=len(events))
+            lines.append(self._text("now", now=now))
+        remedies = [f"- {each}" for each in self._remedies(events)]
+        if remedies:
+            lines += [self._text("what_to_do"), *remedies]
+        return Message(title, "\n".join(lines))
+
+    def test_message(self) -> Message:
+        """Return the message of `notify --test`."""
+        return Message(self._text("test_title"), self._text("test"))
+
+    def _text(self, name: str, **values: object) -> str:
         return self._texts[name].format(node=self._identity.node, **values)
 
-    def name(self, event: Event) -> str:
-        return "stale" if event.reason is Reason.STALE and event.seconds is None else event.kind
+    def _line(self, event: Event) -> str:
+        return self._text(
+            _name(event),
+            at=format_time(event.at),
+            since=format_time(event.since or event.at),
+            duration=format_duration(event.seconds or 0.0, self._translation.units),
+            reason=self._reason(event.reason) if event.reason else self._text("no_reason"),
+            gpu=self._gpu(event.gpu) if event.gpu else "",
+            count=event.count,
+        )
 
-    def body(self, event: Event) -> str:
-        reason = self._translation.reasons[event.reason].name if event.reason else ""
-        lines = [
-            self.text(
-                self.name(event),
-                since=format_time(event.at),
-                reason=f"{reason} ({event.reason})" if event.reason else "",
-                duration=format_duration(event.seconds or 0.0, self._translation.units),
-                gpu=self._gpu(event.gpu) if event.gpu else "",
-                count=event.count,
-            )
-        ]
-        if remedy := self._remedy(event):
-            lines.append(self.text("what_to_do", remedy=remedy))
-        return "\n".join(lines)
+    def _reason(self, reason: Reason) -> str:
+        return self._text("reason", text=self._translation.reasons[reason].name, code=reason)
 
-    def _gpu(self, gpu: Gpu) -> str:
-        model = gpu.model if gpu.model in KNOWN_MODELS else self.text("gpu_unknown_model")
-        name = "gpu_in" if is_pci_address(gpu.slot) else "gpu_odd_slot"
-        return self.text(name, model=model, slot=gpu.slot)
+    def _gpu(self, gpu: GpuEntry) -> str:
+        model = gpu.model if gpu.model in KNOWN_MODELS else self._text("unknown_model")
+        name = "gpu" if is_pci_address(gpu.slot) else "gpu_in_odd_slot"
+        return self._text(name, model=model, slot=gpu.slot)
 
-    def _remedy(self, event: Event) -> str:
-        if event.kind is EventKind.GPU_LOST and event.gpu:
-            is_address = is_pci_address(event.gpu.slot)
-            command = f"lspci -s {event.gpu.slot}" if is_address else "lspci"
-            return self.text("gpu_remedies", command=command)
-        has_advice = self._identity.source == DSTACK and event.kind is EventKind.UNAVAILABLE
-        if has_advice and event.reason:
-            return next(iter(self._translation.reasons[event.reason].remedies), "")
-        return ""
+    def _now(self, report: StatusReport) -> str:
+        missing = len(report.missing or ())
+        return self._text(f"now_{report.status}") + (
+            self._text("now_missing", count=missing) if missing else ""
+        )
 
-
-def message(events: Sequence[Event], language: str, identity: NodeIdentity) -> Message:
-    """Return one message about all events, the oldest first."""
-    writer = _Writer(language, identity)
-    one = events[0] if len(events) == 1 else None
-    title = (
-        writer.text(f"{writer.name(one)}_title")
-        if one
-        else writer.text("digest_title", count=len(events))
-    )
-    return Message(title, "\n\n".join(map(writer.body, events)))
+    def _remedies(self, events: Sequence[Event]) -> Iterator[str]:
+        """Return what to do about an outage that has not ended, and about lost GPUs."""
+        last = {each.kind: number for number, each in enumerate(events)}
+        number = last.get(EventKind.UNAVAILABLE, -1)
+        reason = events[number].reason if number > last.get(EventKind.AVAILABLE, -1) else None
+        if reason and self._identity.source == DSTACK:
+            yield from self._translation.reasons[reason].remedies[:1]
+            yield self._text("doctor")
+        lost = [each.gpu for each in events if each.kind is EventKind.GPU_LOST and each.gpu]
+        if lost:
+            slots = [each.slot for each in lost if is_pci_address(each.slot)]
+            command = f"lspci -s {slots[0]}" if len(slots) == len(lost) == 1 else "lspci"
+            yield from (self._text(f"gpu_remedy_{number}", command=command) for number in (1, 2))
 
 
-def test_message(language: str, identity: NodeIdentity) -> Message:
-    """Return the message of `notify --test`."""
-    writer = _Writer(language, identity)
-    return Message(writer.text("test_title"), writer.text("test"))
+def _name(event: Event) -> str:
+    """Return the name of the text for an event."""
+    is_stale = event.kind is EventKind.UNAVAILABLE and event.reason is Reason.STALE
+    return "stale" if is_stale else event.kind
 
 
 @cache

@@ -1,140 +1,203 @@
-"""Sends what the rules of `domain.notification` decide, to each address by itself.
+"""Sends what the rules of `domain.notification` decide, to each address independently.
 
-Sending delays neither a check nor an answer: it has a thread for each address. What could not be
-sent is tried again, with all that has happened since in one message.
+Sending delays neither a check nor an answer: each message is sent in a thread, one at a time for
+each address. What could not be sent is tried again, in one message with what has happened since.
 """
 
 import asyncio
+import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+from typing import Any
 
 from dstack_backend.app.monitoring.clock import Clock, read
+from dstack_backend.app.monitoring.supervisor import keep_running
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.gpu import GpuState
+from dstack_backend.domain.history import HistoryEntry, StoredHistory, entry_for, entry_for_gpu
 from dstack_backend.domain.notification import (
     Event,
     Message,
     NotifyPolicy,
     NotifyState,
     due_at,
-    on_change,
-    on_gpus,
+    on_entry,
+    resume,
     take,
 )
-from dstack_backend.domain.ports import MessageTarget
+from dstack_backend.domain.ports import Health, MessageTarget
+from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Change
+from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["Notifications"]
+__all__ = ["Notifications", "send_in_thread"]
 
 _log = logging.getLogger(__name__)
+
+LOAD_TIMEOUT = 10.0
+"""Seconds to wait for the history at the start. A disk that hangs must not delay messages."""
 
 FIRST_RETRY, MAX_RETRY = 30.0, 600.0
 """Seconds before a message that could not be sent is tried again: doubled each time."""
 
 MAX_EVENTS = 100
-"""Events that an address can wait for. Older ones are dropped."""
+"""Events for which an address can wait. The oldest ones are dropped."""
+
+MAX_ENTRIES = 1000
+"""Entries that can wait for the history."""
+
+Write = Callable[[Sequence[Event], StatusReport], Message]
 
 
 class Notifications:
     """Observes the monitor, and sends messages to all addresses."""
 
     def __init__(
-        self,
-        targets: Sequence[MessageTarget],
-        write: Callable[[Sequence[Event]], Message],
-        policy: NotifyPolicy,
-        clock: Clock,
+        self, targets: Sequence[MessageTarget], write: Write, policy: NotifyPolicy, clock: Clock
     ) -> None:
-        """Send nothing yet. `write` returns the text of a message about some events."""
-        self._queues = [_Queue(target, write, clock) for target in targets]
+        """Send nothing yet. `write` returns the message about events, for the present status."""
+        self._targets = targets
+        self._write = write
         self._policy = policy
         self._clock = clock
         self._state = NotifyState()
+        self._entries: deque[tuple[HistoryEntry, Timestamp]] = deque(maxlen=MAX_ENTRIES)
+        self._is_loaded = False
+        self._is_started = False
         self._wake = asyncio.Event()
 
     def on_check(self, check: Check) -> None:
-        """Do nothing: only changes are worth a message."""
+        """Do nothing: only changes are told."""
 
     def on_change(self, change: Change) -> None:
         """Note a change of the status."""
-        self._state = on_change(self._state, change, self._policy)
-        self._wake.set()
+        if entry := entry_for(change):
+            self._add(entry, change.at)
 
     def on_gpus(self, gpus: GpuState) -> None:
-        """Note GPUs that were lost or have returned."""
-        if gpus.changes:
-            self._state = on_gpus(self._state, gpus)
+        """Note the changes of the GPUs."""
+        for change in gpus.changes:
+            if not change.kind.is_use:
+                self._add(entry_for_gpu(change), read(self._clock))
+
+    def _add(self, entry: HistoryEntry, at: Timestamp) -> None:
+        self._entries.append((entry, at))
+        self._wake.set()
+
+    def on_load(self, stored: StoredHistory) -> None:
+        """Continue what an earlier process told. Only the first call in time counts."""
+        if not self._is_loaded:
+            self._state = resume(stored, read(self._clock), self._policy)
+            self._is_loaded = True
             self._wake.set()
 
-    async def run(self) -> None:
-        """Send until cancelled."""
+    async def run(self, health: Health) -> None:
+        """Send until cancelled. Nothing is sent before the first change of the status."""
+        queues = [
+            _Queue(f"{number} ({each.name})", each, self._write, health, self._clock)
+            for number, each in enumerate(self._targets, 1)
+        ]
+        tasks = [asyncio.create_task(keep_running(each.run, self._clock)) for each in queues]
         self._wake = asyncio.Event()  # each event loop needs its own
-        queues = [asyncio.create_task(queue.run()) for queue in self._queues]
+        load_until = self._clock.monotonic() + LOAD_TIMEOUT
         try:
             while True:
                 self._wake.clear()
-                now = read(self._clock)
-                self._state, events = take(self._state, now, self._policy)
-                for queue in self._queues if events else ():
+                events, due = self._take(load_until)
+                for queue in queues if events else ():
                     queue.put(events)
-                due = due_at(self._state, self._policy)
-                await _wait(self._wake, self._clock, None if due is None else due - now.monotonic)
+                await self._wait(due)
         finally:
-            for task in queues:
+            for task in tasks:
                 task.cancel()
+
+    def _take(self, load_until: float) -> tuple[Sequence[Event], float | None]:
+        """Return the events that are due, and when the next look is; `None`: at the next change."""
+        now = self._clock.monotonic()
+        self._is_loaded = self._is_loaded or now >= load_until
+        if not self._is_loaded:
+            return (), load_until
+        self._is_started = self._is_started or bool(self._entries)
+        if not self._is_started:
+            return (), None
+        while self._entries:
+            self._state = on_entry(self._state, *self._entries.popleft(), self._policy)
+        self._state, events = take(self._state, now, self._policy)
+        return events, due_at(self._state, self._policy)
+
+    async def _wait(self, until: float | None) -> None:
+        """Wait for a change, at most until a time."""
+        waiting: set[asyncio.Task[Any]] = {asyncio.create_task(self._wake.wait())}
+        if until is not None:
+            pause = max(0.0, until - self._clock.monotonic())
+            waiting.add(asyncio.create_task(self._clock.sleep(pause)))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
 
 
 class _Queue:
-    """The events that one address has not got yet."""
+    """The events that one address has not received yet."""
 
     def __init__(
-        self, target: MessageTarget, write: Callable[[Sequence[Event]], Message], clock: Clock
+        self, name: str, target: MessageTarget, write: Write, health: Health, clock: Clock
     ) -> None:
+        self._name = name
         self._target = target
         self._write = write
+        self._health = health
         self._clock = clock
         self._events: list[Event] = []
         self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, "notifier")
 
     def put(self, events: Sequence[Event]) -> None:
         self._events = [*self._events, *events][-MAX_EVENTS:]
         self._wake.set()
 
     async def run(self) -> None:
-        self._wake = asyncio.Event()
-        failures = 0
         while True:
-            pause = min(FIRST_RETRY * 2.0 ** (failures - 1), MAX_RETRY) if failures else None
-            if not self._events or failures:
-                await _wait(self._wake, self._clock, pause)
+            await self._wake.wait()
             self._wake.clear()
-            failures = failures + 1 if self._events and not await self._send() else 0
-            if failures == 1:
-                _log.warning(
-                    "a message to %s could not be sent; it is tried again", self._target.name
-                )
+            pause = FIRST_RETRY
+            while not await self._send():
+                if pause == FIRST_RETRY:
+                    _log.warning("no message could be sent to address %s; retrying", self._name)
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, MAX_RETRY)
+            if pause != FIRST_RETRY:
+                _log.info("messages to address %s are sent again", self._name)
 
     async def _send(self) -> bool:
-        events = tuple(self._events)
-        message = self._write(events)
-        loop = asyncio.get_running_loop()
-        is_sent = await loop.run_in_executor(
-            self._thread, self._target.send, message.title, message.body
+        """Send all events. Those that come meanwhile are in the next message."""
+        events, self._events = self._events, []
+        is_sent = not events or await send_in_thread(
+            self._target, self._write(events, self._health.report())
         )
-        if is_sent:
-            self._events = self._events[len(events) :]
+        if not is_sent:
+            self._events = [*events, *self._events][-MAX_EVENTS:]
         return is_sent
 
 
-async def _wait(event: asyncio.Event, clock: Clock, seconds: float | None) -> None:
-    """Wait for an event, at most so many seconds; `None` for no limit."""
-    waiting = {asyncio.ensure_future(event.wait())}
-    if seconds is not None:
-        waiting.add(asyncio.ensure_future(clock.sleep(max(0.0, seconds))))
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waiting:
-            each.cancel()
+async def send_in_thread(target: MessageTarget, message: Message) -> bool:
+    """Send a message in a daemon thread: one that hangs does not delay the end of the process."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[bool] = loop.create_future()
+
+    def finish(*, is_sent: bool) -> None:
+        if not result.done():
+            result.set_result(is_sent)
+
+    def send() -> None:
+        try:
+            is_sent = target.send(message.title, message.body)
+        except Exception:  # noqa: BLE001 - a faulty target must not end all sending
+            is_sent = False
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(lambda: finish(is_sent=is_sent))
+
+    Thread(target=send, name="notifier", daemon=True).start()
+    return await result

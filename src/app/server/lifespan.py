@@ -1,4 +1,4 @@
-"""Tasks that run as long as the HTTP application: the supervised monitor and the history."""
+"""Tasks that run as long as the HTTP application: monitor, history, and notifications."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -11,6 +11,7 @@ from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.clock import Clock
 from dstack_backend.app.monitoring.monitor import Monitor
 from dstack_backend.app.monitoring.supervisor import keep_running, supervise
+from dstack_backend.app.notify.sender import Notifications
 
 __all__ = ["make_lifespan"]
 
@@ -19,15 +20,22 @@ SHUTDOWN_GRACE = 0.5
 
 
 def make_lifespan(
-    monitor: Monitor, clock: Clock, history: HistoryLog, notify_systemd: Callable[[str], None]
+    monitor: Monitor,
+    clock: Clock,
+    history: HistoryLog,
+    notify_systemd: Callable[[str], None],
+    notifications: Notifications | None = None,
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """Return the lifespan of the application."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None, None]:
         checking = partial(supervise, monitor, clock, lambda: notify_systemd("WATCHDOG=1"))
-        saving = partial(history.run, monitor)
-        tasks = [asyncio.create_task(keep_running(work, clock)) for work in (checking, saving)]
+        on_load = notifications.on_load if notifications else None
+        work = [checking, partial(history.run, monitor, on_load)]
+        if notifications:
+            work.append(partial(notifications.run, monitor))
+        tasks = [asyncio.create_task(keep_running(each, clock)) for each in work]
         try:
             yield
         finally:

@@ -20,9 +20,13 @@ from dstack_backend.adapters.litestar_http import HealthApp
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
 from dstack_backend.app.config.settings import load, load_dstack
 from dstack_backend.app.container import Container
+from dstack_backend.app.errors import UserError
 from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.monitor import Monitor
+from dstack_backend.app.notify.messages import Writer
+from dstack_backend.app.notify.sender import Notifications
 from dstack_backend.domain import CheckResult, GpuInventory, NodeIdentity
+from dstack_backend.domain.notification import NotifyPolicy
 from dstack_backend.testing.fakes import (
     EPOCH,
     FakeClock,
@@ -53,6 +57,12 @@ def history_log() -> HistoryLog:
     return HistoryLog(FakeHistoryStore, timedelta(days=1), FakeClock())
 
 
+def notifications() -> Notifications:
+    """Return notifications to no address."""
+    writer = Writer("en", NodeIdentity())
+    return Notifications([], writer.message, NotifyPolicy(), FakeClock())
+
+
 @asynccontextmanager
 async def no_lifespan(_: Litestar) -> AsyncGenerator[None, None]:
     """Run nothing beside the application."""
@@ -72,6 +82,7 @@ REPLACEMENTS: dict[str, Callable[[], object]] = {
     "open_history": lambda: FakeHistoryStore,
     "history": history_log,
     "notifier": FakeNotifier,
+    "notifications": notifications,
     "observers": lambda: [RecordingObserver()],
     "monitor": FakeHealth,
     "max_connections": lambda: 32,
@@ -120,6 +131,21 @@ def test_real_objects_are_created_once() -> None:
     names = ("clock", "source", "watcher", "log_observer", "metrics", "monitor", "http_app")
     for name in names:
         assert container.providers[name]() is container.providers[name]()
+
+
+def test_messages_are_sent_where_an_address_is_set() -> None:
+    """Without one nothing observes the monitor for it."""
+    assert container_of().notifications() is None
+    container = container_of(settings=load({"NOTIFY_URLS": "json://localhost"}, {}))
+    assert container.notifications() in container.observers()
+
+
+def test_bad_address_is_refused_without_repeating_it() -> None:
+    """With its position."""
+    settings = load({"NOTIFY_URLS": "json://localhost, none://t0ken"}, {})
+    with pytest.raises(UserError, match=r"NOTIFY_URLS .*: entry 2: ") as caught:
+        container_of(settings=settings).http_app()
+    assert "t0ken" not in str(caught.value)
 
 
 def test_two_containers_share_nothing() -> None:

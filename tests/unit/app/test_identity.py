@@ -3,6 +3,7 @@
 import json
 import logging
 from pathlib import Path
+from socket import gethostname
 
 import msgspec
 import pytest
@@ -49,9 +50,16 @@ def key_file(tmp_path: Path) -> Path:
 def test_identity_without_settings_publishes_no_key_and_no_address() -> None:
     """The bytes of `/health` are those of an empty identity."""
     identity = node_identity(load({}, {}))
-    assert identity == NodeIdentity()
+    assert identity == NodeIdentity(node=gethostname())
     assert encode_health(assess(EIGHT), identity) == encode_health(assess(EIGHT))
     assert b"ip_address" not in encode_health(assess(EIGHT), identity).body
+
+
+def test_node_has_the_name_of_the_settings() -> None:
+    """It is not in `/health`."""
+    identity = node_identity(load({"NODE_NAME": "gpu-07"}, {}))
+    assert identity.node == "gpu-07"
+    assert b"gpu-07" not in encode_health(assess(EIGHT), identity).body
 
 
 def test_pubkeys_come_before_the_key_of_the_file_without_duplicates(key_file: Path) -> None:

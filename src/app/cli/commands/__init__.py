@@ -9,12 +9,13 @@ from dstack_backend.app.cli.commands import (
     healthcheck,
     history,
     identity,
+    notify,
     serve,
     simulate,
 )
 
 __all__ = ["COMMANDS"]
 
-_MODULES = (serve, check, identity, doctor, gpus, history, demo, simulate, healthcheck)
+_MODULES = (serve, check, identity, doctor, gpus, history, notify, demo, simulate, healthcheck)
 
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in _MODULES}

@@ -1,1 +1,1 @@
-"""The checks of the service itself: its address, its history, its address for the worker."""
+"""The checks of the service itself: address, history, messages, and the address for the worker."""

@@ -106,7 +106,7 @@ def test_base_package_requires_msgspec_only(installed: Installed) -> None:
     assert [line for line in required if "extra ==" not in line] == [
         "Requires-Dist: msgspec<0.23,>=0.22"
     ]
-    assert {"server", "nostr", "testing"} <= extras
+    assert {"server", "nostr", "notify", "testing"} <= extras
 
 
 def test_base_package_is_small(installed: Installed) -> None:

@@ -45,7 +45,7 @@ def assert_needs(done: subprocess.CompletedProcess[str], subject: str, extra: st
     )
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "identity", "doctor", "demo"])
+@pytest.mark.parametrize("command", ["serve", "check", "identity", "doctor", "demo", "notify"])
 def test_command_that_needs_the_server_names_the_extra(command: str) -> None:
     """Exit code 2, and one line with the command that installs it."""
     assert_needs(run_base(command), command, "server")
@@ -101,3 +101,15 @@ def test_npub_names_the_extra_nostr() -> None:
     assert len(done.stderr.splitlines()) == 1
     assert "PUBKEYS (--pubkeys): entry 1 needs the extra nostr" in done.stderr
     assert "pip install 'dstack-backend[nostr]'" in done.stderr
+
+
+def test_address_for_messages_names_the_extra_notify() -> None:
+    """Everything but Apprise is installed."""
+    program = "import sys; sys.modules['apprise'] = None\n"
+    program += "from dstack_backend.app.cli.main import program; program()"
+    command = [sys.executable, "-c", program, "serve", "--notify-urls", "json://localhost"]
+    environ = {"HISTORY": "off", "LISTEN_ADDR": f"127.0.0.1:{free_port()}"}
+    done = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert_needs(done, "NOTIFY_URLS", "notify")

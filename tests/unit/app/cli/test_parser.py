@@ -9,7 +9,7 @@ from dstack_backend.app.cli.parser import parse_args
 from dstack_backend.app.errors import UserError
 
 SECRET = "S3CRET"
-NAMES = "serve, check, identity, doctor, gpus, history, demo, simulate, healthcheck"
+NAMES = "serve, check, identity, doctor, gpus, history, notify, demo, simulate, healthcheck"
 NO_COMMAND = f"no such command: the commands are {NAMES}"
 
 

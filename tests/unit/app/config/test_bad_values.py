@@ -29,6 +29,10 @@ VARIABLES = [setting.variable for setting in SETTINGS]
         *(("LOG_FORMAT", text) for text in ("text", "JSON")),
         *(("DSTACK_URL", text) for text in ("unix:/run/vmm.sock", "http://u:p@h/a")),
         ("DSTACK_TOKEN", "a!b~c"),
+        *(("NOTIFY_AFTER", text) for text in ("0", "86400")),
+        *(("NOTIFY_EVERY", text) for text in ("1", "86400")),
+        *(("NOTIFY_LANGUAGE", text) for text in ("en", "ZH")),
+        *(("NODE_NAME", text) for text in ("gpu-07 (rack 3)", "x" * 64, "\u8282\u70b9 7")),
     ],
 )
 def test_edge_of_a_range_and_either_case_are_accepted(variable: str, text: str) -> None:
@@ -79,6 +83,13 @@ BAD = [
     *(("DSTACK_URL", text) for text in ("unix:/x/$USER/s", 'unix:/x/"s"', 'http://h/"a"')),
     *(("DSTACK_URL", text) for text in ("unix:~/s", "http://$HOST:1", "http://u:'p'@h")),
     *(("PUBKEYS", text) for text in ('"a","b"', "$KEY", "'")),
+    *(("NODE_NAME", text) for text in ("a/b", "x" * 65, "<b>", "https://h", "a@b", "{x}")),
+    *(("NOTIFY_URLS", text) for text in ("ntfy", f"{CANARY}", f"x://{CANARY}, {CANARY}", "://h")),
+    *(("NOTIFY_URLS", text) for text in (f"x://{CANARY}\u00fc", "x://", ", x://h", "x://a b")),
+    *(("NOTIFY_URLS_FILE", text) for text in ("/no/such/file", "/dev/null", "/", "\0", "~/f")),
+    *(("NOTIFY_AFTER", text) for text in ("-1", "1m", "86401")),
+    *(("NOTIFY_EVERY", text) for text in ("0", "0.9", "5m")),
+    *(("NOTIFY_LANGUAGE", text) for text in ("de", "zh-CN")),
     *(("LOG_LEVEL", text) for text in ("loud", "10", "info ", "trace\n")),
     *(("LOG_FORMAT", text) for text in ("xml", "yes", "\x1b[31m")),
 ]
@@ -91,6 +102,7 @@ def test_bad_value_is_refused_in_one_line_with_an_example(variable: str, text: s
     assert message is not None
     assert message == refused({}, {variable: text})
     assert_is_helpful(message, variable)
+    assert CANARY not in message
 
 
 def valid_text(variable: str, folder: Path) -> str:
@@ -102,6 +114,9 @@ def valid_text(variable: str, folder: Path) -> str:
     if variable == "DSTACK_TOKEN_FILE":
         (folder / "token").write_text("the-token")
         return str(folder / "token")
+    if variable == "NOTIFY_URLS_FILE":
+        (folder / "urls").write_text("json://localhost")
+        return str(folder / "urls")
     return setting.example or setting.default
 
 
@@ -118,7 +133,8 @@ def test_what_an_env_file_keeps_literally_is_refused_by_each_setting(
     message = refused({variable: change.format(valid)})
     assert message is not None
     assert message == refused({}, {variable: change.format(valid)})
-    assert valid not in message.partition("; for example")[0] or "TOKEN" not in variable
+    is_secret = variable.startswith(("DSTACK_TOKEN", "NOTIFY_URLS"))
+    assert valid not in message.partition("; for example")[0] or not is_secret
     assert_is_helpful(message, variable)
 
 

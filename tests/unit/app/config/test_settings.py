@@ -14,6 +14,7 @@ from dstack_backend.app.config.settings import (
 from dstack_backend.app.config.table import LISTEN_ADDR, Setting, read_setting, setting_error
 from dstack_backend.app.errors import UserError
 from dstack_backend.domain import CheckPolicy
+from dstack_backend.domain.notification import NotifyPolicy
 from tests.unit.app.config.refusals import refused
 
 
@@ -35,6 +36,12 @@ def test_settings_have_the_names_and_defaults_of_the_contract() -> None:
         "HISTORY_RETENTION": "400",
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "text",
+        "NODE_NAME": "",
+        "NOTIFY_URLS": "",
+        "NOTIFY_URLS_FILE": "",
+        "NOTIFY_AFTER": "60",
+        "NOTIFY_EVERY": "300",
+        "NOTIFY_LANGUAGE": "en",
         "PUBKEYS": "",
         "NOSTR_KEY_FILE": "",
         "NOSTR_KEY_CREATE": "0",
@@ -56,6 +63,8 @@ def test_defaults_of_an_empty_environment() -> None:
         False,
     )
     assert settings.advertised_ip is None
+    assert (settings.notify_urls.urls, settings.notify_policy) == ((), NotifyPolicy())
+    assert settings.notify_language == "en"
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)

@@ -1,0 +1,176 @@
+"""The rules 1 to 3: the state, and what changes it."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from dstack_backend.domain.check import Reason
+from dstack_backend.domain.history import EntryKind, GpuEntry, HistoryEntry
+from dstack_backend.domain.notification.event import Event, EventKind
+from dstack_backend.domain.status import Status
+from dstack_backend.domain.timestamp import Timestamp
+
+__all__ = ["NotifyPolicy", "NotifyState", "due_at", "on_entry", "on_gap", "take", "tell"]
+
+FLAPPING = 3
+"""Short outages in a row that are told."""
+
+MAX_PAUSE = 1800.0
+"""Seconds from the begin of a short outage to that of the next one in the row."""
+
+MAX_WAITING = 100
+"""Events that wait at most. The oldest ones are dropped."""
+
+
+class NotifyPolicy(Struct, frozen=True, kw_only=True):
+    """What an operator configures.
+
+    Attributes:
+        after: Seconds of unavailability before it is told.
+        every: Seconds between two batches at least.
+    """
+
+    after: float = 60.0
+    every: float = 300.0
+
+
+class Outage(Struct, frozen=True, kw_only=True):
+    """The present unavailability.
+
+    Attributes:
+        since: When it began.
+        reason: Why; the last one known.
+        is_told: Whether a batch contained it.
+    """
+
+    since: Timestamp
+    reason: Reason | None
+    is_told: bool = False
+
+
+class ShortOutages(Struct, frozen=True, kw_only=True):
+    """Outages in a row that ended before they were told.
+
+    Attributes:
+        first: When the first one began.
+        last: When the last one began.
+        count: How many there were.
+    """
+
+    first: Timestamp
+    last: Timestamp
+    count: int = 1
+
+
+class NotifyState(Struct, frozen=True, kw_only=True):
+    """What has happened and was not taken yet.
+
+    Attributes:
+        outage: The present unavailability; `None` while there is none.
+        short: The short outages since the last batch that contained such.
+        waiting: Events for the next batch.
+        last_taken: When the last batch was taken, in seconds on the monotonic clock.
+    """
+
+    outage: Outage | None = None
+    short: ShortOutages | None = None
+    waiting: tuple[Event, ...] = ()
+    last_taken: float | None = None
+
+
+def on_entry(
+    state: NotifyState, entry: HistoryEntry, at: Timestamp, policy: NotifyPolicy
+) -> NotifyState:
+    """Return the state after a change of the status or of a GPU, or the begin of a gap."""
+    if entry.gpu:
+        return _on_gpu(state, entry, entry.gpu)
+    if entry.after is None:
+        return on_gap(state)
+    if entry.after is Status.AVAILABLE:
+        return _end(state, state.outage, at, policy) if state.outage else state
+    if state.outage:
+        return replace(state, outage=replace(state.outage, reason=entry.reason))
+    return replace(state, outage=Outage(since=at, reason=entry.reason))
+
+
+def on_gap(state: NotifyState) -> NotifyState:
+    """Return the state where nothing is known from now on: what is not told is another outage."""
+    return replace(state, outage=state.outage if state.outage and state.outage.is_told else None)
+
+
+def _end(state: NotifyState, outage: Outage, at: Timestamp, policy: NotifyPolicy) -> NotifyState:
+    lasted = at.monotonic - outage.since.monotonic
+    if not outage.is_told and lasted < policy.after:
+        return replace(state, outage=None, short=_longer(state.short, outage.since))
+    event = Event(
+        kind=EventKind.AVAILABLE,
+        at=at.utc,
+        since=outage.since.utc,
+        seconds=lasted,
+        reason=outage.reason,
+    )
+    return tell(replace(state, outage=None), event)
+
+
+def _longer(row: ShortOutages | None, since: Timestamp) -> ShortOutages:
+    """Return the row with one more outage, or a new row."""
+    if row and (_is_flapping(row) or since.monotonic - row.last.monotonic <= MAX_PAUSE):
+        return replace(row, last=since, count=row.count + 1)
+    return ShortOutages(first=since, last=since)
+
+
+def _is_flapping(row: ShortOutages | None) -> bool:
+    return row is not None and row.count >= FLAPPING
+
+
+def _on_gpu(state: NotifyState, entry: HistoryEntry, gpu: GpuEntry) -> NotifyState:
+    since = gpu.last_seen
+    if entry.kind is EntryKind.GPU_LOST:
+        event = Event(kind=EventKind.GPU_LOST, at=entry.at, since=since, gpu=gpu)
+    elif entry.kind is EntryKind.GPU_REPLACED:
+        event = Event(kind=EventKind.GPU_REPLACED, at=entry.at, gpu=gpu)
+    elif since:
+        seconds = (entry.at - since).total_seconds()
+        kind = EventKind.GPU_RETURNED
+        event = Event(kind=kind, at=entry.at, since=since, seconds=seconds, gpu=gpu)
+    else:
+        return state
+    return tell(state, event)
+
+
+def tell(state: NotifyState, event: Event) -> NotifyState:
+    """Return the state with one more event for the next batch."""
+    return replace(state, waiting=(*state.waiting, event)[-MAX_WAITING:])
+
+
+def due_at(state: NotifyState, policy: NotifyPolicy) -> float | None:
+    """Return when `take` returns events, in seconds on the monotonic clock; `None` for never."""
+    if state.waiting or _is_flapping(state.short):
+        ready = float("-inf")
+    elif state.outage and not state.outage.is_told:
+        ready = _told_at(state.outage, policy)
+    else:
+        return None
+    return ready if state.last_taken is None else max(ready, state.last_taken + policy.every)
+
+
+def _told_at(outage: Outage, policy: NotifyPolicy) -> float:
+    return outage.since.monotonic + (0.0 if outage.reason is Reason.STALE else policy.after)
+
+
+def take(
+    state: NotifyState, now: float, policy: NotifyPolicy
+) -> tuple[NotifyState, tuple[Event, ...]]:
+    """Return the events that are due at `now` (seconds, monotonic), and the state without them."""
+    due = due_at(state, policy)
+    if due is None or due > now:
+        return state, ()
+    events, outage, short = list(state.waiting), state.outage, state.short
+    if short and _is_flapping(short):
+        first, last = short.first.utc, short.last.utc
+        events.append(Event(kind=EventKind.FLAPPING, at=last, since=first, count=short.count))
+        short = None
+    if outage and not outage.is_told and _told_at(outage, policy) <= now:
+        outage = replace(outage, is_told=True)
+        event = Event(kind=EventKind.UNAVAILABLE, at=outage.since.utc, reason=outage.reason)
+        events.append(event)
+    return NotifyState(outage=outage, short=short, last_taken=now), tuple(events)

@@ -1,0 +1,39 @@
+"""Tests of the check of the addresses that get messages."""
+
+from dstack_backend.app.config.settings import load
+from dstack_backend.app.doctor.finding import Finding, Verdict
+from dstack_backend.app.doctor.service.notify import check_notify
+
+SECRET = "s3cret"
+
+
+def found(urls: str) -> Finding:
+    """Return the finding for addresses, which contains no secret."""
+    finding = check_notify(load({"NOTIFY_URLS": urls}, {}))
+    assert SECRET not in repr(finding)
+    return finding
+
+
+def test_addresses_are_counted_by_service() -> None:
+    """Nothing is sent; the text says what sends a message."""
+    finding = found(f"json://h/{SECRET} ntfy://h/{SECRET} json://{SECRET}@h")
+    assert finding.verdict is Verdict.OK
+    assert finding.text == (
+        "messages go to 2 JSON, 1 ntfy after 1 min of unavailability;"
+        " dstack-backend notify --test sends one"
+    )
+
+
+def test_no_address_is_no_fault() -> None:
+    """Messages are optional."""
+    finding = found("")
+    assert finding.verdict is Verdict.OK
+    assert "NOTIFY_URLS is not set" in finding.text
+
+
+def test_bad_address_fails_with_its_position() -> None:
+    """The service would not start."""
+    finding = found(f"json://h, none://{SECRET}")
+    assert finding.verdict is Verdict.FAILED
+    assert "entry 2" in finding.text
+    assert "ntfys://" in finding.remedies[0]

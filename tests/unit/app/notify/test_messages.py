@@ -1,0 +1,188 @@
+"""The text of messages, in both languages."""
+
+import re
+import string
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+from msgspec.structs import replace
+
+import dstack_backend
+from dstack_backend.app.notify.messages import MAX_LINES, Writer
+from dstack_backend.domain import CheckFailure, GpuInventory, NodeIdentity, Reason, StatusReport
+from dstack_backend.domain.gpu import KNOWN_MODELS, MissingGpuReport, is_pci_address
+from dstack_backend.domain.history import GpuEntry
+from dstack_backend.domain.notification import Event, EventKind
+from dstack_backend.testing.fakes import EPOCH, FakeHealth
+from dstack_backend.testing.strategies import nasty_texts
+
+NODE = NodeIdentity(node="gpu-07")
+LANGUAGES = ["en", "zh"]
+FOLDER = Path(dstack_backend.__file__).parent / "app/notify/languages"
+
+UP = FakeHealth(GpuInventory()).report()
+DOWN = FakeHealth(CheckFailure(Reason.TIMED_OUT)).report()
+
+UNAVAILABLE = Event(kind=EventKind.UNAVAILABLE, at=EPOCH, reason=Reason.CONNECTION_REFUSED)
+AVAILABLE = Event(
+    kind=EventKind.AVAILABLE,
+    at=EPOCH + timedelta(seconds=70),
+    since=EPOCH,
+    seconds=70,
+    reason=Reason.CONNECTION_REFUSED,
+)
+
+
+def lost(slot: str = "3b:00.0", model: str | None = "H200 SXM 141GB") -> Event:
+    """Return the loss of a GPU."""
+    gpu = GpuEntry(slot, "10de:2335", model)
+    return Event(kind=EventKind.GPU_LOST, at=EPOCH + timedelta(seconds=20), since=EPOCH, gpu=gpu)
+
+
+def written(
+    *events: Event, language: str = "en", node: NodeIdentity = NODE, report: StatusReport = UP
+) -> tuple[str, list[str]]:
+    """Return the title, and the lines of the body."""
+    message = Writer(language, node).message(events, report)
+    return message.title, message.body.split("\n")
+
+
+def test_outage_names_node_time_reason_and_what_to_do() -> None:
+    """Each in words, and the reason also as its code."""
+    title, lines = written(UNAVAILABLE, report=DOWN)
+    assert title == "gpu-07: unavailable"
+    assert lines[0] == (
+        "Unavailable since 2026-01-01 00:00:00 UTC. Reason: Connection refused"
+        " (connection_refused)."
+    )
+    assert lines[1] == "What to do:"
+    assert lines[2].startswith("- Is DStack running?")
+    assert "`dstack-backend doctor`" in lines[3]
+
+
+def test_return_names_the_duration() -> None:
+    """There is nothing to do."""
+    title, lines = written(AVAILABLE)
+    assert title == "gpu-07: available again"
+    (line,) = lines
+    assert line == (
+        "Available again since 2026-01-01 00:01:10 UTC. It was unavailable for 1 min 10 s, since"
+        " 2026-01-01 00:00:00 UTC. Reason: Connection refused (connection_refused)."
+    )
+
+
+def test_lost_gpu_names_model_slot_and_what_to_do() -> None:
+    """With the command for this slot."""
+    title, lines = written(lost())
+    assert title == "gpu-07: GPU lost"
+    assert lines[0] == (
+        "GPU lost: H200 SXM 141GB in 3b:00.0, last seen at 2026-01-01 00:00:00 UTC."
+    )
+    assert "`lspci -s 3b:00.0`" in lines[2]
+
+
+def test_stale_checks_have_a_title_of_their_own() -> None:
+    """The source may be all right."""
+    title, lines = written(
+        Event(kind=EventKind.UNAVAILABLE, at=EPOCH, reason=Reason.STALE), report=DOWN
+    )
+    assert title == "gpu-07: checks are stale"
+    assert lines[0].startswith("Checks are stale: none has finished")
+
+
+def test_digest_says_what_holds_now() -> None:
+    """In the title, and after the events."""
+    health = FakeHealth(GpuInventory())
+    missing = MissingGpuReport(slot="3b:00.0", product_id="", model=None, last_seen=EPOCH)
+    report = replace(health.report(), missing=(missing,))
+    title, lines = written(UNAVAILABLE, AVAILABLE, lost(), report=report)
+    assert title == "gpu-07: available, GPUs missing: 1 (3 events)"
+    assert lines[3] == "Now: available, GPUs missing: 1."
+    assert written(AVAILABLE, UNAVAILABLE, report=DOWN)[0] == "gpu-07: unavailable (2 events)"
+
+
+def test_digest_says_what_to_do_about_what_is_not_over() -> None:
+    """An outage that has ended needs nothing."""
+    _, over = written(UNAVAILABLE, AVAILABLE)
+    _, present = written(AVAILABLE, UNAVAILABLE, report=DOWN)
+    assert "What to do:" not in over
+    assert "What to do:" in present
+    _, both = written(lost("3b:00.0"), lost("4b:00.0"))
+    assert "`lspci`" in both[-2]
+
+
+def test_long_digest_is_cut() -> None:
+    """Some services accept no more than 4096 characters; the last events are the news."""
+    title, lines = written(*[lost()] * 90, AVAILABLE)
+    assert "91 events" in title
+    assert lines[0] == f"{91 - MAX_LINES} earlier events are left out."
+    assert lines[MAX_LINES].startswith("Available again")
+    assert len("\n".join(lines).encode()) < 4000
+
+
+def test_embedder_has_no_word_about_dstack() -> None:
+    """What to do about its source is not known."""
+    node = NodeIdentity(source="Pool", topic="pool", service="pool", node="n")
+    for reason in Reason:
+        for language in LANGUAGES:
+            event = Event(kind=EventKind.UNAVAILABLE, at=EPOCH, reason=reason)
+            title, lines = written(event, lost(), language=language, node=node, report=DOWN)
+            assert "dstack" not in f"{title} {lines}".lower()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", EventKind)
+def test_each_event_has_a_text_in_each_language(kind: EventKind, language: str) -> None:
+    """Chinese texts have Chinese punctuation."""
+    gpu = GpuEntry("3b:00.0", "10de:2335", None)
+    event = Event(kind=kind, at=EPOCH, since=EPOCH, seconds=5, gpu=gpu, count=3)
+    title, lines = written(event, language=language)
+    assert title.startswith("gpu-07\uff1a" if language == "zh" else "gpu-07: ")
+    assert lines[0].endswith("。" if language == "zh" else ".")
+    assert "{" not in title + lines[0]
+
+
+def test_languages_have_the_same_texts_with_the_same_values() -> None:
+    """A value that one of them leaves out was forgotten."""
+    english, chinese = (
+        {name: _fields(text) for name, text in tomllib.loads(file.read_text()).items()}
+        for file in (FOLDER / "en.toml", FOLDER / "zh.toml")
+    )
+    assert english == chinese
+
+
+def _fields(text: str) -> set[str | None]:
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_test_message_names_the_node(language: str) -> None:
+    """An operator of ten nodes knows which one sent it."""
+    message = Writer(language, NODE).test_message()
+    assert "gpu-07" in message.title
+    assert message.body
+
+
+@given(
+    st.sampled_from(LANGUAGES),
+    nasty_texts()
+    | st.sampled_from(["3b:00.0", "https://evil.example", "[x](http://evil)", "@here"]),
+    st.none() | nasty_texts() | st.sampled_from(sorted(KNOWN_MODELS)),
+)
+def test_no_text_of_the_source_is_in_a_message(language: str, slot: str, model: str | None) -> None:
+    """The slot is in it where it is a PCI address, and the model where it is a known one."""
+    harmless = lost(slot if is_pci_address(slot) else "?", model if model in KNOWN_MODELS else None)
+    assert written(lost(slot, model), language=language) == written(harmless, language=language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("slot", ["3b:00.0", "0000:3b:00.0", "?"])
+def test_message_about_a_gpu_has_neither_a_link_nor_markup(language: str, slot: str) -> None:
+    """Nor a character that a screen obeys."""
+    title, lines = written(lost(slot), language=language)
+    assert all(line.isprintable() for line in (title, *lines))
+    assert not re.search(r"https?://|[<>\[\]@*_]", "\n".join(lines))
