@@ -75,6 +75,12 @@ def test_refused_message_is_not_sent(target: AppriseTarget, web: WebServer, code
     assert not _sends(target, web, answer(code))
 
 
+def test_refused_message_counts_also_for_an_optional_address(web: WebServer) -> None:
+    """For Apprise a message to such an address is sent in any case."""
+    url = WEBHOOK.format(web.port) + "?optional=yes"
+    assert not _sends(AppriseTarget(url, "node monitor"), web, answer(403))
+
+
 @pytest.mark.parametrize("reply", [half, garbage])
 def test_broken_response_is_a_failure(target: AppriseTarget, web: WebServer, reply: Reply) -> None:
     """The message may have arrived, but the server has not said so."""
