@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dstack_backend.adapters.apprise_notifier import AppriseTarget
 from dstack_backend.app.config.notify_urls import NotifyUrls
 from dstack_backend.app.config.settings import Settings, setting_error
 from dstack_backend.app.errors import missing_extra
@@ -42,10 +43,6 @@ def open_targets(urls: NotifyUrls, service: str) -> Sequence[MessageTarget]:
 
 
 def _open(urls: NotifyUrls, number: int, service: str) -> MessageTarget:
-    from dstack_backend.adapters.apprise_notifier import (  # noqa: PLC0415 - 15 MB of memory
-        AppriseTarget,
-    )
-
     try:
         return AppriseTarget(urls.urls[number - 1], service)
     except ValueError as exc:

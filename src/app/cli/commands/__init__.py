@@ -18,17 +18,8 @@ from dstack_backend.app.cli.commands import (
 __all__ = ["COMMANDS"]
 
 _MODULES = (
-    serve,
-    status,
-    check,
-    identity,
-    doctor,
-    gpus,
-    history,
-    notify,
-    demo,
-    simulate,
-    healthcheck,
+    *(serve, status, check, identity, doctor, gpus, history, notify),
+    *(demo, simulate, healthcheck),
 )
 
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in _MODULES}

@@ -1,0 +1,1 @@
+"""The notifier against real servers on loopback."""
