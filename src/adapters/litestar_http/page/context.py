@@ -32,6 +32,7 @@ class PageHistory(Struct, frozen=True):
         timelines: The slots of each timeline, by its window.
         use: How long the GPUs were in use.
         start: From when on the status is recorded; `None` before the first entry.
+        computed_at: The end of the windows; `None` where nothing was computed.
         incidents: The latest incidents; one more than is shown, where there are more.
     """
 
@@ -39,6 +40,7 @@ class PageHistory(Struct, frozen=True):
     timelines: Mapping[str, Sequence[Uptime]] = {}
     use: GpuUse = GpuUse()
     start: datetime | None = None
+    computed_at: datetime | None = None
     incidents: Sequence[Incident] = ()
 
 
@@ -67,7 +69,11 @@ def page_context(
         "history": history,
         "incidents": incidents_context(history.incidents, MAX_INCIDENTS, gpus, now),
         "timelines": timelines_context(
-            history.uptime, history.timelines, history.start, now, translation
+            history.uptime,
+            history.timelines,
+            history.start,
+            history.computed_at or now,
+            translation,
         ),
     }
 

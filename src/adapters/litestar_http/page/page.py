@@ -75,13 +75,14 @@ class Page:
         return render(page_context(report, gpus, history, now, texts, self._identity))
 
     async def _compute_timelines(self) -> PageHistory:
+        now = datetime.now(UTC)  # first: no time before the record counts as unknown
         timelines = {
             window: await self._history.timeline(WINDOWS[window].total_seconds(), count)
             for window, count in BARS.items()
         }
         use = await self._history.gpu_use()
         uptime, start = await self._history.uptime(), await self._history.start()
-        return PageHistory(uptime, timelines, use, start)
+        return PageHistory(uptime, timelines, use, start, now)
 
 
 def _load_renderer() -> Callable[..., bytes]:

@@ -6,6 +6,7 @@ const locale = root.lang === "en" && english ? english : root.lang;
 const when = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 const short = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+const minutes = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
 const day = new Intl.DateTimeFormat(locale, { weekday: "short", year: "numeric", month: "short", day: "numeric" });
 const zone = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
 const readings = new Map(); // number of the bar that is read, by the timeline's id
@@ -44,7 +45,9 @@ function prepareLine(line) {
   const start = Date.parse(line.dataset.now) - 1000 * line.dataset.seconds;
   const step = 1000 * line.dataset.step;
   [...line.children].forEach((bar, place) => {
-    bar.title = short.formatRange(start + place * step, start + (place + 1) * step) + "\n" + bar.title;
+    const [from, to] = [place, place + 1].map((each) => new Date(start + each * step));
+    const end = from.toDateString() === to.toDateString() ? minutes : short;
+    bar.title = short.format(from) + " \u2013 " + end.format(to) + "\n" + bar.title;
   });
   line.tabIndex = 0;
   line.setAttribute("role", "slider");
