@@ -68,7 +68,7 @@ def timelines_context(
             "outages": [bar for bar in bars if bar["parts"].get("down")],
             "ticks": [translation.units[unit].format(tick) for tick in ticks],
         }
-        if early:
+        if start and start >= begin:
             break
     return shown if start else {}
 

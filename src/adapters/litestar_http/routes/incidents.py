@@ -6,12 +6,16 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
-from dstack_backend.adapters.litestar_http.openapi import text_spec
+from dstack_backend.adapters.litestar_http.openapi import json_spec, text_spec
 from dstack_backend.adapters.litestar_http.page import Page
 from dstack_backend.adapters.litestar_http.routes.history import Before
 from dstack_backend.adapters.litestar_http.routes.index import PAGE_HEADERS, requested_language
+from dstack_backend.adapters.litestar_http.schemas import ParameterFault, Problem
 
 __all__ = ["incidents_handler"]
+
+_FAULT = ParameterFault(message="Expected `int` >= 1", key="before", source="query")
+_BEFORE = Problem(400, "Validation failed for GET /incidents?before=0", [_FAULT])
 
 Language = Annotated[str | None, QueryParameter(description="by default that of `Accept-Language`")]
 
@@ -21,7 +25,10 @@ def incidents_handler(page: Page) -> HTTPRouteHandler:
 
     @get(
         "/incidents",
-        responses={200: text_spec("text/html", "The page.", "<!doctype html>")},
+        responses={
+            200: text_spec("text/html", "The page.", "<!doctype html>"),
+            400: json_spec(Problem, "A parameter is invalid.", before=_BEFORE),
+        },
         media_type="text/html",
         tags=["history"],
     )
