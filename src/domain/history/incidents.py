@@ -48,11 +48,14 @@ def incidents(
 
 def _outages(entries: Sequence[HistoryEntry], before: int | None) -> Iterator[Incident]:
     place = _place(entries, before)
-    # The end of the first one may be later than `before`.
-    later = map(entries.__getitem__, range(place, len(entries)))
-    following = next((each for each in later if not _continues(entries[place - 1], each)), None)
-    end = following.at if place and following else None
+    end: datetime | None = None
     reasons: list[Reason | None] = []
+    # The first one may have other reasons, and its end, later than `before`.
+    for later in map(entries.__getitem__, range(place, len(entries)) if place else ()):
+        if not _continues(entries[place - 1], later):
+            end = later.at
+            break
+        reasons.append(later.reason)
     for index in range(place - 1, -1, -1):
         entry = entries[index]
         if index and _continues(entries[index - 1], entry):

@@ -29,7 +29,6 @@ def incidents_handler(page: Page) -> HTTPRouteHandler:
             200: text_spec("text/html", "The page.", "<!doctype html>"),
             400: json_spec(Problem, "A parameter is invalid.", before=_BEFORE),
         },
-        media_type="text/html",
         tags=["history"],
     )
     async def incidents(

@@ -85,9 +85,11 @@ def test_pages_have_each_incident_once_and_the_same(
         before = page[-1].entry.number
     assert paged == everything
     begun = {each.entry.number for each in everything if not each.entry.gpu}
-    for earlier, entry in zip([None, *status], status, strict=False):
-        continues = bool(earlier) and earlier.state is entry.state is SpanState.DOWN
+    earlier = SpanState.UNKNOWN
+    for entry in status:
+        continues = earlier is entry.state is SpanState.DOWN
         assert (entry.number in begun) == (entry.state is not SpanState.UP and not continues)
+        earlier = entry.state
 
 
 def test_the_record_starts_with_the_first_entry_of_a_set_clock() -> None:

@@ -26,11 +26,13 @@ export function localize(part) {
 // The server has the days of UTC.
 function groupByDay(days) {
   const groups = [];
+  const heading = days.querySelector(".day").nodeName;
   let last = "";
   for (const incident of days.querySelectorAll("li")) {
     const name = day.format(new Date(incident.querySelector(".clock").dateTime));
     if (name !== last) {
-      groups.push(document.createElement("h3"), document.createElement("ul"));
+      groups.push(document.createElement(heading), document.createElement("ul"));
+      groups.at(-2).className = "day";
       groups.at(-2).textContent = last = name;
       groups.at(-1).setAttribute("role", "list");
     }

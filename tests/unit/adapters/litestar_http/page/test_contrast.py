@@ -71,14 +71,6 @@ def test_states_of_a_bar_differ_for_every_sight(scheme: str, sight: str) -> None
     assert min(found.values()) >= MIN_CONTRAST, found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_states_of_a_strip_differ(scheme: str) -> None:
-    """Use against free time, and the line of unknown time against the card."""
-    named, seen = colours(scheme), SIGHTS["trichromacy or grey"]
-    for one, other in (("strip-use", "strip-free"), ("strip-unknown", "card")):
-        assert contrast(named[one], named[other], seen) >= MIN_CONTRAST
-
-
 def test_contrast_is_that_of_the_standard() -> None:
     """Black on white has 21, and a colour none with itself."""
     sight = SIGHTS["trichromacy or grey"]

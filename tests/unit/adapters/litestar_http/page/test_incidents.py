@@ -58,7 +58,9 @@ def test_what_lasts_says_so() -> None:
 
 def test_incidents_are_grouped_by_day() -> None:
     """A day is named once."""
-    days = re.findall(r"<h3>(\S+) <span", AppClient(AVAILABLE, entries=outages(30)).page())
+    days = re.findall(
+        r'<h3 class="day">(\S+) <span', AppClient(AVAILABLE, entries=outages(30)).page()
+    )
     assert days == ["2026-01-02", "2026-01-01"]
 
 
@@ -101,4 +103,6 @@ def test_a_page_without_incidents_says_so() -> None:
     html = app.get("/incidents").text
     assert "No incidents recorded." in html
     assert "older" not in html
-    assert app.get("/incidents?before=x").status_code == 400
+    refused = app.get("/incidents?before=x")
+    assert refused.status_code == 400
+    assert refused.headers["content-type"] == "application/json"
