@@ -7,13 +7,14 @@ every 10 s. Memory and store have the same bound: nothing is lost that the store
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from heapq import merge
 
 from dstack_backend.app.history.entries import Entries
+from dstack_backend.app.history.entries_reader import EntriesReader
 from dstack_backend.app.history.gpu_record import GpuMemory, GpuRecord, OnLoad
 from dstack_backend.app.history.retention import Retention
 from dstack_backend.app.history.thread import run_in
@@ -21,25 +22,18 @@ from dstack_backend.app.monitoring.clock import Clock, read
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.gpu import GpuState, GpuUse
 from dstack_backend.domain.history import (
-    DEFAULT_KINDS,
     EntryGroup,
-    EntryKind,
     GapCause,
     HistoryConflict,
     HistoryEntry,
     HistoryError,
     StoredHistory,
-    Uptime,
     entry_for,
     entry_for_gpu,
     interruption,
     last_shared,
-    latest,
     merge_takeover,
     restart_gap,
-    spans,
-    timeline,
-    uptime_windows,
 )
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Change
@@ -52,7 +46,7 @@ HEARTBEAT = 10.0
 """Seconds between two signs of life: after a `kill -9` the gap is known to that precision."""
 
 
-class HistoryLog:
+class HistoryLog(EntriesReader):
     """Observes the monitor, and implements `HistoryReader`."""
 
     def __init__(
@@ -65,14 +59,11 @@ class HistoryLog:
             keep: For how long entries are kept.
             clock: Time.
         """
+        super().__init__(clock)
         self._open_store = open_store
         self._retention = Retention(keep)
-        self._clock = clock
         self._store_thread = ThreadPoolExecutor(1, "history-store")
-        # Not the event loop's own threads: name look-ups that hang may occupy all of them.
-        self._reader_thread = ThreadPoolExecutor(1, "history-reader")
         self._store: HistoryStore | None = None
-        self._entries = Entries()
         self._is_loaded = False
         self._saved: HistoryEntry | None = None
         self._oldest: dict[EntryGroup, int] = {}
@@ -83,33 +74,6 @@ class HistoryLog:
         self._seen = read(clock)
         self._wake = asyncio.Event()
         self._trouble = ""
-
-    async def latest(
-        self,
-        limit: int,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        before: int | None = None,
-        kinds: Collection[EntryKind] = DEFAULT_KINDS,
-    ) -> list[HistoryEntry]:
-        """Return entries, the last written first. See `domain.history.latest`."""
-        entries = self._entries.newest_first()
-        return latest(entries, limit, since=since, until=until, before=before, kinds=kinds)
-
-    async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
-        """Divide the last so many seconds into slots, the oldest first."""
-        entries, now = self._entries.status.copy(), self._clock.utc()
-        since = now - timedelta(seconds=seconds)
-        return await run_in(
-            self._reader_thread,
-            lambda: timeline(spans(entries, since, now, now), since, now, slots),
-        )
-
-    async def uptime(self) -> dict[str, Uptime]:
-        """Return the uptime of each window of `domain.history.WINDOWS`."""
-        entries, now = self._entries.status.copy(), self._clock.utc()
-        return await run_in(self._reader_thread, lambda: uptime_windows(entries, now, now))
 
     async def gpu_use(self) -> GpuUse:
         """Return how long the GPUs were in use."""

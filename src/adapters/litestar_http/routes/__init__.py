@@ -2,10 +2,12 @@
 
 from litestar.handlers import HTTPRouteHandler
 
+from dstack_backend.adapters.litestar_http.page import Page
 from dstack_backend.adapters.litestar_http.routes.assets import asset_handler
 from dstack_backend.adapters.litestar_http.routes.events import MAX_STREAMS, events_handler
 from dstack_backend.adapters.litestar_http.routes.gpus import gpus_handler
 from dstack_backend.adapters.litestar_http.routes.history import history_handler, uptime_handler
+from dstack_backend.adapters.litestar_http.routes.incidents import incidents_handler
 from dstack_backend.adapters.litestar_http.routes.index import index_handler
 from dstack_backend.adapters.litestar_http.routes.status import (
     Exposition,
@@ -28,8 +30,10 @@ def handlers(
     max_streams: int = MAX_STREAMS,
 ) -> list[HTTPRouteHandler]:
     """Return the handlers of all paths, for any Litestar application. See `HealthApp`."""
+    page = Page(health, history, notifier, identity)
     return [
-        index_handler(health, history, notifier, identity),
+        index_handler(health, page, identity),
+        incidents_handler(page),
         health_handler(health, identity),
         *probe_handlers(health),
         *status_handlers(health, exposition, identity),
