@@ -9,8 +9,9 @@ import re
 from litestar.types import HTTPScope, Send
 
 from dstack_backend.domain.ports import Health
+from dstack_backend.domain.requests import HealthRequests
 
-__all__ = ["has_valid_host", "is_health_request", "send_bad_host", "send_health"]
+__all__ = ["count_request", "has_valid_host", "is_health_request", "send_bad_host", "send_health"]
 
 _METHODS = frozenset({"GET", "HEAD"})
 
@@ -36,6 +37,17 @@ def has_valid_host(scope: HTTPScope) -> bool:
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     is_valid = len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
     return is_valid or scope["http_version"] != "1.1"
+
+
+def count_request(scope: HTTPScope, requests: HealthRequests) -> None:
+    """Count a request of `/health` that may be the worker's: not HEAD, and not of a browser."""
+    if scope["method"] != "GET":
+        return
+    for name, value in scope["headers"]:
+        if name == b"user-agent" and value.startswith(b"Mozilla/"):
+            return
+    client = scope["client"]
+    requests.add(client[0] if client else "")
 
 
 async def send_health(health: Health, send: Send) -> None:

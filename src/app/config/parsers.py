@@ -144,7 +144,7 @@ def parse_name(text: str) -> str:
         raise ValueError(
             f"{quote(text)} is not a name of letters, digits, spaces and ._-(), up to 64"
         )
-    return text
+    return text.strip()
 
 
 def parse_one_of(*values: str) -> Callable[[str], str]:

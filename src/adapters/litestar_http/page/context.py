@@ -7,14 +7,17 @@ from typing import Any
 from msgspec import Struct
 
 from dstack_backend import __version__
+from dstack_backend.adapters.litestar_http.page.durations import duration_chart
 from dstack_backend.adapters.litestar_http.page.gpus import gpu_context
 from dstack_backend.adapters.litestar_http.page.i18n import Translation
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
+from dstack_backend.domain.durations import DurationPeriod
 from dstack_backend.domain.formatting import format_percent
 from dstack_backend.domain.gpu import GpuState, GpuUse
 from dstack_backend.domain.history import WINDOWS, EntryGroup, HistoryEntry, Uptime
 from dstack_backend.domain.report import StatusReport
+from dstack_backend.domain.requests import HealthRequestReport
 from dstack_backend.domain.status import Status
 
 __all__ = ["BARS", "MAX_CHANGES", "PageHistory", "page_context"]
@@ -38,12 +41,16 @@ class PageHistory(Struct, frozen=True):
         timelines: The slots of each timeline, by its window.
         use: How long the GPUs were in use.
         entries: The latest entries, the last written first.
+        durations: How long the checks of the last 24 hours took, by half hour.
+        requests: The requests of `/health`.
     """
 
     uptime: Mapping[str, Uptime] = {}
     timelines: Mapping[str, Sequence[Uptime]] = {}
     use: GpuUse = GpuUse()
     entries: Sequence[HistoryEntry] = ()
+    durations: Mapping[int, DurationPeriod] = {}
+    requests: HealthRequestReport = HealthRequestReport(count=0, last_age_seconds=None, clients=0)
 
 
 def page_context(
@@ -68,6 +75,8 @@ def page_context(
         "gpus": gpus and gpu_context(gpus, history.use, now, translation, is_listed=is_listed),
         "has_gpus": gpus is not None or identity.source == DSTACK,
         "history": history,
+        "durations": duration_chart(history.durations, now),
+        "requests": history.requests,
         "changes": _changes(history.entries, now),
         "timelines": {
             window: {

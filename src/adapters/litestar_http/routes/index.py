@@ -15,12 +15,14 @@ from dstack_backend.adapters.litestar_http.schemas import ServiceInfo
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
+from dstack_backend.domain.requests import HealthRequests
 from dstack_backend.domain.status import Status
 
 __all__ = ["index_handler"]
 
 _PATHS = ("health", "status", "gpus", "history", "uptime", "events", "livez", "readyz", "metrics")
-LINKS = {path: path for path in _PATHS} | {"openapi": "schema/openapi.json"}
+LINKS = {path: path for path in _PATHS}
+LINKS |= {"badge": "badge.svg", "openapi": "schema/openapi.json"}
 """Links relative to `/`: they work behind a path prefix."""
 
 _VARY = {"Vary": "Accept, Accept-Language"}
@@ -52,10 +54,14 @@ class _IndexOperation(Operation):
 
 
 def index_handler(
-    health: Health, history: HistoryReader, notifier: UpdateNotifier, identity: NodeIdentity
+    health: Health,
+    history: HistoryReader,
+    notifier: UpdateNotifier,
+    identity: NodeIdentity,
+    requests: HealthRequests,
 ) -> HTTPRouteHandler:
     """Return the handler."""
-    page = Page(health, history, notifier, identity)
+    page = Page(health, history, notifier, identity, requests)
     example = _service_info(health, identity, Status.AVAILABLE, None)
 
     @get(
@@ -86,7 +92,12 @@ def _service_info(
     has_gpus = identity.source == DSTACK or health.gpus() is not None
     links = {name: link for name, link in LINKS.items() if has_gpus or name != "gpus"}
     return ServiceInfo(
-        name=identity.service, version=__version__, status=status, reason=reason, links=links
+        name=identity.service,
+        node=identity.node,
+        version=__version__,
+        status=status,
+        reason=reason,
+        links=links,
     )
 
 

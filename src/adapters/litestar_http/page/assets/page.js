@@ -32,7 +32,7 @@
   function localize(part) {
     for (const each of part.querySelectorAll("time[datetime]")) {
       each.title = each.textContent;
-      each.textContent = (each.closest("footer") ? zoned : each.closest(".gpus") ? short : when).format(new Date(each.dateTime));
+      each.textContent = (each.closest("footer") ? zoned : each.closest(".gpus, .figures") ? short : when).format(new Date(each.dateTime));
     }
     for (const line of part.querySelectorAll(".line")) {
       const start = Date.parse(line.dataset.now) - 1000 * line.dataset.seconds;
@@ -71,6 +71,7 @@
 
   // Replaces only what differs, so that selection, hover and scroll position are kept.
   function morph(old, fresh) {
+    if (old.nodeName === "DETAILS") fresh.open = old.open;
     if (old.isEqualNode(fresh)) return;
     if (old.nodeName !== fresh.nodeName || !fresh.childElementCount || old.childNodes.length !== fresh.childNodes.length) {
       old.replaceWith(fresh);
