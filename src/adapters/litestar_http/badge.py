@@ -83,4 +83,4 @@ def _advance(char: str) -> float:
         return 4.3
     if east_asian_width(char) in "WF":
         return 11.0
-    return 10.0 if char in _WIDE else 7.6 if char.isupper() else 6.8
+    return 10.0 if char in _WIDE else 7.6 if char.isupper() else 6.6

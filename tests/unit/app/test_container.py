@@ -23,6 +23,7 @@ from dstack_backend.app.container import Container
 from dstack_backend.app.history.log import HistoryLog
 from dstack_backend.app.monitoring.monitor import Monitor
 from dstack_backend.domain import CheckResult, GpuInventory, NodeIdentity
+from dstack_backend.domain.requests import HealthRequests
 from dstack_backend.testing.fakes import (
     EPOCH,
     FakeClock,
@@ -68,6 +69,7 @@ REPLACEMENTS: dict[str, Callable[[], object]] = {
     "source_name": lambda: "sysfs",
     "watcher": FakeWatcher,
     "log_observer": RecordingObserver,
+    "health_requests": lambda: HealthRequests(float),
     "metrics": PrometheusMetrics,
     "open_history": lambda: FakeHistoryStore,
     "history": history_log,

@@ -3,6 +3,7 @@
 import json
 import logging
 from pathlib import Path
+from socket import gethostname
 
 import msgspec
 import pytest
@@ -49,9 +50,19 @@ def key_file(tmp_path: Path) -> Path:
 def test_identity_without_settings_publishes_no_key_and_no_address() -> None:
     """The bytes of `/health` are those of an empty identity."""
     identity = node_identity(load({}, {}))
-    assert identity == NodeIdentity()
+    assert identity == NodeIdentity(node=gethostname())
     assert encode_health(assess(EIGHT), identity) == encode_health(assess(EIGHT))
     assert b"ip_address" not in encode_health(assess(EIGHT), identity).body
+
+
+@pytest.mark.parametrize("name", ["gpu-07", "Rack 3 (left)", "机器.七_b"])
+def test_the_name_of_the_node_is_not_in_health(name: str) -> None:
+    """The bytes are the same, with every name."""
+    settings = load({"NODE_NAME": name}, {})
+    identity = node_identity(settings, NodeIdentity(service="mine"))
+    assert (identity.node, identity.service) == (name, "mine")
+    for result in (EIGHT, REFUSED):
+        assert encode_health(assess(result), identity) == encode_health(assess(result))
 
 
 def test_pubkeys_come_before_the_key_of_the_file_without_duplicates(key_file: Path) -> None:

@@ -63,7 +63,6 @@ def badge_handler(
             400: json_spec(Problem, "A parameter is invalid.", window=_WINDOW),
         },
         tags=["service"],
-        media_type="image/svg+xml",
     )
     async def badge(window: WindowName = None, language: Language = "en") -> Response[str]:
         """The status of the node as an image, or its uptime. Other sites may embed it."""
@@ -108,5 +107,7 @@ def _uptime_badge(label: str, window: str, uptime: Uptime, language: str) -> Bad
     shown, unknown = format_percent(percent), uptime.unknown_percent
     if unknown > MOSTLY:
         look = "unknown"
-        shown += ", " + texts.strings["unknown_share"].format(format_percent(unknown, 0))
+        shown += texts.strings["comma"] + texts.strings["unknown_share"].format(
+            format_percent(unknown, 0)
+        )
     return Badge(title, shown, look, texts.html_language)

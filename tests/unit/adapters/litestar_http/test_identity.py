@@ -65,6 +65,7 @@ def test_no_response_mentions_dstack(
     client, health = app
     health.know(result, IDENTITY)
     paths = ("health", "livez", "readyz", "status", "gpus", "metrics", "history", "uptime")
+    paths += ("badge.svg", "badge.svg?window=7d&lang=zh")
     documents = (
         "schema/openapi.json",
         "schema/openapi.yaml",

@@ -35,6 +35,7 @@ def test_settings_have_the_names_and_defaults_of_the_contract() -> None:
         "HISTORY_RETENTION": "400",
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "text",
+        "NODE_NAME": "",
         "PUBKEYS": "",
         "NOSTR_KEY_FILE": "",
         "NOSTR_KEY_CREATE": "0",
