@@ -39,12 +39,9 @@ class HealthRequests:
 
     def add(self, client: str) -> None:
         """Count a request from an address."""
-        now = self._monotonic()
+        self._last = now = self._monotonic()
         self._count += 1
-        self._last = now
-        if client not in self._clients and len(self._clients) >= MAX_CLIENTS:
-            self._forget(now)
-        if client in self._clients or len(self._clients) < MAX_CLIENTS:
+        if client in self._clients or self._has_room(now):
             self._clients[client] = now
 
     def report(self) -> HealthRequestReport:
@@ -56,6 +53,11 @@ class HealthRequests:
             last_age_seconds=None if self._last is None else round(now - self._last, 3),
             clients=len(self._clients),
         )
+
+    def _has_room(self, now: float) -> bool:
+        if len(self._clients) >= MAX_CLIENTS:
+            self._forget(now)
+        return len(self._clients) < MAX_CLIENTS
 
     def _forget(self, now: float) -> None:
         recent = now - CLIENT_WINDOW

@@ -21,7 +21,7 @@ from litestar.openapi.spec import Server
 from dstack_backend import __version__
 from dstack_backend.adapters.litestar_http.fast_path import (
     count_request,
-    has_valid_host,
+    inspect_headers,
     is_health_request,
     send_bad_host,
     send_health,
@@ -96,11 +96,12 @@ class HealthApp(Litestar):
         """Serve one connection of the ASGI server."""
         if scope["type"] == ScopeType.HTTP:
             http = cast("types.HTTPScope", scope)  # pyright: ignore[reportUnnecessaryCast] - for mypy
-            if not has_valid_host(http):
+            has_valid_host, is_browser = inspect_headers(http)
+            if not has_valid_host:
                 await send_bad_host(cast("types.Send", send))
                 return
             if is_health_request(http):
-                count_request(http, self._requests)
+                count_request(http, self._requests, is_browser=is_browser)
                 await send_health(self._health, cast("types.Send", send))
                 return
             if http["method"] == "HEAD":

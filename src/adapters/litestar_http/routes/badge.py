@@ -92,10 +92,11 @@ def _condition(health: Health) -> tuple[str, str]:
         gpus = health.gpus()
         name = "degraded" if gpus and gpus.is_degraded else "available"
         return name, name
-    reason = health.report().reason
-    if reason in (Reason.STALE, Reason.STARTING):
-        return reason.value, "unknown"
-    return "unavailable", "unavailable"
+    match health.report().reason:
+        case Reason.STALE | Reason.STARTING as reason:
+            return reason.value, "unknown"
+        case _:
+            return "unavailable", "unavailable"
 
 
 def _uptime_badge(label: str, window: str, uptime: Uptime, language: str) -> Badge:

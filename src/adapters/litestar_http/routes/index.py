@@ -21,8 +21,8 @@ from dstack_backend.domain.status import Status
 __all__ = ["index_handler"]
 
 _PATHS = ("health", "status", "gpus", "history", "uptime", "events", "livez", "readyz", "metrics")
-LINKS = {path: path for path in _PATHS}
-LINKS |= {"badge": "badge.svg", "openapi": "schema/openapi.json"}
+_FILES = {"badge": "badge.svg", "openapi": "schema/openapi.json"}
+LINKS = {path: path for path in _PATHS} | _FILES
 """Links relative to `/`: they work behind a path prefix."""
 
 _VARY = {"Vary": "Accept, Accept-Language"}

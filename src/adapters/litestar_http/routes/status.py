@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec.structs import asdict
 
 from dstack_backend.adapters.litestar_http.examples import FAILURE, INVENTORY, STATUS_REPORTS
-from dstack_backend.adapters.litestar_http.fast_path import count_request
+from dstack_backend.adapters.litestar_http.fast_path import count_request, inspect_headers
 from dstack_backend.adapters.litestar_http.openapi import json_spec, text_spec
 from dstack_backend.adapters.litestar_http.schemas import Liveness, NodeReport, Readiness
 from dstack_backend.domain.backend_info import DSTACK, BackendInfo, NodeIdentity, describe
@@ -50,7 +50,8 @@ def health_handler(
     )
     async def backend_info(request: Request[Any, Any, Any]) -> Response[BackendInfo]:
         """BackendInfo for dephy-worker, from memory: never waits for a check."""
-        count_request(request.scope, requests)
+        _, is_browser = inspect_headers(request.scope)
+        count_request(request.scope, requests, is_browser=is_browser)
         response = health.response()
         return Response(
             response.body,  # type: ignore[arg-type]  # the encoded form of a BackendInfo
