@@ -77,7 +77,7 @@ def test_the_page_shows_when_health_was_asked(count: int, english: str, chinese:
     app = AppClient(AVAILABLE)
     for _ in range(count):
         app.get("/health")
-    assert f"Last request for /health (worker) {english}" in ParsedPage(app.page()).text
+    assert f"Last request for /health {english}" in ParsedPage(app.page()).text
     assert chinese in ParsedPage(app.page("zh")).text
     assert "testclient" not in app.page()
 
