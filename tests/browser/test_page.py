@@ -170,16 +170,16 @@ def test_axe_finds_no_violation_in_the_notice_of_a_lost_connection(page: Page) -
     assert violations(page) == []
 
 
-def test_the_keyboard_reaches_every_link(page: Page) -> None:
+def test_the_keyboard_reaches_every_link_and_all_details(page: Page) -> None:
     """In the order of reading, with a visible focus."""
-    links = page.locator("a").count()
+    links = page.locator("a, summary")
     seen: list[str] = []
-    for _ in range(links):
+    for _ in range(links.count()):
         page.keyboard.press("Tab")
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid"
-        seen.append(str(page.evaluate("document.activeElement.getAttribute('href')")))
-    assert seen == page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+        seen.append(str(page.evaluate("document.activeElement.href || document.activeElement.id")))
+    assert seen == links.evaluate_all("all => all.map(one => one.href || one.id)")
 
 
 def test_reduced_motion_is_respected(node: SimulatedNode) -> None:
