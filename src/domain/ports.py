@@ -15,6 +15,7 @@ from dstack_backend.domain.history.entry import (
     EntryKind,
     HistoryEntry,
 )
+from dstack_backend.domain.history.incidents import Incident
 from dstack_backend.domain.history.stored import GpuUpdate, StoredHistory
 from dstack_backend.domain.history.uptime import Uptime
 from dstack_backend.domain.report import StatusReport
@@ -168,6 +169,14 @@ class HistoryReader(Protocol):
 
     async def uptime(self) -> dict[str, Uptime]:
         """Return the uptime of each window of `domain.history.WINDOWS`."""
+        ...
+
+    async def start(self) -> datetime | None:
+        """Return from when on the status is recorded; `None` before the first entry."""
+        ...
+
+    async def incidents(self, limit: int, before: int | None = None) -> list[Incident]:
+        """Return incidents, the one that began last first. See `domain.history.incidents`."""
         ...
 
     async def gpu_use(self) -> GpuUse:

@@ -8,11 +8,16 @@ from msgspec.structs import replace
 from dstack_backend.domain.gpu import GpuUse
 from dstack_backend.domain.history import (
     DEFAULT_KINDS,
+    EntryGroup,
     EntryKind,
     HistoryEntry,
+    Incident,
     Uptime,
+    incidents,
     latest,
+    record_start,
     spans,
+    status_entries,
     timeline,
     uptime_windows,
 )
@@ -60,6 +65,17 @@ class FakeHistory:
         """Return the uptime of each window."""
         self.calls += 1
         return uptime_windows(self._entries, self.now, self.now)
+
+    async def start(self) -> datetime | None:
+        """Return from when on the status is recorded."""
+        self.calls += 1
+        return record_start(self._entries)
+
+    async def incidents(self, limit: int, before: int | None = None) -> list[Incident]:
+        """Return incidents, the one that began last first."""
+        self.calls += 1
+        gpus = [each for each in self._entries if each.kind.group is EntryGroup.GPU]
+        return incidents(status_entries(self._entries), gpus, limit, before)
 
     async def gpu_use(self) -> GpuUse:
         """Return `use`."""

@@ -25,6 +25,8 @@ __all__ = ["LOST", "write_history"]
 
 # Hours ago, duration in minutes, and the failure or the gap.
 _INTERRUPTIONS: tuple[tuple[float, float, CheckFailure | GapCause], ...] = (
+    (2040, 2, CheckFailure(Reason.CONNECTION_REFUSED)),
+    (2000, 9, CheckFailure(Reason.HOST_NOT_FOUND)),
     (1900, 4, CheckFailure(Reason.CONNECTION_REFUSED)),
     (1650, 190, CheckFailure(Reason.TIMED_OUT, "no answer within 5 s")),
     (1300, 1700, GapCause.STOPPED),

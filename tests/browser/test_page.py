@@ -23,7 +23,7 @@ HOSTILE = (
 
 
 def test_an_available_node(page: Page) -> None:
-    """Shows the status, the GPUs, the last check, the timelines, the changes, DStack's version."""
+    """Shows the status, the GPUs, the last check, timelines, incidents, DStack's version."""
     expect(page).to_have_title("gpu-07: Available · dstack-backend")
     expect(page.get_by_role("banner")).to_contain_text("gpu-07")
     expect(page.get_by_role("heading", level=1)).to_have_text("Available")
@@ -34,13 +34,15 @@ def test_an_available_node(page: Page) -> None:
     expect(gpus.first).to_contain_text("In use")
     expect(page.get_by_text("8 in total, 5 free, 3 in use")).to_be_visible()
     expect(page.locator("#status")).to_contain_text("v0.5.11")
-    expect(page.get_by_role("img", name="Last 90 days: 99")).to_be_visible()
+    timelines = page.get_by_role("slider")
+    expect(timelines.first).to_have_accessible_name("Last 24 hours 99.19 % up 4.86 % unknown")
     assert page.locator(".line").evaluate_all("all => all.map(one => one.children.length)") == [
         48,
         84,
+        60,
         90,
     ]
-    expect(page.locator("#changes tbody tr")).to_have_count(12)
+    expect(page.locator("#incidents .days li")).to_have_count(12)
 
 
 def test_an_unavailable_node(node: SimulatedNode) -> None:
@@ -77,7 +79,7 @@ def test_a_printed_page_has_timelines_and_dark_text(node: SimulatedNode) -> None
     page.emulate_media(media="print", color_scheme="dark")
     style = "one => [getComputedStyle(one).printColorAdjust, getComputedStyle(one).color]"
     assert page.locator(".line i").first.evaluate(style)[0] == "exact"
-    assert page.locator("#changes h2").evaluate(style)[1] == "rgb(23, 27, 34)"
+    assert page.locator("#incidents h2").evaluate(style)[1] == "rgb(23, 27, 34)"
 
 
 @pytest.mark.parametrize(
@@ -110,14 +112,14 @@ def test_the_page_works_without_javascript(node: SimulatedNode) -> None:
     page = node.open(java_script_enabled=False)
     expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable")
     expect(page.locator("#status li")).to_have_count(3)
-    expect(page.locator("#changes tbody tr")).to_have_count(12)
-    expect(page.locator("#changes time").first).to_contain_text("UTC")
+    expect(page.locator("#incidents .days li")).to_have_count(12)
+    expect(page.locator("#incidents .day").first).to_contain_text("UTC")
     expect(page.locator("noscript p")).to_be_visible()
 
 
 def test_times_are_in_the_reader_s_zone(page: Page) -> None:
     """UTC is in the tooltip."""
-    shown = page.locator("#changes time").first
+    shown = page.locator("#incidents time").first
     expect(shown).not_to_contain_text("UTC")
     assert str(shown.get_attribute("title")).endswith("UTC")
     hours = shown.evaluate("one => new Date(one.dateTime).getHours()")
@@ -170,16 +172,17 @@ def test_axe_finds_no_violation_in_the_notice_of_a_lost_connection(page: Page) -
     assert violations(page) == []
 
 
-def test_the_keyboard_reaches_every_link_and_all_details(page: Page) -> None:
-    """In the order of reading, with a visible focus."""
-    links = page.locator("a, summary")
+def test_the_keyboard_reaches_every_link(page: Page) -> None:
+    """And every timeline, in the order of reading, with a visible focus."""
+    targets = page.locator("a, .line, summary")
     seen: list[str] = []
-    for _ in range(links.count()):
+    for _ in range(targets.count()):
         page.keyboard.press("Tab")
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid"
-        seen.append(str(page.evaluate("document.activeElement.href || document.activeElement.id")))
-    assert seen == links.evaluate_all("all => all.map(one => one.href || one.id)")
+        seen.append(str(page.evaluate("document.activeElement.outerHTML.slice(0, 60)")))
+    expected = targets.evaluate_all("all => all.map(one => one.outerHTML.slice(0, 60))")
+    assert seen == expected
 
 
 def test_reduced_motion_is_respected(node: SimulatedNode) -> None:

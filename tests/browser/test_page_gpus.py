@@ -72,7 +72,7 @@ def test_a_degraded_node(degraded: SimulatedNode) -> None:
     expect(missing.locator("time")).not_to_contain_text("UTC")
     assert page.locator("section").first.get_attribute("id") == "missing"
     expect(page.locator(".gpus li.missing")).to_contain_text("3b:00.0")
-    expect(page.locator("#changes").get_by_text("GPU lost")).to_be_visible()
+    expect(page.locator("#incidents").get_by_text("GPU lost")).to_be_visible()
     strips = page.locator(".gpus").get_by_role("img", name="Last 24 hours: ")
     expect(strips).to_have_count(8)
 
@@ -118,12 +118,12 @@ def test_a_loss_and_the_return_appear_without_a_reload(page: Page, node: Simulat
     expect(page.locator("#missing time")).not_to_contain_text("UTC")
     expect(announcer).to_have_text("Available, degraded: 1 GPU missing")
     assert "degraded.svg" in str(page.locator("#icon").get_attribute("href"))
-    expect(page.locator("#changes tbody tr").first).to_contain_text("GPU lost")
+    expect(page.locator("#incidents .days li").first).to_contain_text("GPU lost")
     node.dstack.dstack.gpus = EIGHT_H200
     expect(heading).to_have_text("Available", timeout=READ_TIMEOUT)
     expect(page.locator("#missing")).to_be_hidden()
     expect(announcer).to_have_text("Available")
-    expect(page.locator("#changes tbody tr").first).to_contain_text("GPU returned")
+    expect(page.locator("#incidents .days li").first).to_contain_text("has returned")
     assert page.evaluate("window.same")
 
 

@@ -19,7 +19,7 @@ def test_an_outage_and_the_recovery_appear_without_a_reload(
     expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable", timeout=READ_TIMEOUT)
     expect(page).to_have_title("gpu-07: Unavailable: Connection refused · dstack-backend")
     expect(announcer).to_have_text("Unavailable: Connection refused")
-    expect(page.locator("#changes tbody tr").first).to_contain_text("connection refused")
+    expect(page.locator("#incidents .days li").first).to_contain_text("connection refused")
     assert "unavailable.svg" in str(page.locator("#icon").get_attribute("href"))
     node.dstack.revive()
     expect(page.get_by_role("heading", level=1)).to_have_text("Available", timeout=READ_TIMEOUT)
@@ -94,10 +94,10 @@ def test_an_update_keeps_focus_and_scroll_position(page: Page, node: SimulatedNo
     link.focus()
     place = page.evaluate("scrollY")
     assert place > 0
-    before = page.locator("#changes tbody tr").first.inner_text()
+    before = page.locator("#incidents .days li").first.inner_text()
     node.dstack.dstack.gpus = ()
     node.dstack.crash()
-    wait_until(lambda: page.locator("#changes tbody tr").first.inner_text() != before, 15)
+    wait_until(lambda: page.locator("#incidents .days li").first.inner_text() != before, 15)
     assert page.evaluate("document.activeElement.id") == "older"
     assert page.evaluate("scrollY") > 0
 

@@ -17,6 +17,7 @@ class Entries:
 
     Attributes:
         status: Changes of the status, and gaps.
+        gpus: Changes of the GPUs.
         last_number: The number that was given last, also where its entry was deleted since.
     """
 
@@ -24,6 +25,7 @@ class Entries:
         """Store entries that have numbers, in order."""
         self._groups: dict[EntryGroup, list[HistoryEntry]] = {each: [] for each in EntryGroup}
         self.status = self._groups[EntryGroup.STATUS]
+        self.gpus = self._groups[EntryGroup.GPU]
         self.last_number = 0
         for entry in entries:
             self._groups[entry.kind.group].append(entry)

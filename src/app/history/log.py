@@ -7,39 +7,32 @@ every 10 s. Memory and store have the same bound: nothing is lost that the store
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from heapq import merge
-from typing import TypeVar
 
 from dstack_backend.app.history.entries import Entries
+from dstack_backend.app.history.entries_reader import EntriesReader, run_in
 from dstack_backend.app.history.gpu_record import GpuMemory, GpuRecord
 from dstack_backend.app.history.retention import Retention
 from dstack_backend.app.monitoring.clock import Clock, read
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.gpu import GpuState, GpuUse
 from dstack_backend.domain.history import (
-    DEFAULT_KINDS,
     EntryGroup,
-    EntryKind,
     GapCause,
     HistoryConflict,
     HistoryEntry,
     HistoryError,
     StoredHistory,
-    Uptime,
     entry_for,
     entry_for_gpu,
     interruption,
     last_shared,
-    latest,
     merge_takeover,
     restart_gap,
-    spans,
-    timeline,
-    uptime_windows,
 )
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Change
@@ -48,13 +41,11 @@ __all__ = ["HEARTBEAT", "HistoryLog"]
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 HEARTBEAT = 10.0
 """Seconds between two signs of life: after a `kill -9` the gap is known to that precision."""
 
 
-class HistoryLog:
+class HistoryLog(EntriesReader):
     """Observes the monitor, and implements `HistoryReader`."""
 
     def __init__(
@@ -67,14 +58,11 @@ class HistoryLog:
             keep: For how long entries are kept.
             clock: Time.
         """
+        super().__init__(clock)
         self._open_store = open_store
         self._retention = Retention(keep)
-        self._clock = clock
         self._store_thread = ThreadPoolExecutor(1, "history-store")
-        # Not the event loop's own threads: name look-ups that hang may occupy all of them.
-        self._reader_thread = ThreadPoolExecutor(1, "history-reader")
         self._store: HistoryStore | None = None
-        self._entries = Entries()
         self._is_loaded = False
         self._saved: HistoryEntry | None = None
         self._oldest: dict[EntryGroup, int] = {}
@@ -84,33 +72,6 @@ class HistoryLog:
         self._seen = read(clock)
         self._wake = asyncio.Event()
         self._trouble = ""
-
-    async def latest(
-        self,
-        limit: int,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        before: int | None = None,
-        kinds: Collection[EntryKind] = DEFAULT_KINDS,
-    ) -> list[HistoryEntry]:
-        """Return entries, the last written first. See `domain.history.latest`."""
-        entries = self._entries.newest_first()
-        return latest(entries, limit, since=since, until=until, before=before, kinds=kinds)
-
-    async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
-        """Divide the last so many seconds into slots, the oldest first."""
-        entries, now = self._entries.status.copy(), self._clock.utc()
-        since = now - timedelta(seconds=seconds)
-        return await _in(
-            self._reader_thread,
-            lambda: timeline(spans(entries, since, now, now), since, now, slots),
-        )
-
-    async def uptime(self) -> dict[str, Uptime]:
-        """Return the uptime of each window of `domain.history.WINDOWS`."""
-        entries, now = self._entries.status.copy(), self._clock.utc()
-        return await _in(self._reader_thread, lambda: uptime_windows(entries, now, now))
 
     async def gpu_use(self) -> GpuUse:
         """Return how long the GPUs were in use."""
@@ -188,18 +149,18 @@ class HistoryLog:
 
     async def _save_new(self) -> None:
         if self._store is None:
-            self._store = await _in(self._store_thread, self._open_store)
+            self._store = await run_in(self._store_thread, self._open_store)
         store = self._store
         if not self._is_loaded:
-            self._merge(await _in(self._store_thread, store.load))
+            self._merge(await run_in(self._store_thread, store.load))
         memory = self._gpu_memory
-        forgotten = await _in(self._store_thread, store.forget_requests) if memory else ()
+        forgotten = await run_in(self._store_thread, store.forget_requests) if memory else ()
         if memory and forgotten:
             memory.forget_gpus(forgotten)
         try:
             await self._append(store, forgotten)
         except HistoryConflict:
-            self._merge(await _in(self._store_thread, store.load))
+            self._merge(await run_in(self._store_thread, store.load))
             await self._append(store, forgotten)
 
     async def _append(self, store: HistoryStore, forgotten: Sequence[str]) -> None:
@@ -209,7 +170,7 @@ class HistoryLog:
         limits = dict(oldest.items() - self._oldest.items())
         work = partial(store.append, new, now, saved, oldest=limits, gpus=gpus)
         try:
-            await _in(self._store_thread, work)
+            await run_in(self._store_thread, work)
         except BaseException:
             self._gpus.give_back(gpus)
             raise
@@ -243,8 +204,4 @@ class HistoryLog:
         self._entries.add([gap] if gap else [])
         self._current = None
         if store:
-            await _in(self._store_thread, store.close)
-
-
-async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(thread, work)
+            await run_in(self._store_thread, store.close)

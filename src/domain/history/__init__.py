@@ -21,6 +21,7 @@ from dstack_backend.domain.history.gaps import (
     merge_takeover,
     restart_gap,
 )
+from dstack_backend.domain.history.incidents import Incident, incidents
 from dstack_backend.domain.history.stored import (
     GpuUpdate,
     HistoryConflict,
@@ -31,6 +32,7 @@ from dstack_backend.domain.history.uptime import (
     WINDOWS,
     Span,
     Uptime,
+    record_start,
     spans,
     timeline,
     uptime,
@@ -48,6 +50,7 @@ __all__ = [
     "HistoryConflict",
     "HistoryEntry",
     "HistoryError",
+    "Incident",
     "Span",
     "SpanState",
     "StoredHistory",
@@ -55,11 +58,13 @@ __all__ = [
     "entry_for",
     "entry_for_gpu",
     "gpu_entry",
+    "incidents",
     "interruption",
     "is_same_entry",
     "last_shared",
     "latest",
     "merge_takeover",
+    "record_start",
     "restart_gap",
     "spans",
     "status_entries",

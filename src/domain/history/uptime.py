@@ -17,7 +17,8 @@ from msgspec import Struct
 from dstack_backend.domain.history.entry import HistoryEntry, SpanState, status_entries
 from dstack_backend.domain.timestamp import MIN_VALID_TIME
 
-__all__ = ["WINDOWS", "Span", "Uptime", "spans", "timeline", "uptime", "uptime_windows"]
+__all__ = ["WINDOWS", "Span", "Uptime", "record_start", "spans", "timeline", "uptime"]
+__all__ += ["uptime_windows"]
 
 WINDOWS = {
     "24h": timedelta(hours=24),
@@ -66,6 +67,12 @@ class Uptime(Struct, frozen=True):
         """Share of the whole time of which nothing is known."""
         total = self.up_seconds + self.down_seconds + self.unknown_seconds
         return 100 * self.unknown_seconds / total if total else 100.0
+
+
+def record_start(entries: Iterable[HistoryEntry]) -> datetime | None:
+    """Return from when on the status is recorded; `None` before the first entry."""
+    times = (entry.at for entry in status_entries(entries))
+    return min((at for at in times if at >= MIN_VALID_TIME), default=None)
 
 
 def spans(

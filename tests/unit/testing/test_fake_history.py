@@ -26,6 +26,8 @@ def test_fake_history_returns_its_entries() -> None:
         assert [entry.number for entry in await history.latest(10, until=later)] == [1]
         assert await history.timeline(7200, 2) == [Uptime(0, 0, 3600), Uptime(3600, 0, 0)]
         assert (await history.uptime())["24h"] == Uptime(3600, 0, 23 * 3600)
+        assert await history.start() == EPOCH
+        assert [each.entry.number for each in await history.incidents(10)] == [2]
 
     asyncio.run(read())
-    assert history.calls == 6
+    assert history.calls == 8

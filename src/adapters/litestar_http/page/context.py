@@ -10,27 +10,21 @@ from dstack_backend import __version__
 from dstack_backend.adapters.litestar_http.page.durations import duration_chart
 from dstack_backend.adapters.litestar_http.page.gpus import gpu_context
 from dstack_backend.adapters.litestar_http.page.i18n import Translation
+from dstack_backend.adapters.litestar_http.page.incidents import (
+    MAX_INCIDENTS,
+    incidents_context,
+)
+from dstack_backend.adapters.litestar_http.page.timelines import timelines_context
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.durations import DurationPeriod
-from dstack_backend.domain.formatting import format_percent
 from dstack_backend.domain.gpu import GpuState, GpuUse
-from dstack_backend.domain.history import WINDOWS, EntryGroup, HistoryEntry, Uptime
+from dstack_backend.domain.history import Incident, Uptime
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.requests import HealthRequestReport
 from dstack_backend.domain.status import Status
 
-__all__ = ["BARS", "MAX_CHANGES", "PageHistory", "page_context"]
-
-MAX_CHANGES = 12
-BARS = {"24h": 48, "7d": 84, "90d": 90}
-"""Number of bars of each timeline, by its window."""
-
-PARTS = 20
-"""Each bar is divided into so many parts."""
-
-MIN_PARTS = {"up": 1, "down": 3, "unknown": 1}
-"""Parts of a state that occurs at all: an outage of seconds is visible in a bar of a day."""
+__all__ = ["PageHistory", "page_context"]
 
 
 class PageHistory(Struct, frozen=True):
@@ -40,7 +34,9 @@ class PageHistory(Struct, frozen=True):
         uptime: By window.
         timelines: The slots of each timeline, by its window.
         use: How long the GPUs were in use.
-        entries: The latest entries, the last written first.
+        start: From when on the status is recorded; `None` before the first entry.
+        computed_at: The end of the windows; `None` where nothing was computed.
+        incidents: The latest incidents; one more than is shown, where there are more.
         durations: How long the checks of the last 24 hours took, by half hour.
         requests: The requests of `/health`.
     """
@@ -48,7 +44,9 @@ class PageHistory(Struct, frozen=True):
     uptime: Mapping[str, Uptime] = {}
     timelines: Mapping[str, Sequence[Uptime]] = {}
     use: GpuUse = GpuUse()
-    entries: Sequence[HistoryEntry] = ()
+    start: datetime | None = None
+    computed_at: datetime | None = None
+    incidents: Sequence[Incident] = ()
     durations: Mapping[int, DurationPeriod] = {}
     requests: HealthRequestReport = HealthRequestReport(count=0, last_age_seconds=None, clients=0)
 
@@ -67,6 +65,7 @@ def page_context(
         "version": __version__,
         "identity": identity,
         "translation": translation,
+        "language": translation.language,
         "strings": translation.strings,
         "units": translation.units,
         "now": now,
@@ -77,15 +76,14 @@ def page_context(
         "history": history,
         "durations": duration_chart(history.durations, now),
         "requests": history.requests,
-        "changes": _changes(history.entries, now),
-        "timelines": {
-            window: {
-                "seconds": WINDOWS[window].total_seconds(),
-                "step": WINDOWS[window].total_seconds() / len(slots),
-                "bars": [_bar(slot, translation.strings) for slot in slots],
-            }
-            for window, slots in history.timelines.items()
-        },
+        "incidents": incidents_context(history.incidents, MAX_INCIDENTS, gpus, now),
+        "timelines": timelines_context(
+            history.uptime,
+            history.timelines,
+            history.start,
+            history.computed_at or now,
+            translation,
+        ),
     }
 
 
@@ -125,27 +123,3 @@ def _missing_text(gpus: GpuState | None, translation: Translation) -> str:
     count = len(gpus.missing) if gpus else 0
     text = translation.missing_gpus.name if count > 1 else translation.strings["gpu_missing"]
     return text.format(count) if count else ""
-
-
-def _changes(entries: Sequence[HistoryEntry], now: datetime) -> list[dict[str, Any]]:
-    """Return the entries with how long they held. Changes of GPUs have no duration."""
-    changes: list[dict[str, Any]] = []
-    end: datetime | None = None
-    for entry in entries:
-        change: dict[str, Any] = {"entry": entry}
-        if entry.kind.group is EntryGroup.STATUS:
-            change["seconds"] = ((end or now) - entry.at).total_seconds()
-            change["is_last"] = end is None
-            end = entry.at
-        changes.append(change)
-    return changes
-
-
-def _bar(slot: Uptime, strings: Mapping[str, str]) -> dict[str, int | str]:
-    """Return the number of parts of each state, and their shares as text."""
-    seconds = {"up": slot.up_seconds, "down": slot.down_seconds, "unknown": slot.unknown_seconds}
-    shares = {state: each / sum(seconds.values()) for state, each in seconds.items() if each}
-    parts = {state: max(MIN_PARTS[state], round(PARTS * each)) for state, each in shares.items()}
-    parts[max(shares, key=shares.__getitem__)] += PARTS - sum(parts.values())
-    texts = (f"{strings[state]} {format_percent(100 * each)}" for state, each in shares.items())
-    return {**dict.fromkeys(seconds, 0), **parts, "text": ", ".join(texts)}

@@ -52,6 +52,11 @@ class Translation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     missing_gpus: Explanation
     gaps: Mapping[GapCause, Explanation]
 
+    @property
+    def language(self) -> str:
+        """The language as `LANGUAGES` names it."""
+        return self.html_language.partition("-")[0]
+
 
 @cache
 def translation(language: str) -> Translation:

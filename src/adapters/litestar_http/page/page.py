@@ -3,18 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from msgspec.structs import replace
 
 from dstack_backend.adapters.litestar_http.cache import SingleFlightCache
-from dstack_backend.adapters.litestar_http.page.context import (
-    BARS,
-    MAX_CHANGES,
-    PageHistory,
-    page_context,
-)
+from dstack_backend.adapters.litestar_http.page.context import PageHistory, page_context
 from dstack_backend.adapters.litestar_http.page.i18n import translation
+from dstack_backend.adapters.litestar_http.page.incidents import MAX_INCIDENTS, incidents_context
+from dstack_backend.adapters.litestar_http.page.timelines import BARS
 from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.history import WINDOWS
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
@@ -24,6 +20,7 @@ __all__ = ["Page"]
 
 PAGE_TTL = 1.0  # seconds, while there is no update
 TIMELINES_TTL = 10.0  # seconds, while the status does not change
+ARCHIVE_INCIDENTS = 50
 
 
 class Page:
@@ -52,15 +49,32 @@ class Page:
         key = self._notifier.version, self._health.response().is_available
         return await cache.get(key, lambda: self._render(language))
 
+    async def incidents(self, language: str, before: int | None) -> bytes:
+        """Return the page of the incidents that began before the entry with a number."""
+        render = await asyncio.to_thread(_load_renderer)
+        found = await self._history.incidents(ARCHIVE_INCIDENTS + 1, before)
+        gpus, now, texts = self._health.gpus(), datetime.now(UTC), translation(language)
+        context = {
+            "identity": self._identity,
+            "translation": texts,
+            "language": language,
+            "strings": texts.strings,
+            "units": texts.units,
+            "before": before,
+            "incidents": incidents_context(found, ARCHIVE_INCIDENTS, gpus, now),
+        }
+        return render(context, "archive.html")
+
     async def _render(self, language: str) -> bytes:
         render = await asyncio.to_thread(_load_renderer)  # the first time takes a while
         report = self._health.report()
         timelines = await self._timelines.get(
             (report.last_change, report.reason), self._compute_timelines
         )
+        incidents = await self._history.incidents(MAX_INCIDENTS + 1)
         history = replace(
             timelines,
-            entries=await self._history.latest(MAX_CHANGES),
+            incidents=incidents,
             durations=self._health.durations(),
             requests=self._requests.report(),
         )
@@ -69,15 +83,17 @@ class Page:
         return render(page_context(report, gpus, history, now, texts, self._identity))
 
     async def _compute_timelines(self) -> PageHistory:
+        now = datetime.now(UTC)  # first: no time before the record counts as unknown
         timelines = {
             window: await self._history.timeline(WINDOWS[window].total_seconds(), count)
             for window, count in BARS.items()
         }
         use = await self._history.gpu_use()
-        return PageHistory(await self._history.uptime(), timelines, use)
+        uptime, start = await self._history.uptime(), await self._history.start()
+        return PageHistory(uptime, timelines, use, start, now)
 
 
-def _load_renderer() -> Callable[[dict[str, Any]], bytes]:
+def _load_renderer() -> Callable[..., bytes]:
     from dstack_backend.adapters.litestar_http.page.render import render  # noqa: PLC0415 - slow
 
     return render

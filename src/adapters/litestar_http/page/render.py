@@ -1,5 +1,6 @@
 """Renders the template. To be imported with the first page, not at the start: Jinja needs 4 MB."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,20 @@ from dstack_backend.domain.formatting import format_duration, format_percent, fo
 
 __all__ = ["render"]
 
+HASH_LENGTH = 10
+_HASH = re.compile(rf"[0-9a-f]{{{HASH_LENGTH + 2},}}")
 
-def render(context: dict[str, Any]) -> bytes:
+
+def render(context: dict[str, Any], template: str = "page.html") -> bytes:
     """Return the page's bytes. All variables are escaped."""
-    page = _template.render(context, assets_version=assets_version())
+    page = _environment.get_template(template).render(context, assets_version=assets_version())
     return page.encode(errors="replace")
+
+
+def _version(text: str) -> Markup:
+    """Shorten the hashes in a version; the whole text is in the title."""
+    short = _HASH.sub(lambda found: f"{found[0][:HASH_LENGTH]}…", text)
+    return Markup('<bdi class="version" title="{}">{}</bdi>').format(text, short)
 
 
 def _code(text: str) -> Markup:
@@ -34,6 +44,9 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(
-    code=_code, duration=format_duration, percent=format_percent, time=format_time
+    code=_code,
+    duration=format_duration,
+    percent=format_percent,
+    time=format_time,
+    version=_version,
 )
-_template = _environment.get_template("page.html")

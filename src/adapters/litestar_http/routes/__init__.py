@@ -4,11 +4,13 @@ import time
 
 from litestar.handlers import HTTPRouteHandler
 
+from dstack_backend.adapters.litestar_http.page import Page
 from dstack_backend.adapters.litestar_http.routes.assets import asset_handler
 from dstack_backend.adapters.litestar_http.routes.badge import badge_handler
 from dstack_backend.adapters.litestar_http.routes.events import MAX_STREAMS, events_handler
 from dstack_backend.adapters.litestar_http.routes.gpus import gpus_handler
 from dstack_backend.adapters.litestar_http.routes.history import history_handler, uptime_handler
+from dstack_backend.adapters.litestar_http.routes.incidents import incidents_handler
 from dstack_backend.adapters.litestar_http.routes.index import index_handler
 from dstack_backend.adapters.litestar_http.routes.status import (
     Exposition,
@@ -35,8 +37,10 @@ def handlers(  # noqa: PLR0913 - the ports, and one number
 ) -> list[HTTPRouteHandler]:
     """Return the handlers of all paths, for any Litestar application. See `HealthApp`."""
     requests = requests or HealthRequests(time.monotonic)
+    page = Page(health, history, notifier, identity, requests)
     return [
-        index_handler(health, history, notifier, identity, requests),
+        index_handler(health, page, identity),
+        incidents_handler(page),
         health_handler(health, identity, requests),
         *probe_handlers(health),
         *status_handlers(health, exposition, identity, requests),

@@ -34,7 +34,7 @@ from dstack_backend.domain.history import (
 from dstack_backend.domain.ports import HistoryReader
 from dstack_backend.domain.status import Status
 
-__all__ = ["history_handler", "uptime_handler"]
+__all__ = ["Before", "history_handler", "uptime_handler"]
 
 MAX_ENTRIES = 1000
 MAX_NUMBER = 2**63 - 1

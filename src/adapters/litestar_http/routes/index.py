@@ -14,11 +14,10 @@ from dstack_backend.adapters.litestar_http.page import LANGUAGES, Page
 from dstack_backend.adapters.litestar_http.schemas import ServiceInfo
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
-from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
-from dstack_backend.domain.requests import HealthRequests
+from dstack_backend.domain.ports import Health
 from dstack_backend.domain.status import Status
 
-__all__ = ["index_handler"]
+__all__ = ["PAGE_HEADERS", "index_handler", "requested_language"]
 
 _PATHS = ("health", "status", "gpus", "history", "uptime", "events", "livez", "readyz", "metrics")
 _FILES = {"badge": "badge.svg", "openapi": "schema/openapi.json"}
@@ -32,7 +31,7 @@ _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_PAGE_HEADERS = {
+PAGE_HEADERS = {
     **_VARY,
     "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
@@ -53,15 +52,8 @@ class _IndexOperation(Operation):
             content["text/html"] = OpenAPIMediaType(schema=schema)
 
 
-def index_handler(
-    health: Health,
-    history: HistoryReader,
-    notifier: UpdateNotifier,
-    identity: NodeIdentity,
-    requests: HealthRequests,
-) -> HTTPRouteHandler:
+def index_handler(health: Health, page: Page, identity: NodeIdentity) -> HTTPRouteHandler:
     """Return the handler."""
-    page = Page(health, history, notifier, identity, requests)
     example = _service_info(health, identity, Status.AVAILABLE, None)
 
     @get(
@@ -76,11 +68,11 @@ def index_handler(
             report = health.report()
             info = _service_info(health, identity, report.status, report.reason)
             return Response(info, headers=_VARY)
-        language = _language(request)
+        language = requested_language(request)
         return Response(
             await page.html(language),  # type: ignore[arg-type]  # see _IndexOperation
             media_type="text/html",
-            headers={**_PAGE_HEADERS, "Content-Language": language},
+            headers={**PAGE_HEADERS, "Content-Language": language},
         )
 
     return service_information
@@ -101,7 +93,8 @@ def _service_info(
     )
 
 
-def _language(request: Request[Any, Any, Any]) -> str:
+def requested_language(request: Request[Any, Any, Any]) -> str:
+    """Return one of `LANGUAGES`: that of the parameter `lang`, or that of `Accept-Language`."""
     requested = request.query_params.get("lang")
     if requested in LANGUAGES:
         return str(requested)

@@ -15,7 +15,7 @@ from tests.unit.adapters.litestar_http.harness import BROWSER, AppClient, Parsed
 
 PATHS = [
     *("/", "/health", "/livez", "/readyz", "/status", "/gpus", "/metrics"),
-    *("/history", "/uptime", "/events", "/badge.svg"),
+    *("/history", "/uptime", "/events", "/incidents", "/badge.svg"),
 ]
 
 
@@ -107,7 +107,7 @@ def test_openapi_names_every_path_and_its_statuses(app: AppClient) -> None:
     for path in ("/health", "/readyz", "/events"):
         assert statuses.pop(path) == {"200", "503"}, path
     assert statuses.pop("/gpus") == {"200", "404", "503"}
-    for path in ("/history", "/badge.svg"):
+    for path in ("/history", "/incidents", "/badge.svg"):
         assert statuses.pop(path) == {"200", "400"}, path
     assert set(map(frozenset, statuses.values())) == {frozenset({"200"})}
     content = paths["/"]["get"]["responses"]["200"]["content"]

@@ -5,7 +5,7 @@ import threading
 from datetime import timedelta
 
 from dstack_backend.domain import Status
-from dstack_backend.domain.history import GapCause, HistoryError, Uptime
+from dstack_backend.domain.history import GapCause, HistoryError, Incident, Uptime
 from dstack_backend.testing.fakes import EPOCH
 from tests.unit.app.history.harness import FaultyStore, HistoryHarness, eventually, play
 from tests.unit.history_entries import at, up
@@ -37,6 +37,8 @@ def test_entries_are_readable_before_they_are_saved() -> None:
             assert await harness.log.timeline(10, 2) == [Uptime(5, 0, 0), Uptime(0, 5, 0)]
             uptime = await harness.log.uptime()
             assert uptime["24h"] == Uptime(5, 5, 86_390)
+            assert await harness.log.start() == at(0)
+            assert await harness.log.incidents(10) == [Incident(found[0])]
 
     play(scenario)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dstack_backend.adapters.litestar_http.page.context import PageHistory, page_context
 from dstack_backend.adapters.litestar_http.page.i18n import translation
+from dstack_backend.adapters.litestar_http.page.incidents import MAX_INCIDENTS
 from dstack_backend.adapters.litestar_http.page.render import render
 from dstack_backend.domain import (
     Check,
@@ -17,6 +18,7 @@ from dstack_backend.domain import (
     report,
 )
 from dstack_backend.domain.gpu import GpuUse
+from dstack_backend.domain.history import EntryGroup, incidents, status_entries
 from dstack_backend.testing.fakes import EPOCH
 
 __all__ = ["page_after", "page_of"]
@@ -51,7 +53,10 @@ def page_after(
         state = observe(state, check, policy)
     now = start + seconds * max(0, len(results) - 1)
     shown = report(state, now.monotonic, policy)
-    history = PageHistory(entries=entries, use=use or GpuUse())
+    status = status_entries(entries)
+    gpus = [each for each in entries if each.kind.group is EntryGroup.GPU]
+    found = incidents(status, gpus, MAX_INCIDENTS + 1)
+    history = PageHistory(incidents=found, use=use or GpuUse())
     texts = translation(language)
     return render(
         page_context(shown, state.gpus, history, now.utc, texts, identity or NodeIdentity())

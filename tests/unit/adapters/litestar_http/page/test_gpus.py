@@ -170,14 +170,14 @@ def test_the_share_in_use_is_shown_for_each_gpu_and_the_node() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_changes_of_gpus_are_among_the_latest_changes(language: str) -> None:
-    """With a badge by the code, and when it was last seen. They have no duration."""
+def test_changes_of_gpus_are_among_the_incidents(language: str) -> None:
+    """With a badge by the code, and when it was last seen. They have no length."""
     seen = EPOCH - timedelta(minutes=5)
     changes = [
-        GpuChange(GpuChangeKind.REPLACED, EPOCH, GPU, None, replace(GPU, product_id="1:2")),
-        GpuChange(GpuChangeKind.FOUND, EPOCH, GPU, seen),
-        GpuChange(GpuChangeKind.FOUND, EPOCH, GPU),
         GpuChange(GpuChangeKind.LOST, EPOCH, GPU, seen),
+        GpuChange(GpuChangeKind.FOUND, EPOCH, OTHER),
+        GpuChange(GpuChangeKind.FOUND, EPOCH, OTHER, seen),
+        GpuChange(GpuChangeKind.REPLACED, EPOCH, GPU, None, replace(GPU, product_id="1:2")),
     ]
     html = page_of(BOTH, language, entries=list(map(entry_for_gpu, changes)))
     strings = translation(language).strings
@@ -189,7 +189,7 @@ def test_changes_of_gpus_are_among_the_latest_changes(language: str) -> None:
         ("down", strings["gpu_lost"]),
     ]
     assert html.count(seen.isoformat("T", "seconds")) == 2
-    assert html.count("<td></td>") == 4
+    assert 'class="length"' not in html
     assert "before 1:2 in 3b:00.0" in html
 
 

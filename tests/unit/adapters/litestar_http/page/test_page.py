@@ -35,15 +35,19 @@ def test_unknown_time_is_shown_as_unknown() -> None:
     }
     assert bars == {"unknown"}
     assert "Not known" in page.text
+    assert "Time without checks is unknown." in page.text
 
 
 def test_an_outage_of_seconds_is_visible_in_a_timeline() -> None:
-    """With at least three of the twenty parts of its bar."""
+    """With at least four of the twenty parts of its bar, which is higher than the others."""
     history = history_of_day(1 - 5e-5, 5e-5, 0.0)  # 4 s
     page = ParsedPage(AppClient(AVAILABLE, history=history).page())
-    classes = [str(attributes.get("class")) for tag, attributes in page.tags if tag == "i"]
-    assert "down p3" in classes
-    assert not {"down p1", "down p2"} & set(classes)
+    bars = [(tag, attributes.get("class")) for tag, attributes in page.tags]
+    place = bars.index(("i", "down p4"))
+    assert bars[place - 1] == ("span", "out")
+    assert bars[place + 1] == ("i", "up p16")
+    titles = [attributes.get("title") for _, attributes in page.tags]
+    assert "down 4 s, up 29 min 55 s" in titles
 
 
 @pytest.mark.parametrize(
@@ -134,17 +138,17 @@ def test_assets_are_cached_for_ever_under_their_version_only(app: AppClient) -> 
 
 def test_requests_at_the_same_time_share_one_page(app: AppClient) -> None:
     """Uptime and timelines are computed once, and again when the status changes."""
-    entries_per_page, computations = 1, 5  # uptime, use of the GPUs and three timelines
+    incidents, computations = 1, 7  # uptime, start, use of the GPUs and four timelines
     app.page()
-    assert app.history.calls == computations + entries_per_page
+    assert app.history.calls == computations + incidents
     first = app.history.calls
     for _ in range(20):
         app.page()
-    assert app.history.calls <= first + 20 * entries_per_page // 2, "a page lasts a second"
+    assert app.history.calls <= first + 20 * incidents // 2, "a page lasts a second"
     app.set_result(CheckFailure(Reason.TIMED_OUT))
     before = app.history.calls
     assert "No answer in time" in app.page()
-    assert app.history.calls == before + computations + entries_per_page
+    assert app.history.calls == before + computations + incidents
 
 
 @pytest.mark.parametrize(

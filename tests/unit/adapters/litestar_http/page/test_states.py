@@ -18,7 +18,6 @@ from tests.unit.adapters.litestar_http.harness import (
     AVAILABLE,
     GPU,
     SYSFS,
-    AppClient,
     ParsedPage,
     entry,
 )
@@ -160,18 +159,3 @@ def test_a_gap_is_explained_by_its_code(cause: GapCause, language: str) -> None:
     assert f'<span class="badge unknown">{gap.name}</span>' in page
     assert gap.meaning in page
     assert cause.message not in page
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_changes_have_their_duration(language: str) -> None:
-    """Until the next change."""
-    page = ParsedPage(AppClient(AVAILABLE).page(language))
-    texts = translation(language)
-    gap, hour = texts.gaps[GapCause.STOPPED], texts.units["h"].format(1)
-    assert f"{gap.name} {gap.meaning} {hour}" in page.text
-
-
-def test_changes_have_their_message() -> None:
-    """The reason of an outage, with its detail."""
-    page = ParsedPage(AppClient(AVAILABLE).page())
-    assert "Unavailable Connection error: connection refused 1 h" in page.text

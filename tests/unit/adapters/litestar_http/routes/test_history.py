@@ -198,5 +198,5 @@ def test_an_empty_history_means_that_nothing_is_known() -> None:
         assert app.get("/history").json() == {"entries": [], "next": None}
         assert app.get("/uptime").json()["windows"][0]["unknown_percent"] == 100.0
         page = app.page()
-    assert "No changes recorded yet." in page
-    assert "Not known" in page
+    assert "No incidents recorded." in page
+    assert "Nothing is recorded yet." in page
