@@ -25,7 +25,7 @@ SHORTEST = 0.0001
 """Seconds: a shorter check counts as this."""
 
 
-class DurationPeriod(Struct, frozen=True):
+class DurationPeriod(Struct, frozen=True, kw_only=True):
     """The checks that finished in one half hour.
 
     Attributes:
@@ -58,13 +58,13 @@ def record_duration(
     number = period_of(check.finished.utc)
     kept = {key: each for key, each in periods.items() if number - PERIODS < key <= number}
     if check.failure:
-        addition = DurationPeriod(number, failures=1)
+        addition = DurationPeriod(number=number, failures=1)
     else:
         duration = max(SHORTEST, check.duration)
         addition = DurationPeriod(
-            number, duration, classes={math.floor(math.log(duration, GROWTH)): 1}
+            number=number, longest=duration, classes={math.floor(math.log(duration, GROWTH)): 1}
         )
-    return {**kept, number: total((kept.get(number, DurationPeriod(number)), addition))}
+    return {**kept, number: total((kept.get(number, DurationPeriod(number=number)), addition))}
 
 
 def total(periods: Iterable[DurationPeriod]) -> DurationPeriod:
@@ -83,4 +83,4 @@ def last_day(periods: Mapping[int, DurationPeriod], now: datetime) -> list[Durat
     """Return the half hours up to the present one, the oldest first, also those without checks."""
     last = period_of(now)
     numbers = range(last - PERIODS + 1, last + 1)
-    return [periods.get(number, DurationPeriod(number)) for number in numbers]
+    return [periods.get(number, DurationPeriod(number=number)) for number in numbers]

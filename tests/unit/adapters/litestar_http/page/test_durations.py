@@ -35,7 +35,7 @@ def test_the_chart_has_a_text_with_its_figures() -> None:
     """In both languages. The half hours with checks are a table, too."""
     app = AppClient(AVAILABLE)
     app.health.check_durations = {
-        number: DurationPeriod(number, longest=1.5, failures=2, classes={-51: 3})
+        number: DurationPeriod(number=number, longest=1.5, failures=2, classes={-51: 3})
         for number in (period_now() - 1, period_now())
     }
     page = ParsedPage(app.page())
