@@ -18,6 +18,7 @@ _PATHS = (
         "/schema/openapi.json",
         "/schema/openapi.yaml",
         "/schema",
+        "/incidents",
         "/page/",
         "/favicon.ico",
     ),

@@ -21,7 +21,15 @@ STRUCTS: dict[str, type[Struct]] = {
 }
 POSITIONAL = {
     *("BackendStatus", "Change", "CheckFailure", "GpuChange", "GpuEntry", "GpuUse"),
-    *("HealthResponse", "MissingGpu", "Span", "StoredGpus", "StoredHistory", "Timestamp"),
+    *(
+        "HealthResponse",
+        "Incident",
+        "MissingGpu",
+        "Span",
+        "StoredGpus",
+        "StoredHistory",
+        "Timestamp",
+    ),
     *("TrackedGpu", "Uptime", "UsePeriod", "UseReport", "UseShare"),
 }
 """Structs of few fields, whose meaning is clear without their names."""
