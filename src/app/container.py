@@ -26,6 +26,7 @@ from dstack_backend.app.monitoring.monitor import Monitor
 from dstack_backend.app.notify.open import open_notifications
 from dstack_backend.app.server.lifespan import make_lifespan
 from dstack_backend.domain.ports import Observer
+from dstack_backend.domain.requests import HealthRequests
 
 __all__ = ["Container"]
 
@@ -55,8 +56,12 @@ class Container(containers.DeclarativeContainer):
         timeout=settings.provided.policy.timeout,
     )
     log_observer = providers.Singleton(LogObserver)
+    health_requests = providers.Singleton(HealthRequests, clock.provided.monotonic)
     metrics = providers.Singleton(
-        PrometheusMetrics, namespace=identity.provided.service, lost_log_lines=lost_log_lines
+        PrometheusMetrics,
+        namespace=identity.provided.service,
+        lost_log_lines=lost_log_lines,
+        health_requests=health_requests.provided.report,
     )
     open_history = providers.Singleton(opener, settings.provided.history_folder)
     history = providers.Singleton(
@@ -94,5 +99,6 @@ class Container(containers.DeclarativeContainer):
         history=history,
         notifier=notifier,
         identity=identity,
+        requests=health_requests,
         max_connections=max_connections,
     )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from dstack_backend.domain.backend_info import HealthResponse
 from dstack_backend.domain.check import Check, CheckResult
+from dstack_backend.domain.durations import DurationPeriod
 from dstack_backend.domain.gpu.state import GpuState
 from dstack_backend.domain.gpu.use import GpuUse
 from dstack_backend.domain.history.entry import (
@@ -68,6 +69,10 @@ class Health(Protocol):
 
     def gpus(self) -> GpuState | None:
         """Return what is known of the GPUs; `None` while no inventory of GPUs is known."""
+        ...
+
+    def durations(self) -> Mapping[int, DurationPeriod]:
+        """Return how long the checks of the last 24 hours took, by half hour."""
         ...
 
     def is_ready(self) -> bool:

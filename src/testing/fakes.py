@@ -2,13 +2,14 @@
 
 import asyncio
 from bisect import insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dstack_backend.adapters.asyncio_notifier import Notifier as FakeNotifier
 from dstack_backend.adapters.memory_history import MemoryHistory as FakeHistoryStore
 from dstack_backend.domain.backend_info import HealthResponse, NodeIdentity, encode_health
 from dstack_backend.domain.check import Check, CheckFailure, CheckResult, Reason
+from dstack_backend.domain.durations import DurationPeriod, record_duration
 from dstack_backend.domain.gpu import GpuInventory, GpuState
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, observe
 from dstack_backend.domain.report import StatusReport, report
@@ -178,9 +179,11 @@ class FakeHealth:
         """Set the state after one check with this result; `None`: before the first check."""
         start = Timestamp(ORIGIN, EPOCH)
         state = MonitorState(since=start)
+        self.check_durations: Mapping[int, DurationPeriod] = {}
         if result is not None:
             check = Check(result=result, started=ORIGIN, finished=start + 0.25)
             state = observe(state, check, CheckPolicy())
+            self.check_durations = record_duration({}, check)
         status = assess(CheckFailure(Reason.STARTING) if result is None else result)
         self.health_response = encode_health(status, identity)
         self.status_report = report(state, ORIGIN + 1.0, CheckPolicy())
@@ -198,6 +201,10 @@ class FakeHealth:
     def gpus(self) -> GpuState | None:
         """Return `gpu_state`."""
         return self.gpu_state
+
+    def durations(self) -> Mapping[int, DurationPeriod]:
+        """Return `check_durations`."""
+        return self.check_durations
 
     def is_ready(self) -> bool:
         """Return `ready`."""

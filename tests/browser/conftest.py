@@ -60,6 +60,7 @@ def simulated_node(
             "CHECK_INTERVAL": "0.5",
             "CHECK_TIMEOUT": "1",
             "HISTORY": "on",
+            "NODE_NAME": "gpu-07",
             "DATA_DIR": str(data),
         }
 

@@ -24,7 +24,8 @@ HOSTILE = (
 
 def test_an_available_node(page: Page) -> None:
     """Shows the status, the GPUs, the last check, timelines, incidents, DStack's version."""
-    expect(page).to_have_title("Available · dstack-backend")
+    expect(page).to_have_title("gpu-07: Available · dstack-backend")
+    expect(page.get_by_role("banner")).to_contain_text("gpu-07")
     expect(page.get_by_role("heading", level=1)).to_have_text("Available")
     gpus = page.get_by_role("region", name="GPUs").get_by_role("listitem")
     expect(gpus).to_have_count(8)
@@ -68,7 +69,7 @@ def test_hostile_text_is_escaped(node: SimulatedNode) -> None:
     card = page.locator(".gpus li").last
     expect(card).to_contain_text("<script>document.title=2</script>{{ 7*7 }}")
     assert page.locator(".gpus img, .gpus script").count() == 0
-    expect(page).to_have_title("Available · dstack-backend")
+    expect(page).to_have_title("gpu-07: Available · dstack-backend")
     assert _overflow(page) == 0
 
 

@@ -65,7 +65,7 @@ def test_the_states_of_a_strip_differ_in_contrast(node: SimulatedNode, scheme: s
 def test_a_degraded_node(degraded: SimulatedNode) -> None:
     """Names the GPU first, with its time in the reader's zone; then the amber verdict."""
     page = degraded.open()
-    expect(page).to_have_title("Available, degraded: 1 GPU missing · dstack-backend")
+    expect(page).to_have_title("gpu-07: Available, degraded: 1 GPU missing · dstack-backend")
     expect(page.get_by_role("heading", level=1)).to_have_text("Available, degraded")
     missing = page.get_by_role("region", name="1 GPU missing")
     expect(missing).to_contain_text("Missing: H200 SXM 141GB in 3b:00.0, last seen")

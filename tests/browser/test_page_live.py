@@ -17,7 +17,7 @@ def test_an_outage_and_the_recovery_appear_without_a_reload(
     expect(announcer).to_be_empty()
     node.dstack.crash()
     expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable", timeout=READ_TIMEOUT)
-    expect(page).to_have_title("Unavailable: Connection refused · dstack-backend")
+    expect(page).to_have_title("gpu-07: Unavailable: Connection refused · dstack-backend")
     expect(announcer).to_have_text("Unavailable: Connection refused")
     expect(page.locator("#incidents .days li").first).to_contain_text("connection refused")
     assert "unavailable.svg" in str(page.locator("#icon").get_attribute("href"))

@@ -14,6 +14,7 @@ _PATHS = (
     *("/", "/health", "/livez", "/readyz", "/status", "/metrics", "/history", "/uptime"),
     *(
         "/events",
+        "/badge.svg",
         "/schema/openapi.json",
         "/schema/openapi.yaml",
         "/schema",
@@ -23,7 +24,7 @@ _PATHS = (
     ),
 )
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW")
-_PARAMETERS = ("since", "until", "limit", "before", "lang", "path", "token", "")
+_PARAMETERS = ("since", "until", "limit", "before", "lang", "window", "path", "token", "")
 _VALUES = (
     *("0", "1", "-1", "1000", "1001", "9" * 25, "9" * 5000, "1e3", "0x10", "nan", "true", "null"),
     *("2026-11-24T02:53:25Z", "0001-01-01", "9999-12-31T23:59:59-23:59", "2026-W01", "de", "zh-TW"),

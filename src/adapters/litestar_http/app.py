@@ -1,6 +1,7 @@
 """The HTTP application: all routes, and what holds for every response."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
@@ -19,7 +20,8 @@ from litestar.openapi.spec import Server
 
 from dstack_backend import __version__
 from dstack_backend.adapters.litestar_http.fast_path import (
-    has_valid_host,
+    count_request,
+    inspect_headers,
     is_health_request,
     send_bad_host,
     send_health,
@@ -28,6 +30,7 @@ from dstack_backend.adapters.litestar_http.routes import Exposition, handlers
 from dstack_backend.adapters.litestar_http.routes.events import IS_HEAD, MAX_STREAMS
 from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
+from dstack_backend.domain.requests import HealthRequests
 
 __all__ = ["HealthApp"]
 
@@ -48,17 +51,24 @@ class HealthApp(Litestar):
         notifier: UpdateNotifier,
         identity: NodeIdentity,
         *,
+        requests: HealthRequests | None = None,
         max_connections: int = 2 * MAX_STREAMS,
     ) -> None:
         """Create the application.
 
         The lifespan runs as long as the application. The exposition renders the metrics. At most
-        half of the server's connections, `max_connections`, are streams of events.
+        half of the server's connections, `max_connections`, are streams of events. `requests`
+        counts the requests of `/health`.
         """
         self._health = health
+        self._requests = requests or HealthRequests(time.monotonic)
         streams = min(MAX_STREAMS, max_connections // 2)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
-            handlers(health, exposition, history, notifier, identity, streams),
+            handlers(
+                *(health, exposition, history, notifier, identity),
+                max_streams=streams,
+                requests=self._requests,
+            ),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
             lifespan=[lifespan],
             openapi_config=OpenAPIConfig(
@@ -86,10 +96,12 @@ class HealthApp(Litestar):
         """Serve one connection of the ASGI server."""
         if scope["type"] == ScopeType.HTTP:
             http = cast("types.HTTPScope", scope)  # pyright: ignore[reportUnnecessaryCast] - for mypy
-            if not has_valid_host(http):
+            has_valid_host, is_browser = inspect_headers(http)
+            if not has_valid_host:
                 await send_bad_host(cast("types.Send", send))
                 return
             if is_health_request(http):
+                count_request(http, self._requests, is_browser=is_browser)
                 await send_health(self._health, cast("types.Send", send))
                 return
             if http["method"] == "HEAD":

@@ -9,8 +9,10 @@ import re
 from litestar.types import HTTPScope, Send
 
 from dstack_backend.domain.ports import Health
+from dstack_backend.domain.requests import HealthRequests
 
-__all__ = ["has_valid_host", "is_health_request", "send_bad_host", "send_health"]
+__all__ = ["count_request", "inspect_headers", "is_health_request", "send_bad_host"]
+__all__ += ["send_health"]
 
 _METHODS = frozenset({"GET", "HEAD"})
 
@@ -31,11 +33,27 @@ def is_health_request(scope: HTTPScope) -> bool:
     return scope["path"] == "/health" and scope["method"] in _METHODS
 
 
-def has_valid_host(scope: HTTPScope) -> bool:
-    """Return whether a request has one valid `Host`, which HTTP/1.1 requires (RFC 9112, 3.2)."""
-    hosts = [value for name, value in scope["headers"] if name == b"host"]
+def inspect_headers(scope: HTTPScope) -> tuple[bool, bool]:
+    """Return whether a request has one valid `Host`, and whether a browser sent it.
+
+    HTTP/1.1 requires the host (RFC 9112, 3.2).
+    """
+    hosts: list[bytes] = []
+    is_browser = False
+    for name, value in scope["headers"]:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"user-agent":
+            is_browser = value[:8] == b"Mozilla/"
     is_valid = len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
-    return is_valid or scope["http_version"] != "1.1"
+    return is_valid or scope["http_version"] != "1.1", is_browser
+
+
+def count_request(scope: HTTPScope, requests: HealthRequests, *, is_browser: bool) -> None:
+    """Count a request of `/health` that may be the worker's: not HEAD, and not of a browser."""
+    if scope["method"] == "GET" and not is_browser:
+        client = scope["client"]
+        requests.add(client[0] if client else "")
 
 
 async def send_health(health: Health, send: Send) -> None:

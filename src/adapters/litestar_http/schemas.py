@@ -4,12 +4,15 @@ from msgspec import UNSET, Struct, UnsetType
 
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.history import HistoryEntry
+from dstack_backend.domain.report import StatusReport
+from dstack_backend.domain.requests import HealthRequestReport
 from dstack_backend.domain.status import Status
 
 __all__ = [
     "Event",
     "HistoryPage",
     "Liveness",
+    "NodeReport",
     "ParameterFault",
     "Problem",
     "Readiness",
@@ -20,13 +23,26 @@ __all__ = [
 
 
 class ServiceInfo(Struct, frozen=True, kw_only=True):
-    """The service, its status, and links to its other paths."""
+    """The service, the node, its status, and links to the other paths."""
 
     name: str
+    node: str
     version: str
     status: Status
     reason: Reason | None
     links: dict[str, str]
+
+
+class NodeReport(StatusReport, frozen=True, kw_only=True):
+    """Everything that is known, and who asks for it.
+
+    Attributes:
+        node: Name of the node for people.
+        health_requests: The requests of `/health`: whether the worker reaches the service.
+    """
+
+    node: str
+    health_requests: HealthRequestReport
 
 
 class Liveness(Struct, frozen=True):

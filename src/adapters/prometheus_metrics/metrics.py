@@ -16,6 +16,7 @@ from dstack_backend.adapters.prometheus_metrics.gpus import GpuMetrics
 from dstack_backend.domain.check import Check, Reason
 from dstack_backend.domain.gpu import GpuState
 from dstack_backend.domain.report import StatusReport
+from dstack_backend.domain.requests import HealthRequestReport
 from dstack_backend.domain.status import Change, Status
 
 __all__ = ["PrometheusMetrics"]
@@ -28,15 +29,20 @@ class PrometheusMetrics:
     """Observes the monitor, and renders the metrics."""
 
     def __init__(
-        self, namespace: str = "dstack-backend", lost_log_lines: Callable[[], int] = int
+        self,
+        namespace: str = "dstack-backend",
+        lost_log_lines: Callable[[], int] = int,
+        health_requests: Callable[[], HealthRequestReport] | None = None,
     ) -> None:
         """Create the counters in a registry of their own.
 
         The names of the metrics start with `namespace`, usually the name of the service. Other
         characters in it than letters and digits become `_`. `lost_log_lines` returns how many
-        lines of the log were lost, by default 0.
+        lines of the log were lost, by default 0. `health_requests` reports the requests of
+        `/health`; by default there are no metrics of them.
         """
         self._lost_log_lines = lost_log_lines
+        self._health_requests = health_requests
         self._namespace = re.sub(r"[^a-zA-Z0-9]", "_", namespace)
         self._registry = CollectorRegistry()
         self._gpus = GpuMetrics(self._namespace)
@@ -109,7 +115,18 @@ class PrometheusMetrics:
         if report.last_check:
             text = "Seconds since a check finished, whatever its result."
             yield gauge(f"{prefix}last_check_age_seconds", text, report.last_check.age_seconds)
+        yield from self._collect_requests()
         yield from self._gpus.collect(report)
+
+    def _collect_requests(self) -> Iterator[Metric]:
+        if self._health_requests is None:
+            return
+        requests, name = self._health_requests(), f"{self._namespace}_health"
+        text = "Requests of /health since the start, without those of browsers."
+        yield CounterMetricFamily(f"{name}_requests", text, requests.count)
+        if requests.last_age_seconds is not None:
+            text = "Seconds since the last of these requests."
+            yield gauge(f"{name}_last_request_age_seconds", text, requests.last_age_seconds)
 
 
 class _Scrape(Collector):

@@ -140,9 +140,9 @@ def parse_path(text: str) -> Path:
 
 def parse_name(text: str) -> str:
     """Return the name of a node: letters, digits, spaces and `._-()`, at most 64; may be empty."""
-    if not re.fullmatch(r"[\w .()-]{0,64}", text):
+    if not re.fullmatch(r"[\w .()-]{0,64}", text) or text != text.strip():
         raise ValueError(
-            f"{quote(text)} is not a name of letters, digits, spaces and ._-(), up to 64"
+            f"{quote(text)} is not a name of letters, digits, ._-() and spaces between, up to 64"
         )
     return text
 

@@ -1,7 +1,7 @@
 """The monitor: calls the source, applies the domain's rules, publishes, and calls the observers."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from dstack_backend.app.monitoring.guarded_source import GuardedSource
 from dstack_backend.app.monitoring.wakeup import NullWatcher, Wakeup
 from dstack_backend.domain.backend_info import HealthResponse, NodeIdentity, encode_health
 from dstack_backend.domain.check import Check, Reason
+from dstack_backend.domain.durations import DurationPeriod, record_duration
 from dstack_backend.domain.gpu import GpuState, StoredGpus, forget, restore
 from dstack_backend.domain.monitor import (
     CheckPolicy,
@@ -56,6 +57,7 @@ class Monitor:
         self._observers = observers
         self._watcher = watcher or NullWatcher()
         self._state = MonitorState(since=read(clock))
+        self._durations: Mapping[int, DurationPeriod] = {}
         self._active_at = self._state.since.monotonic
         self._announced = status_at(self._state, clock.monotonic(), policy)
         self._response = encode_health(self._announced, identity)
@@ -75,6 +77,10 @@ class Monitor:
     def gpus(self) -> GpuState | None:
         """Return what is known of the GPUs; `None` while no inventory of GPUs is known."""
         return self._state.gpus
+
+    def durations(self) -> Mapping[int, DurationPeriod]:
+        """Return how long the checks of the last 24 hours took, by half hour."""
+        return self._durations
 
     def restore_gpus(self, stored: StoredGpus, seen_at: datetime) -> None:
         """Continue what an earlier process remembered of the GPUs. See `domain.gpu.restore`."""
@@ -119,6 +125,7 @@ class Monitor:
         self._active_at = finished.monotonic
         check = Check(result=result, started=started, finished=finished, is_hinted=is_hinted)
         self._state = observe(self._state, check, self._policy)
+        self._durations = record_duration(self._durations, check)
         status = status_at(self._state, finished.monotonic, self._policy)
         if self._state.effective_result is not result or status.reason is Reason.TOO_FEW_GPUS:
             response = encode_health(status, self._identity)

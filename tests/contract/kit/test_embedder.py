@@ -33,6 +33,7 @@ run(embed(source, load(os.environ, {}), topic="my-monitor", name="my source"))
 PATHS = (
     *("/", "/status", "/gpus", "/health", "/livez", "/readyz", "/history", "/uptime", "/metrics"),
     "/schema/openapi.json",
+    "/badge.svg",
 )
 PAGES = ("/?lang=en", "/?lang=zh")
 

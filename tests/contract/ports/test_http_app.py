@@ -106,7 +106,8 @@ def _head_of(service: Service, path: str) -> Answer:
 def test_openapi_documents_every_path(service: Service) -> None:
     """Each real body is valid for its schema, and has exactly the fields of an example."""
     openapi = service.ask(OPENAPI).json()
-    assert sorted(openapi["paths"]) == sorted((*JSON_PATHS, "/events", "/incidents", "/metrics"))
+    others = ("/badge.svg", "/events", "/incidents", "/metrics")
+    assert sorted(openapi["paths"]) == sorted((*JSON_PATHS, *others))
     for path in JSON_PATHS:
         answer = service.ask(path)
         documented = _documented(openapi, path, answer)
@@ -140,7 +141,7 @@ def test_metrics_are_in_the_text_format(service: Service) -> None:
     assert f"dstack_backend_up {up}" in answer.body.decode().splitlines()
 
 
-@pytest.mark.parametrize("path", [*JSON_PATHS, "/events", "/metrics", OPENAPI])
+@pytest.mark.parametrize("path", [*JSON_PATHS, "/badge.svg", "/events", "/metrics", OPENAPI])
 def test_head_has_status_and_type_of_get(service: Service, path: str) -> None:
     """Without a body. HEAD of a stream ends at once."""
     head, get = service.ask(path, "HEAD"), _head_of(service, path)
@@ -151,7 +152,7 @@ def test_head_has_status_and_type_of_get(service: Service, path: str) -> None:
 def test_links_of_the_index_exist(service: Service) -> None:
     """They are relative to `/`."""
     links = service.ask("/").json()["links"]
-    assert len(links) == 10
+    assert len(links) == 11
     assert {_head_of(service, f"/{path}").code for path in links.values()} <= {200, 503}
 
 

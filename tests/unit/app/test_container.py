@@ -27,6 +27,7 @@ from dstack_backend.app.notify.messages import Writer
 from dstack_backend.app.notify.sender import Notifications
 from dstack_backend.domain import CheckResult, GpuInventory, NodeIdentity
 from dstack_backend.domain.notification import NotifyPolicy
+from dstack_backend.domain.requests import HealthRequests
 from dstack_backend.testing.fakes import (
     EPOCH,
     FakeClock,
@@ -78,6 +79,7 @@ REPLACEMENTS: dict[str, Callable[[], object]] = {
     "source_name": lambda: "sysfs",
     "watcher": FakeWatcher,
     "log_observer": RecordingObserver,
+    "health_requests": lambda: HealthRequests(float),
     "metrics": PrometheusMetrics,
     "open_history": lambda: FakeHistoryStore,
     "history": history_log,

@@ -35,6 +35,15 @@ def test_health_has_the_topic_and_the_settings_of_the_operator() -> None:
     assert (info["topic"], info["pubkeys"], info["ip_address"]) == ("mine", [KEY], "203.0.113.7")
 
 
+def test_the_node_has_the_name_that_the_operator_set() -> None:
+    """In `/status` and not in `/health`."""
+    settings = load({"HISTORY": "off", "NODE_NAME": "gpu-07"}, {})
+    container = embed(FakeGpuSource(), settings, topic="mine", name="sysfs")
+    with TestClient(container.http_app()) as client:
+        assert client.get("/status").json()["node"] == "gpu-07"
+        assert "gpu-07" not in client.get("/health").text
+
+
 def test_dstack_settings_of_the_environment_are_not_read() -> None:
     """An invalid `DSTACK_URL` has no effect on another source."""
     environ = {"DSTACK_URL": "garbage", "DSTACK_TOKEN": "a b", "DSTACK_CA_FILE": "/nowhere"}

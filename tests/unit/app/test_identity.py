@@ -55,11 +55,14 @@ def test_identity_without_settings_publishes_no_key_and_no_address() -> None:
     assert b"ip_address" not in encode_health(assess(EIGHT), identity).body
 
 
-def test_node_has_the_name_of_the_settings() -> None:
-    """It is not in `/health`."""
-    identity = node_identity(load({"NODE_NAME": "gpu-07"}, {}))
-    assert identity.node == "gpu-07"
-    assert b"gpu-07" not in encode_health(assess(EIGHT), identity).body
+@pytest.mark.parametrize("name", ["gpu-07", "Rack 3 (left)", "机器.七_b"])
+def test_the_name_of_the_node_is_not_in_health(name: str) -> None:
+    """The bytes are the same, with every name."""
+    settings = load({"NODE_NAME": name}, {})
+    identity = node_identity(settings, NodeIdentity(service="mine"))
+    assert (identity.node, identity.service) == (name, "mine")
+    for result in (EIGHT, REFUSED):
+        assert encode_health(assess(result), identity) == encode_health(assess(result))
 
 
 def test_pubkeys_come_before_the_key_of_the_file_without_duplicates(key_file: Path) -> None:

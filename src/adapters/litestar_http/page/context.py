@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from dstack_backend import __version__
+from dstack_backend.adapters.litestar_http.page.durations import duration_chart
 from dstack_backend.adapters.litestar_http.page.gpus import gpu_context
 from dstack_backend.adapters.litestar_http.page.i18n import Translation
 from dstack_backend.adapters.litestar_http.page.incidents import (
@@ -16,9 +17,11 @@ from dstack_backend.adapters.litestar_http.page.incidents import (
 from dstack_backend.adapters.litestar_http.page.timelines import timelines_context
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
+from dstack_backend.domain.durations import DurationPeriod
 from dstack_backend.domain.gpu import GpuState, GpuUse
 from dstack_backend.domain.history import Incident, Uptime
 from dstack_backend.domain.report import StatusReport
+from dstack_backend.domain.requests import HealthRequestReport
 from dstack_backend.domain.status import Status
 
 __all__ = ["PageHistory", "page_context"]
@@ -34,6 +37,8 @@ class PageHistory(Struct, frozen=True):
         start: From when on the status is recorded; `None` before the first entry.
         computed_at: The end of the windows; `None` where nothing was computed.
         incidents: The latest incidents; one more than is shown, where there are more.
+        durations: How long the checks of the last 24 hours took, by half hour.
+        requests: The requests of `/health`.
     """
 
     uptime: Mapping[str, Uptime] = {}
@@ -42,6 +47,8 @@ class PageHistory(Struct, frozen=True):
     start: datetime | None = None
     computed_at: datetime | None = None
     incidents: Sequence[Incident] = ()
+    durations: Mapping[int, DurationPeriod] = {}
+    requests: HealthRequestReport = HealthRequestReport(count=0, last_age_seconds=None, clients=0)
 
 
 def page_context(
@@ -67,6 +74,8 @@ def page_context(
         "gpus": gpus and gpu_context(gpus, history.use, now, translation, is_listed=is_listed),
         "has_gpus": gpus is not None or identity.source == DSTACK,
         "history": history,
+        "durations": duration_chart(history.durations, now),
+        "requests": history.requests,
         "incidents": incidents_context(history.incidents, MAX_INCIDENTS, gpus, now),
         "timelines": timelines_context(
             history.uptime,

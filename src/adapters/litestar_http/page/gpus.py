@@ -1,5 +1,6 @@
 """The GPUs as the template shows them: cards, what is missing, strips of their use."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -20,6 +21,9 @@ from dstack_backend.domain.gpu import (
 __all__ = ["MAX_GPUS", "gpu_context"]
 
 MAX_GPUS = 64
+DENSE = 16
+"""Cards from which on there is a cell for each GPU, and a table, in groups by model."""
+
 MAX_MISSING = 8
 """Missing GPUs that are named above everything else."""
 
@@ -46,11 +50,13 @@ def gpu_context(
     # A list that is too long is not tracked as a whole.
     counted = listed if len(listed) > len(present) else [each.gpu for each in present]
     free = sum(gpu.is_free for gpu in counted)
+    cards = [_card(each, use, now) for each in shown]
     return {
         "is_current": is_listed and state.last_good is not None,
         "seen_at": state.seen_at,
         "counts": (len(counted), free, len(counted) - free),
-        "cards": [_card(each, use, now) for each in shown],
+        "cards": cards,
+        "groups": _groups(cards) if len(cards) >= DENSE else [],
         "more": len(counted) + len(missing) - len(shown),
         "use": use.node if use.slots else {},
         "others": _others(state.inventory.other_devices),
@@ -58,6 +64,17 @@ def gpu_context(
         "missing": missing[:MAX_MISSING],
         "remedies": _remedies(translation.missing_gpus.remedies, missing[:MAX_MISSING]),
     }
+
+
+def _groups(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the cards by model, with the number of each state. All unknown models are one."""
+    groups: dict[str | None, list[dict[str, Any]]] = {}
+    for card in cards:
+        groups.setdefault(card["gpu"].model, []).append(card)
+    return [
+        {"model": model, "cards": each, "counts": Counter(card["state"] for card in each)}
+        for model, each in groups.items()
+    ]
 
 
 def _card(each: TrackedGpu | MissingGpu, use: GpuUse, now: datetime) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dstack_backend.adapters.litestar_http.page.timelines import BARS
 from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.history import WINDOWS
 from dstack_backend.domain.ports import Health, HistoryReader, UpdateNotifier
+from dstack_backend.domain.requests import HealthRequests
 
 __all__ = ["Page"]
 
@@ -31,12 +32,14 @@ class Page:
         history: HistoryReader,
         notifier: UpdateNotifier,
         identity: NodeIdentity,
+        requests: HealthRequests,
     ) -> None:
         """Render nothing yet. See `HealthApp` for the arguments."""
         self._health = health
         self._history = history
         self._notifier = notifier
         self._identity = identity
+        self._requests = requests
         self._pages: dict[str, SingleFlightCache[bytes]] = {}
         self._timelines: SingleFlightCache[PageHistory] = SingleFlightCache(TIMELINES_TTL)
 
@@ -69,7 +72,12 @@ class Page:
             (report.last_change, report.reason), self._compute_timelines
         )
         incidents = await self._history.incidents(MAX_INCIDENTS + 1)
-        history = replace(timelines, incidents=incidents)
+        history = replace(
+            timelines,
+            incidents=incidents,
+            durations=self._health.durations(),
+            requests=self._requests.report(),
+        )
         report, gpus = self._health.report(), self._health.gpus()
         texts, now = translation(language), datetime.now(UTC)
         return render(page_context(report, gpus, history, now, texts, self._identity))

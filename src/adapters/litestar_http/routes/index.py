@@ -20,7 +20,8 @@ from dstack_backend.domain.status import Status
 __all__ = ["PAGE_HEADERS", "index_handler", "requested_language"]
 
 _PATHS = ("health", "status", "gpus", "history", "uptime", "events", "livez", "readyz", "metrics")
-LINKS = {path: path for path in _PATHS} | {"openapi": "schema/openapi.json"}
+_FILES = {"badge": "badge.svg", "openapi": "schema/openapi.json"}
+LINKS = {path: path for path in _PATHS} | _FILES
 """Links relative to `/`: they work behind a path prefix."""
 
 _VARY = {"Vary": "Accept, Accept-Language"}
@@ -83,7 +84,12 @@ def _service_info(
     has_gpus = identity.source == DSTACK or health.gpus() is not None
     links = {name: link for name, link in LINKS.items() if has_gpus or name != "gpus"}
     return ServiceInfo(
-        name=identity.service, version=__version__, status=status, reason=reason, links=links
+        name=identity.service,
+        node=identity.node,
+        version=__version__,
+        status=status,
+        reason=reason,
+        links=links,
     )
 
 

@@ -1,17 +1,21 @@
 """The present state of the node: `/health`, the probes, `/status` and `/metrics`."""
 
 from collections.abc import Callable
+from typing import Any
 
-from litestar import MediaType, Response, get
+from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from msgspec.structs import asdict
 
 from dstack_backend.adapters.litestar_http.examples import FAILURE, INVENTORY, STATUS_REPORTS
+from dstack_backend.adapters.litestar_http.fast_path import count_request, inspect_headers
 from dstack_backend.adapters.litestar_http.openapi import json_spec, text_spec
-from dstack_backend.adapters.litestar_http.schemas import Liveness, Readiness
+from dstack_backend.adapters.litestar_http.schemas import Liveness, NodeReport, Readiness
 from dstack_backend.domain.backend_info import DSTACK, BackendInfo, NodeIdentity, describe
 from dstack_backend.domain.gpu import GpuInventoryMetadata
 from dstack_backend.domain.ports import Health
 from dstack_backend.domain.report import StatusReport
+from dstack_backend.domain.requests import HealthRequestReport, HealthRequests
 from dstack_backend.domain.status import assess
 
 __all__ = ["Exposition", "health_handler", "probe_handlers", "status_handlers"]
@@ -22,13 +26,15 @@ Exposition = Callable[[StatusReport], bytes]
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"  # Litestar adds the charset
 
 
-class GpuStatusReport(StatusReport, frozen=True, kw_only=True):
+class GpuStatusReport(NodeReport, frozen=True, kw_only=True):
     """Everything that is known of a node with GPUs."""
 
     inventory: GpuInventoryMetadata | None
 
 
-def health_handler(health: Health, identity: NodeIdentity) -> HTTPRouteHandler:
+def health_handler(
+    health: Health, identity: NodeIdentity, requests: HealthRequests
+) -> HTTPRouteHandler:
     """Return the handler of `/health`."""
     online = f"{identity.source} is online."
     offline = f"{identity.source} is not online, or nothing recent is known."
@@ -42,8 +48,10 @@ def health_handler(health: Health, identity: NodeIdentity) -> HTTPRouteHandler:
         },
         tags=["worker"],
     )
-    async def backend_info() -> Response[BackendInfo]:
+    async def backend_info(request: Request[Any, Any, Any]) -> Response[BackendInfo]:
         """BackendInfo for dephy-worker, from memory: never waits for a check."""
+        _, is_browser = inspect_headers(request.scope)
+        count_request(request.scope, requests, is_browser=is_browser)
         response = health.response()
         return Response(
             response.body,  # type: ignore[arg-type]  # the encoded form of a BackendInfo
@@ -85,20 +93,22 @@ def probe_handlers(health: Health) -> list[HTTPRouteHandler]:
 
 
 def status_handlers(
-    health: Health, exposition: Exposition, identity: NodeIdentity
+    health: Health, exposition: Exposition, identity: NodeIdentity, requests: HealthRequests
 ) -> list[HTTPRouteHandler]:
     """Return the handlers of `/status` and `/metrics`."""
     # The inventory of another source may be any object.
-    body = GpuStatusReport if identity.source == DSTACK else StatusReport
+    body = GpuStatusReport if identity.source == DSTACK else NodeReport
+    asked = HealthRequestReport(count=1204, last_age_seconds=4.2, clients=1)
+    examples = {name: _node_report(each, identity, asked) for name, each in STATUS_REPORTS.items()}
 
     @get(
         "/status",
-        responses={200: json_spec(body, "Everything that is known.", **STATUS_REPORTS)},
+        responses={200: json_spec(body, "Everything that is known.", **examples)},
         tags=["service"],
     )
-    async def status() -> StatusReport:
+    async def status() -> NodeReport:
         """Everything that is known, for people and tools. Always 200."""
-        return health.report()
+        return _node_report(health.report(), identity, requests.report())
 
     @get(
         "/metrics",
@@ -114,3 +124,9 @@ def status_handlers(
         )
 
     return [status, metrics]
+
+
+def _node_report(
+    report: StatusReport, identity: NodeIdentity, requests: HealthRequestReport
+) -> NodeReport:
+    return NodeReport(**asdict(report), node=identity.node, health_requests=requests)

@@ -65,6 +65,7 @@ def test_no_response_mentions_dstack(
     client, health = app
     health.know(result, IDENTITY)
     paths = ("health", "livez", "readyz", "status", "gpus", "metrics", "history", "uptime")
+    badges = ("badge.svg", "badge.svg?window=7d&lang=zh")
     documents = (
         "schema/openapi.json",
         "schema/openapi.yaml",
@@ -72,7 +73,7 @@ def test_no_response_mentions_dstack(
         "history?kind=x",
         "nothing",
     )
-    for path in ("", *paths, "events", *documents, "?lang=en", "?lang=zh"):
+    for path in ("", *paths, *badges, "events", *documents, "?lang=en", "?lang=zh"):
         headers = BROWSER if path.startswith("?") else {}
         response = client.get(f"/{path}", headers=headers)
         assert "dstack" not in response.text.lower(), path

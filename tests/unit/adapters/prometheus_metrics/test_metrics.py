@@ -16,9 +16,10 @@ from dstack_backend.domain import (
     Timestamp,
     assess,
 )
+from dstack_backend.domain.requests import HealthRequestReport
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
 from dstack_backend.testing.strategies import CHECK_REASONS, check_results
-from tests.unit.adapters.prometheus_metrics.harness import H200, labels, samples, values
+from tests.unit.adapters.prometheus_metrics.harness import H200, Labels, labels, samples, values
 
 AT = Timestamp(5.0, EPOCH)
 BAD = CheckFailure(Reason.TIMED_OUT, "no answer within 5 s")
@@ -117,3 +118,17 @@ def test_lost_log_lines_are_counted() -> None:
     name = "dstack_backend_log_lines_lost_total"
     assert values(name, None) == {labels(): 0}
     assert values(name, None, PrometheusMetrics(lost_log_lines=lambda: 7)) == {labels(): 7}
+
+
+def test_requests_for_health_are_counted() -> None:
+    """The age of the last one is absent before the first."""
+    prefix = "dstack_backend_health"
+    names = (f"{prefix}_requests_total", f"{prefix}_last_request_age_seconds")
+
+    def scrape(count: int, age: float | None) -> list[dict[Labels, float]]:
+        asked = HealthRequestReport(count=count, last_age_seconds=age, clients=1)
+        metrics = PrometheusMetrics(health_requests=lambda: asked)
+        return [values(name, None, metrics) for name in names]
+
+    assert scrape(0, None) == [{labels(): 0}, {}]
+    assert scrape(7, 4.2) == [{labels(): 7}, {labels(): 4.2}]

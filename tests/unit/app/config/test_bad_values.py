@@ -82,6 +82,7 @@ BAD = [
     *(("NOSTR_KEY_FILE", text) for text in ("~/key", "$HOME/key", '/x/"key"', "/x/key #")),
     *(("DSTACK_URL", text) for text in ("unix:/x/$USER/s", 'unix:/x/"s"', 'http://h/"a"')),
     *(("DSTACK_URL", text) for text in ("unix:~/s", "http://$HOST:1", "http://u:'p'@h")),
+    *(("NODE_NAME", text) for text in (" ", "a ", " a", "a\tb", "<b>", "a:b", "$HOST", "x" * 65)),
     *(("PUBKEYS", text) for text in ('"a","b"', "$KEY", "'")),
     *(("NODE_NAME", text) for text in ("a/b", "x" * 65, "<b>", "https://h", "a@b", "{x}")),
     *(("NOTIFY_URLS", text) for text in ("ntfy", f"{CANARY}", f"x://{CANARY}, {CANARY}", "://h")),

@@ -16,7 +16,7 @@ export function localize(part) {
     each.title = each.textContent;
     const at = new Date(each.dateTime);
     if (each.className === "clock") each.title = each.dateTime.slice(0, 10) + " " + each.title + " UTC";
-    each.textContent = (each.className === "clock" ? clock : each.closest(".gpus") ? short : when).format(at);
+    each.textContent = (each.className === "clock" ? clock : each.closest(".gpus, .figures") ? short : when).format(at);
     if (each.closest("footer")) each.textContent += " " + zone.formatToParts(at).find(({ type }) => type === "timeZoneName").value;
   }
   part.querySelectorAll(".days").forEach(groupByDay);

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dstack_backend.domain import CheckFailure, Reason
+from dstack_backend.domain import CheckFailure, CheckResult, NodeIdentity, Reason
 from tests.unit.adapters.litestar_http.harness import (
     AVAILABLE,
     BROWSER,
@@ -12,6 +14,7 @@ from tests.unit.adapters.litestar_http.harness import (
     ParsedPage,
     history_of_day,
 )
+from tests.unit.adapters.litestar_http.page.rendering import page_of
 
 
 @pytest.fixture
@@ -146,3 +149,30 @@ def test_requests_at_the_same_time_share_one_page(app: AppClient) -> None:
     before = app.history.calls
     assert "No answer in time" in app.page()
     assert app.history.calls == before + computations + incidents
+
+
+@pytest.mark.parametrize(
+    ("result", "title"),
+    [
+        (AVAILABLE, "gpu-07: Available · dstack-backend"),
+        (CheckFailure(Reason.TIMED_OUT), "gpu-07: Unavailable: No answer in time · dstack-backend"),
+    ],
+)
+def test_title_and_heading_name_the_node(result: CheckResult, title: str) -> None:
+    """First: a tab has little room."""
+    page = AppClient(result, identity=NodeIdentity(node="gpu-07")).page()
+    assert f"<title>{title}</title>" in page
+    assert "gpu-07 dstack-backend node status" in ParsedPage(page).text
+
+
+def test_a_node_without_a_name_has_that_of_the_service() -> None:
+    """As with handlers that are mounted in another application."""
+    assert "<title>Available · dstack-backend</title>" in AppClient(AVAILABLE).page()
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_no_name_adds_tags(name: str) -> None:
+    """A host name may be anything."""
+    page = ParsedPage(page_of(AVAILABLE, identity=NodeIdentity(node=name)))
+    plain = ParsedPage(page_of(AVAILABLE, identity=NodeIdentity(node="gpu-07")))
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]

@@ -46,6 +46,15 @@ def test_health_is_the_same_with_and_without_the_fast_path(result: CheckResult) 
     assert dict(by_handler.headers).items() <= dict(by_app.headers).items()
 
 
+def test_requests_are_counted_without_the_fast_path() -> None:
+    """By the handler mounted in another application."""
+    app = AppClient(AVAILABLE)
+    routes = handlers(app.health, exposition, app.history, app.notifier, app.identity)
+    with TestClient(Litestar(routes)) as client:
+        client.get("/health")
+        assert client.get("/status").json()["health_requests"]["count"] == 1
+
+
 @pytest.mark.parametrize(
     ("result", "is_ready"), [(None, False), (UNAVAILABLE, True), (AVAILABLE, True)]
 )

@@ -9,7 +9,7 @@ from tests.unit.adapters.litestar_http.harness import AVAILABLE, UNAVAILABLE, Ap
 
 PATHS = {
     *("/health", "/livez", "/readyz", "/status", "/gpus", "/metrics"),
-    *("/history", "/uptime", "/events", "/schema/openapi.json"),
+    *("/history", "/uptime", "/events", "/badge.svg", "/schema/openapi.json"),
 }
 
 
@@ -25,13 +25,14 @@ def test_index_names_the_service_and_links_to_every_path(
     result: CheckResult | None, status: str, reason: str | None
 ) -> None:
     """Name, version, status with its reason, and links."""
-    app = AppClient(result)
+    app = AppClient(result, identity=NodeIdentity(node="gpu-07"))
     response = app.get("/")
     body = response.json()
     links = [f"/{link}" for link in body.pop("links").values()]
     assert response.status_code == 200
     assert body == {
         "name": "dstack-backend",
+        "node": "gpu-07",
         "version": __version__,
         "status": status,
         "reason": reason,
@@ -62,7 +63,8 @@ def test_programs_get_json_at_the_index(headers: dict[str, str]) -> None:
 
 def test_status_has_every_field_of_the_report() -> None:
     """Also while unavailable, and always with 200."""
-    response = AppClient(UNAVAILABLE).get("/status")
+    app = AppClient(UNAVAILABLE, identity=NodeIdentity(node="gpu-07"))
+    response = app.get("/status")
     assert response.status_code == 200
     assert response.json() == {
         "status": "unavailable",
@@ -79,7 +81,24 @@ def test_status_has_every_field_of_the_report() -> None:
         "consecutive_failures": 1,
         "source_version": None,
         "inventory": None,
+        "node": "gpu-07",
+        "health_requests": {"count": 0, "last_age_seconds": None, "clients": 0},
     }
+
+
+def test_requests_for_health_are_counted_but_not_those_of_browsers() -> None:
+    """Nor HEAD, nor another path. With the age of the last one, and the number of clients."""
+    app = AppClient(AVAILABLE)
+    for path in ("/status", "/livez", "/readyz", "/"):
+        app.get(path)
+    app.client.head("/health")
+    app.get("/health", **{"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"})
+    assert app.get("/status").json()["health_requests"]["count"] == 0
+    for _ in range(3):
+        app.get("/health")
+    requests = app.get("/status").json()["health_requests"]
+    assert (requests["count"], requests["clients"]) == (3, 1)
+    assert 0 <= requests["last_age_seconds"] < 60
 
 
 def test_status_has_the_inventory_as_json() -> None:
