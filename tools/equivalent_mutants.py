@@ -29,6 +29,10 @@ EQUIVALENT = {
         ),
     ): "there are two statuses, and `available` sorts before `unavailable`",
     (
+        "notification/rules.py",
+        "elif entry.kind >= EntryKind.GPU_REPLACED:",
+    ): "no other kind of an entry with a GPU sorts after it",
+    (
         "status.py",
         "has_resources = status.inventory is not None and  status.inventory.is_empty",
     ): "it is only compared for equality, and between available statuses",
