@@ -8,8 +8,8 @@ WORKDIR /build
 RUN python -m venv --without-pip /opt/dstack-backend
 
 # The dependencies come first: they change seldom, so their layer stays in the builder's cache. The
-# extras are `server`, `nostr` (12 MB, for NOSTR_KEY_FILE) and `notify` (NOTIFY_URLS): nothing can be
-# added to an image.
+# extras are `server`, `nostr` (12 MB, for NOSTR_KEY_FILE) and `notify` (19 MB, for NOTIFY_URLS):
+# nothing can be added to an image.
 # --no-deps: the lock is complete, and without it pip would also look at later releases.
 COPY requirements/service.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \

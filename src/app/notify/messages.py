@@ -34,23 +34,23 @@ class Writer:
         self._identity = identity
 
     def message(self, events: Sequence[Event], report: StatusReport) -> Message:
-        """Return one message about all events; of several, with the state of the node now."""
+        """Return one message about all events, with the present status where none tells it."""
         lines = [self._line(event) for event in events[-MAX_LINES:]]
         if more := len(events) - len(lines):
             lines.insert(0, self._text("earlier", count=more))
-        title = self._text(f"{_name(events[0])}_title")
+        title, now = self._text(f"{_name(events[0])}_title"), self._now(report)
         if len(events) > 1:
-            now = self._now(report)
             title = self._text("digest_title", now=now, count=len(events))
+        if len(events) > 1 or events[0].kind is EventKind.NOT_RUNNING:
             lines.append(self._text("now", now=now))
         remedies = [f"- {each}" for each in self._remedies(events)]
         if remedies:
             lines += [self._text("what_to_do"), *remedies]
-        return Message(title, "\n".join(lines))
+        return Message(title=title, body="\n".join(lines))
 
     def test_message(self) -> Message:
         """Return the message of `notify --test`."""
-        return Message(self._text("test_title"), self._text("test"))
+        return Message(title=self._text("test_title"), body=self._text("test"))
 
     def _text(self, name: str, **values: object) -> str:
         return self._texts[name].format(node=self._identity.node, **values)

@@ -32,7 +32,7 @@ from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Change
 from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["Notifications", "send_in_thread"]
+__all__ = ["Notifications"]
 
 _log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class _Queue:
     async def _send(self) -> bool:
         """Send all events. Those that come meanwhile are in the next message."""
         events, self._events = self._events, []
-        is_sent = not events or await send_in_thread(
+        is_sent = not events or await _send_in_thread(
             self._target, self._write(events, self._health.report())
         )
         if not is_sent:
@@ -182,7 +182,7 @@ class _Queue:
         return is_sent
 
 
-async def send_in_thread(target: MessageTarget, message: Message) -> bool:
+async def _send_in_thread(target: MessageTarget, message: Message) -> bool:
     """Send a message in a daemon thread: one that hangs does not delay the end of the process."""
     loop = asyncio.get_running_loop()
     result: asyncio.Future[bool] = loop.create_future()

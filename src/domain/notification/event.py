@@ -46,7 +46,7 @@ class Event(Struct, frozen=True, kw_only=True):
     count: int = 1
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, kw_only=True):
     """A message.
 
     Attributes:

@@ -41,8 +41,8 @@ class Webhook:
                 self.send_response(hook.status)
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
-                pass
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+                """Print nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"json://user:{SECRET}@127.0.0.1:{self._server.server_port}/{SECRET}"
@@ -125,13 +125,13 @@ def test_test_message_is_sent_to_each_address(webhook: Webhook) -> None:
     urls = f"{webhook.url} json://127.0.0.1:{free_port()}/{SECRET}"
     done = run_command("notify", "--test", NOTIFY_URLS=webhook.url, NOTIFY_LANGUAGE="zh")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("address 1 (JSON)   sent in ")
+    assert done.stdout.startswith("address 1 (JSON): sent in ")
     assert "\u6d4b\u8bd5" in webhook.messages[0]["title"]
     done = run_command("notify", "--test", NOTIFY_URLS=urls)
     assert (done.returncode, done.stderr) == (1, "")
-    assert [line[:27] for line in done.stdout.splitlines()] == [
-        "address 1 (JSON)   sent in ",
-        "address 2 (JSON)   failed a",
+    assert [line[:25] for line in done.stdout.splitlines()] == [
+        "address 1 (JSON): sent in",
+        "address 2 (JSON): failed ",
     ]
     assert SECRET not in done.stdout
     webhook.status = 401

@@ -52,6 +52,13 @@ def test_page_names_the_source_and_not_dstack() -> None:
     assert "cvm.gpu" not in page
 
 
+def test_messages_work_for_an_embedded_source() -> None:
+    """They need no setting of DStack."""
+    settings = load({"HISTORY": "off", "NOTIFY_URLS": "json://localhost"}, {})
+    container = embed(FakeGpuSource(), settings, topic="mine", name="sysfs")
+    assert container.notifications() in container.observers()
+
+
 def test_observers_and_watcher_are_used() -> None:
     """Without a watcher there are no hints."""
     seen, watcher = RecordingObserver(), FakeWatcher()

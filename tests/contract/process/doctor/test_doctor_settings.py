@@ -32,6 +32,12 @@ INVALID = {
     "HISTORY_RETENTION": ("0", set[str]()),
     "LOG_LEVEL": ("loud", set[str]()),
     "LOG_FORMAT": ("xml", set[str]()),
+    "NODE_NAME": ("a/b", set[str]()),
+    "NOTIFY_URLS": (f"ntfy {SECRET}", {"notify"}),
+    "NOTIFY_URLS_FILE": ("/nonexistent/urls", {"notify"}),
+    "NOTIFY_AFTER": ("soon", set[str]()),
+    "NOTIFY_EVERY": ("0", set[str]()),
+    "NOTIFY_LANGUAGE": ("de", set[str]()),
     "PUBKEYS": ("nobody", set[str]()),
     "NOSTR_KEY_FILE": ("/nonexistent/key", set[str]()),
     "NOSTR_KEY_CREATE": ("yes", set[str]()),
@@ -77,7 +83,7 @@ def test_all_invalid_settings_are_reported() -> None:
         "DSTACK_URL",
     ]
     left = [name for name, step in report["steps"].items() if step["verdict"] != "skipped"]
-    assert left == ["settings", "container"]
+    assert left == ["settings", "container", "notify"]
 
 
 def test_invalid_key_file_is_reported_once() -> None:

@@ -54,7 +54,7 @@ class FakeTarget:
 
 def kinds(events: Sequence[Event], _: StatusReport) -> Message:
     """Return a message that names what happened."""
-    return Message("title", " ".join(each.kind for each in events))
+    return Message(title="title", body=" ".join(each.kind for each in events))
 
 
 class NotifyHarness:
@@ -62,7 +62,7 @@ class NotifyHarness:
 
     def __init__(self, *targets: FakeTarget, policy: NotifyPolicy | None = None) -> None:
         self.clock = FakeClock()
-        self.targets = targets or (FakeTarget(),)
+        self.targets = list(targets) or [FakeTarget()]
         self.notifications = Notifications(
             self.targets, kinds, policy or NotifyPolicy(), self.clock
         )

@@ -105,6 +105,14 @@ def test_digest_says_what_holds_now() -> None:
     assert written(AVAILABLE, UNAVAILABLE, report=DOWN)[0] == "gpu-07: unavailable (2 events)"
 
 
+def test_absence_says_what_holds_now() -> None:
+    """The event itself is about the service, and not about the node."""
+    event = Event(kind=EventKind.NOT_RUNNING, at=EPOCH, since=EPOCH, seconds=70)
+    title, lines = written(event, report=DOWN)
+    assert title == "gpu-07: monitoring runs again"
+    assert lines[-1] == "Now: unavailable."
+
+
 def test_digest_says_what_to_do_about_what_is_not_over() -> None:
     """An outage that has ended needs nothing."""
     _, over = written(UNAVAILABLE, AVAILABLE)

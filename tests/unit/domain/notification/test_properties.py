@@ -34,7 +34,9 @@ def timelines(
     draw: st.DrawFn, kinds: st.SearchStrategy[str] = KINDS, start: float = 0
 ) -> list[HistoryEntry]:
     """Return entries in the order of time."""
-    steps, second, entries = draw(st.lists(st.tuples(PAUSES, kinds), max_size=40)), start, []
+    steps = draw(st.lists(st.tuples(PAUSES, kinds), max_size=40))
+    entries: list[HistoryEntry] = []
+    second = start
     for pause, kind in steps:
         second += pause
         entries.append(entry_of(kind, second))
