@@ -22,7 +22,8 @@ from dstack_backend.domain import (
     StatusReport,
 )
 from dstack_backend.domain.history import EntryKind, GapCause
-from dstack_backend.testing.fakes import EPOCH, FakeHealth, FakeHistory, FakeNotifier
+from dstack_backend.domain.requests import HealthRequests
+from dstack_backend.testing.fakes import EPOCH, ORIGIN, FakeHealth, FakeHistory, FakeNotifier
 
 __all__ = [
     "AVAILABLE",
@@ -129,7 +130,13 @@ class AppClient:
         self.notifier = closed_notifier()
         self.identity = identity or NodeIdentity()
         self.app = HealthApp(
-            self.health, exposition, no_lifespan, self.history, self.notifier, self.identity
+            self.health,
+            exposition,
+            no_lifespan,
+            self.history,
+            self.notifier,
+            self.identity,
+            requests=HealthRequests(lambda: ORIGIN),
         )
         self.client = TestClient(self.app)
 
