@@ -22,6 +22,9 @@ HEADERS = {
     "zh": ("变量", "默认值", "说明", "无"),
 }
 
+COMPUTED = {"en": "; default: ", "zh": "；默认为"}
+"""Stands in a meaning before a default that is not a fixed value."""
+
 CHINESE: dict[str, str] = tomllib.loads(Path(__file__).with_name("settings_zh.toml").read_text())
 
 
@@ -30,8 +33,9 @@ def table(language: str) -> str:
     *header, none = HEADERS[language]
     rows = [f"| {' | '.join(header)} |", "|---|---|---|"]
     for setting in SETTINGS:
-        default = f"`{setting.default}`" if setting.default else none
-        meaning = CHINESE[setting.variable] if language == "zh" else setting.help
+        text = CHINESE[setting.variable] if language == "zh" else setting.help
+        meaning, _, computed = text.partition(COMPUTED[language])
+        default = f"`{setting.default}`" if setting.default else computed or none
         rows.append(f"| `{setting.variable}` | {default} | {meaning} |")
     return "\n".join(rows) + "\n"
 

@@ -88,9 +88,9 @@ def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
 def test_figures_are_those_of_the_manifests() -> None:
     """Memory, exposure, users and groups are the same in the documents and in `deploy/`."""
     daemonset = (DEPLOY / "kubernetes" / "daemonset.yaml").read_text()
-    for figure in ("10001", "10002", "128Mi", "maxUnavailable: 5%", "minReadySeconds: 30"):
+    for figure in ("10001", "10002", "192Mi", "maxUnavailable: 5%", "minReadySeconds: 30"):
         assert figure in daemonset
     for name in INSTALLATION:
         assert all(figure in _text(name) for figure in ("10001", "10002", "5 %", "30 ", "1.3"))
     for name in OPERATIONS:
-        assert "128 MB" in _text(name)
+        assert "192 MB" in _text(name)

@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 from kubernetes_validate import (  # type: ignore[import-untyped] # it has no types
     ValidationError,
     validate,
@@ -88,14 +89,36 @@ def test_the_pod_mounts_only_the_socket_folder_and_its_data() -> None:
     volumes = {each["name"]: each for each in pod()["spec"]["volumes"]}
     assert mounts.keys() == volumes.keys() == {"dstack", "data"}
     assert mounts["dstack"]["readOnly"] is True
-    settings = {each["name"]: each["value"] for each in container()["env"]}
+    settings = {each["name"]: each.get("value") for each in container()["env"]}
     assert settings["DSTACK_URL"] == f"unix:{mounts['dstack']['mountPath']}/vmm.sock"
     assert settings["DATA_DIR"] == mounts["data"]["mountPath"]
     assert settings.keys() <= {each.variable for each in SETTINGS}
 
 
+def test_the_node_has_the_name_that_kubernetes_gives_it() -> None:
+    """The host name of a pod is that of the pod."""
+    (node,) = [each for each in container()["env"] if each["name"] == "NODE_NAME"]
+    assert node["valueFrom"] == {"fieldRef": {"fieldPath": "spec.nodeName"}}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_lines_for_messages_are_valid_without_their_comment_marks(version: str) -> None:
+    """They mount a Secret, and the setting names the file that its documented command creates."""
+    text = (FOLDER / "daemonset.yaml").read_text()
+    daemonset = yaml.safe_load(re.sub(r"# (?=- \{name: (notify|NOTIFY))", "", text))
+    assert validate(daemonset, version, strict=True) == version
+    spec = daemonset["spec"]["template"]["spec"]
+    mounts = {each["name"]: each for each in spec["containers"][0]["volumeMounts"]}
+    settings = {each["name"]: each.get("value") for each in spec["containers"][0]["env"]}
+    assert settings["NOTIFY_URLS_FILE"] == f"{mounts['notify']['mountPath']}/notify-urls"
+    assert mounts["notify"]["readOnly"] is True
+    (volume,) = [each for each in spec["volumes"] if each["name"] == "notify"]
+    assert f"generic {volume['secret']['secretName']} --from-file=notify-urls\n" in text
+
+
 def test_probes_do_not_depend_on_dstack() -> None:
     """An outage of DStack neither restarts a pod nor removes it from the Service."""
+    assert container()["startupProbe"]["httpGet"] == container()["livenessProbe"]["httpGet"]
     assert container()["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
     assert container()["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 

@@ -51,10 +51,7 @@ def parse_args(arguments: Sequence[str]) -> tuple[Command, dict[str, str]]:
     Raises:
         UserError: The command line cannot be understood.
     """
-    try:
-        parsed, rest = _parser().parse_known_args(arguments)
-    except argparse.ArgumentError as exc:
-        raise _argument_error(exc.argument_name or "", arguments) from None
+    parsed, rest = _parser().parse_known_args(arguments)
     given: dict[str, str] = vars(parsed)
     if shell := given.get("print-completion"):
         import shtab  # noqa: PLC0415 - only here
@@ -87,6 +84,14 @@ class _Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             exit_on_error=False,
         )
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, or raise an error that names the help of this parser's command."""
+        try:
+            return super().parse_known_args(args, namespace)
+        except argparse.ArgumentError as exc:
+            command = self.prog.split()[1:]
+            raise _argument_error(exc.argument_name or "", args, *command) from None
 
     def error(self, message: str) -> NoReturn:  # noqa: ARG002 - it may repeat a value
         """Raise without argparse's message."""
@@ -155,12 +160,12 @@ def _add(add: AddArgument, flag: str, dest: str, metavar: str, text: str) -> Non
         action.complete = _COMPLETION[metavar]  # type: ignore[attr-defined]  # shtab reads it
 
 
-def _argument_error(name: str, arguments: Sequence[str]) -> UserError:
+def _argument_error(name: str, arguments: Sequence[str], *command: str) -> UserError:
     """Return the error for the argument that argparse could not parse."""
     if name == "--print-completion":
         return _error(name, f"needs one of {', '.join(SHELLS)}")
     if name != "COMMAND":
-        return _error(name, "takes no value" if name in _FLAGS else "needs a value")
+        return _error(name, "takes no value" if name in _FLAGS else "needs a value", *command)
     known = {*(each.option for each in SETTINGS), "-h", "--help", "--version"}
     unknown = [each for each in _names(arguments) if each not in known]
     hint = f" (and no option {', '.join(unknown)} before a command)" if unknown else ""

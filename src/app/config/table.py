@@ -78,11 +78,11 @@ LOG_FORMAT = Setting("LOG_FORMAT", "FORMAT", "text", p.parse_one_of("text", "jso
 NODE_NAME = Setting("NODE_NAME", "NAME", "", p.parse_name,
     "name of the node for people; default: host name", "gpu-07")
 NOTIFY_URLS = Setting("NOTIFY_URLS", "URLS", "", parse_urls,
-    "Apprise URLs that get messages; the file is safer", "ntfys://ntfy.sh/my-secret-topic")
+    "Apprise URLs, with spaces or commas between them", "ntfys://ntfy.sh/my-secret-topic")
 NOTIFY_URLS_FILE = Setting("NOTIFY_URLS_FILE", "FILE", "", p.parse_optional(parse_urls_file),
-    "file with these URLs, one in each line", "/run/secrets/notify-urls")
+    "file with these URLs, one in each line; safer", "/run/secrets/notify-urls")
 NOTIFY_AFTER = Setting("NOTIFY_AFTER", "SECONDS", "60", p.parse_seconds(0),
-    "unavailable so long before a message")
+    "seconds unavailable before a message")
 NOTIFY_EVERY = Setting("NOTIFY_EVERY", "SECONDS", "300", p.parse_seconds(1),
     "seconds between two messages")
 NOTIFY_LANGUAGE = Setting("NOTIFY_LANGUAGE", "en|zh", "en", p.parse_one_of("en", "zh"),

@@ -46,7 +46,8 @@ def read_addresses(
     Raises:
         UserError: One of them cannot be used. The text repeats none of them.
     """
-    lines = [("URL", line) for line in options["urls"].split("\n")] if "urls" in options else []
+    given = options["urls"].split("\n") if "urls" in options else []
+    lines = [(f"address {number}", text) for number, text in enumerate(given, 1)]
     if "file" in options:
         lines += _read_file(options["file"])
     if not lines:

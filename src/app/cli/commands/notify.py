@@ -21,5 +21,5 @@ COMMAND = Command(
     run=_run,
     settings=(t.NOTIFY_URLS, t.NOTIFY_URLS_FILE, t.NOTIFY_LANGUAGE, t.NODE_NAME),
     options=(Option("test", "", "send it; required"),),
-    example="--test --notify-urls ntfys://ntfy.sh/my-secret-topic",
+    example="--test --notify-urls-file /run/secrets/notify-urls",
 )

@@ -30,3 +30,11 @@ def test_table_replaces_what_is_between_the_markers_only(language: str) -> None:
         if each.default
     )
     assert updated("no markers\n", language) == "no markers\n"
+
+
+@pytest.mark.parametrize(("language", "default"), [("en", "host name"), ("zh", "主机名")])
+def test_default_that_is_not_a_fixed_value_is_in_its_column(language: str, default: str) -> None:
+    """It is not `none`, and the meaning does not repeat it."""
+    (row,) = [each for each in table(language).splitlines() if "`NODE_NAME`" in each]
+    assert row.split(" | ")[1] == default
+    assert row.count(default) == 1

@@ -149,11 +149,11 @@ def test_texts_of_a_hostile_node_are_printable(server: Callable[..., str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (["host:port"], "URL: its host or its port is invalid; for example gpu-01:8080"),
-        ([""], "URL: its host or its port is invalid; for example gpu-01:8080"),
+        (["host:port"], "address 1: its host or its port is invalid; for example gpu-01:8080"),
+        ([""], "address 1: its host or its port is invalid; for example gpu-01:8080"),
         (["--file", "/nowhere"], "--file: cannot be read: no such file or directory"),
         (["--wach"], "--wach: status has no such option; see dstack-backend status --help"),
-        (["--watch=1"], "--watch: takes no value; see dstack-backend --help"),
+        (["--watch=1"], "--watch: takes no value; see dstack-backend status --help"),
     ],
 )
 def test_bad_address_or_option_is_one_line_and_exit_code_2(

@@ -95,6 +95,20 @@ def test_option_of_another_command_is_refused(command: str, option: str) -> None
         )
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("notify --notify-urls", "--notify-urls: needs a value; see dstack-backend notify --help"),
+        ("notify --test=S3CRET", "--test: takes no value; see dstack-backend notify --help"),
+        ("--log-level check doctor --data-dir", "--data-dir: needs a value; see dstack-backend doctor --help"),
+        ("--data-dir", "--data-dir: needs a value; see dstack-backend --help"),
+    ],
+)
+def test_error_names_the_help_of_the_command(line: str, message: str) -> None:
+    """The option is listed there."""
+    assert refusal(line.split()) == message
+
+
 def refusal(arguments: list[str]) -> str:
     """Return the message; nothing where the line is accepted."""
     try:

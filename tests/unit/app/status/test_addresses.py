@@ -55,9 +55,15 @@ def test_text_that_is_no_address_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(UserError) as caught:
         read_addresses({}, {"urls": text})
     assert caught.value.exit_code == 2
-    assert str(caught.value).startswith("URL: it")
+    assert str(caught.value).startswith("address 1: it")
     assert str(caught.value).endswith("; for example gpu-01:8080")
     assert SECRET not in str(caught.value)
+
+
+def test_error_says_which_address_it_is_about() -> None:
+    """By its number, because the address may contain a password."""
+    with pytest.raises(UserError, match=r"^address 2: it has a character that no address has"):
+        read_addresses({}, {"urls": "127.0.0.1\na b\ngpu-01"})
 
 
 @given(st.text())
