@@ -22,7 +22,7 @@ HEADERS = {
     "zh": ("变量", "默认值", "说明", "无"),
 }
 
-COMPUTED = {"en": "; default: ", "zh": "；默认为"}
+COMPUTED = {"en": "; default: ", "zh": "；默认为"}  # noqa: RUF001 - Chinese
 """Stands in a meaning before a default that is not a fixed value."""
 
 CHINESE: dict[str, str] = tomllib.loads(Path(__file__).with_name("settings_zh.toml").read_text())

@@ -100,7 +100,10 @@ def test_option_of_another_command_is_refused(command: str, option: str) -> None
     [
         ("notify --notify-urls", "--notify-urls: needs a value; see dstack-backend notify --help"),
         ("notify --test=S3CRET", "--test: takes no value; see dstack-backend notify --help"),
-        ("--log-level check doctor --data-dir", "--data-dir: needs a value; see dstack-backend doctor --help"),
+        (
+            "--log-level check doctor --data-dir",
+            "--data-dir: needs a value; see dstack-backend doctor --help",
+        ),
         ("--data-dir", "--data-dir: needs a value; see dstack-backend --help"),
     ],
 )
