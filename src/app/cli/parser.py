@@ -51,8 +51,14 @@ def parse_args(arguments: Sequence[str]) -> tuple[Command, dict[str, str]]:
     Raises:
         UserError: The command line cannot be understood.
     """
-    parsed, rest = _parser().parse_known_args(arguments)
+    parsed = argparse.Namespace()
     given: dict[str, str] = vars(parsed)
+    try:
+        _, rest = _parser().parse_known_args(arguments, parsed)
+    except argparse.ArgumentError as exc:
+        # argparse stores the command before it parses the options of the command.
+        known = filter(None, [given.get("command")])
+        raise _argument_error(exc.argument_name or "", arguments, *known) from None
     if shell := given.get("print-completion"):
         import shtab  # noqa: PLC0415 - only here
 
@@ -84,14 +90,6 @@ class _Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             exit_on_error=False,
         )
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, or raise an error that names the help of this parser's command."""
-        try:
-            return super().parse_known_args(args, namespace)
-        except argparse.ArgumentError as exc:
-            command = self.prog.split()[1:]
-            raise _argument_error(exc.argument_name or "", args, *command) from None
 
     def error(self, message: str) -> NoReturn:  # noqa: ARG002 - it may repeat a value
         """Raise without argparse's message."""
