@@ -33,15 +33,13 @@ from dstack_backend.domain.history import (
     merge_takeover,
     restart_gap,
 )
+from dstack_backend.domain.history.stored import HEARTBEAT
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Change
 
-__all__ = ["HEARTBEAT", "HistoryLog"]
+__all__ = ["HistoryLog"]
 
 _log = logging.getLogger(__name__)
-
-HEARTBEAT = 10.0
-"""Seconds between two signs of life: after a `kill -9` the gap is known to that precision."""
 
 
 class HistoryLog(EntriesReader):
