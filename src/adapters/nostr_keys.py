@@ -15,7 +15,7 @@ from tempfile import NamedTemporaryFile
 from types import ModuleType
 from typing import NamedTuple
 
-__all__ = ["KeyFile", "create_key", "npub", "public_keys", "read_key", "would_create"]
+__all__ = ["KeyFile", "create_key", "npub", "public_keys", "read_key"]
 
 MAX_KEY_FILE = 1024  # bytes, far more than a key has
 NO_KEY = "holds no secret key"
@@ -144,11 +144,6 @@ def create_key(file: Path, *, dry_run: bool = False) -> bool:
     except OSError as exc:
         raise ValueError(f"cannot be made ({_error_text(exc)})") from None
     return True
-
-
-def would_create(file: Path) -> bool:
-    """Return whether `create_key` would create the file. Raises `ValueError` where that does."""
-    return create_key(file, dry_run=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -44,13 +44,12 @@ def embed(  # noqa: PLR0913 - all but two have a default or are named by the cal
     for parameter, text in {"topic": topic, "name": name, "service": service}.items():
         if not text.strip():
             raise ValueError(f"{parameter} must not be empty")
-    identity = NodeIdentity(topic=topic, source=name, service=service)
     container = Container(
         settings=settings,
         source=source,
         source_name=name,
         watcher=watcher or NullWatcher(),
-        identity=node_identity(settings, identity),
+        identity=node_identity(settings, NodeIdentity(topic=topic, source=name, service=service)),
     )
     container.observers.add_args(*observers)
     return container

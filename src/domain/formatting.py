@@ -2,11 +2,11 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 __all__ = ["ENGLISH_UNITS", "cut", "escape", "format_duration", "format_percent", "format_time"]
-__all__ += ["parse_time"]
+__all__ += ["join_some", "parse_time"]
 
 ENGLISH_UNITS = {"d": "{} d", "h": "{} h", "min": "{} min", "s": "{} s", "ms": "{} ms"}
 """How a number of each unit is written."""
@@ -29,6 +29,12 @@ def cut(text: str, limit: int) -> str:
     """Return a text escaped and of limited length for a cell of a table: `-` for an empty one."""
     shown = escape(text[: limit + 1])
     return f"{shown[:limit]}..." if len(shown) > limit else shown or "-"
+
+
+def join_some(texts: Sequence[str], limit: int) -> str:
+    """Join texts with commas; of more than the limit, the number of the rest is the last one."""
+    rest = len(texts) - limit
+    return ", ".join([*texts[:limit], *([f"{rest} more"] if rest > 0 else [])])
 
 
 def format_duration(seconds: float, units: Mapping[str, str] = ENGLISH_UNITS) -> str:

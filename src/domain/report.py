@@ -9,7 +9,6 @@ from dstack_backend.domain.gpu.inventory import GpuMetadata
 from dstack_backend.domain.gpu.report import MissingGpuReport, missing_gpus, other_devices
 from dstack_backend.domain.monitor import CheckPolicy, MonitorState, status_at, status_since
 from dstack_backend.domain.status import Status
-from dstack_backend.domain.timestamp import Timestamp
 
 __all__ = ["LastCheck", "StatusReport", "report"]
 
@@ -72,7 +71,7 @@ def report(state: MonitorState, now: float, policy: CheckPolicy) -> StatusReport
         message=status.message,
         last_change=status_since(state, now, policy).utc,
         last_check=_last_check(state, now),
-        last_success=_utc(state.last_success),
+        last_success=state.last_success.utc if state.last_success else None,
         consecutive_failures=state.consecutive_failures,
         source_version=state.source_version,
         inventory=status.inventory.metadata() if status.inventory else None,
@@ -80,10 +79,6 @@ def report(state: MonitorState, now: float, policy: CheckPolicy) -> StatusReport
         missing=missing_gpus(gpus) if gpus else UNSET,
         other_devices=other_devices(gpus) if gpus else UNSET,
     )
-
-
-def _utc(timestamp: Timestamp | None) -> datetime | None:
-    return timestamp.utc if timestamp else None
 
 
 def _last_check(state: MonitorState, now: float) -> LastCheck | None:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: results of checks, histories, answers of DStack, settings."""
+"""Hypothesis strategies: results of checks, histories, answers of DStack."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -29,7 +29,6 @@ __all__ = [
     "inventories",
     "listing_bodies",
     "nasty_texts",
-    "setting_texts",
 ]
 
 CHECK_REASONS = tuple(reason for reason in Reason if reason.is_conclusive)
@@ -208,13 +207,3 @@ def _deeply_nested(draw: DrawFn) -> bytes:
     start = draw(st.sampled_from((b"", b'{"x":', b'{"gpus":[')))
     opening = draw(st.sampled_from((b"[", b'{"a":', b'{"gpus":[')))
     return start + opening * draw(st.sampled_from((10, 500, 1_500, 100_000)))
-
-
-_URL_PARTS = ("http://", "https://", "unix:", "[::1]", ":", "/", "@", "80", "99999", "localhost")
-_ODD_PARTS = ("-1", "1e3", ".", "%", "?", "#", "\n", "\t", " ", "ü", "٣", "info", "json", "nan")
-
-
-def setting_texts() -> SearchStrategy[str]:
-    """Return texts of settings: valid, nearly valid, and noise."""
-    parts = st.sampled_from((*_URL_PARTS, *_ODD_PARTS))
-    return st.lists(parts, max_size=6).map("".join) | nasty_texts() | st.text(max_size=40)

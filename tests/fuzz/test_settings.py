@@ -14,8 +14,8 @@ from hypothesis.strategies import SearchStrategy
 from dstack_backend.app.config.settings import SETTINGS, Settings, load, load_dstack
 from dstack_backend.app.config.table import LISTEN_ADDR, read_setting
 from dstack_backend.app.errors import UserError
-from dstack_backend.testing.strategies import setting_texts
 from tests.fuzz.effort import effort
+from tests.setting_texts import setting_texts
 
 CANARY = "c4n4ry"
 MESSAGE = re.compile(r"([A-Z_]+) \((--[a-z-]+)\): .+; for example ([A-Z_]+)=\S+")

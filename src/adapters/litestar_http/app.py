@@ -56,19 +56,15 @@ class HealthApp(Litestar):
     ) -> None:
         """Create the application.
 
-        The lifespan runs as long as the application. The exposition renders the metrics. At most
-        half of the server's connections, `max_connections`, are streams of events. `requests`
-        counts the requests of `/health`.
+        The lifespan runs as long as the application. The exposition renders the metrics. Streams
+        of events are at most half of `max_connections`. `requests` counts those of `/health`.
         """
         self._health = health
         self._requests = requests or HealthRequests(time.monotonic)
+        ports = (health, exposition, history, notifier, identity)
         streams = min(MAX_STREAMS, max_connections // 2)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Litestar's generics are open
-            handlers(
-                *(health, exposition, history, notifier, identity),
-                max_streams=streams,
-                requests=self._requests,
-            ),
+            handlers(*ports, max_streams=streams, requests=self._requests),
             cors_config=CORSConfig(allow_origins=["*"], allow_methods=["GET", "HEAD"]),
             lifespan=[lifespan],
             openapi_config=OpenAPIConfig(

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from dstack_backend.adapters.prometheus_metrics.gauge import gauge
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.gpu import (
     KNOWN_MODELS,
@@ -22,7 +21,7 @@ from dstack_backend.domain.gpu import (
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Status
 
-__all__ = ["GpuMetrics"]
+__all__ = ["GpuMetrics", "gauge"]
 
 MAX_SLOTS = 64
 """Slots with series of their own: those that were listed first, as long as the process runs."""
@@ -141,6 +140,13 @@ class GpuMetrics:
         for slot, seconds in self._seconds.items():
             family.add_metric([slot], seconds[column])
         return family
+
+
+def gauge(name: str, text: str, value: float, **labels: str) -> GaugeMetricFamily:
+    """Return a gauge with one value and its labels."""
+    family = GaugeMetricFamily(name, text, labels=list(labels))
+    family.add_metric(list(labels.values()), value)
+    return family
 
 
 def _is_current(report: StatusReport) -> bool:

@@ -11,8 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from dstack_backend import __version__
-from dstack_backend.adapters.prometheus_metrics.gauge import gauge
-from dstack_backend.adapters.prometheus_metrics.gpus import GpuMetrics
+from dstack_backend.adapters.prometheus_metrics.gpus import GpuMetrics, gauge
 from dstack_backend.domain.check import Check, Reason
 from dstack_backend.domain.gpu import GpuState
 from dstack_backend.domain.report import StatusReport
@@ -65,9 +64,8 @@ class PrometheusMetrics:
         )
         # A counter that starts at 0 lets an alert see its first increase.
         self._checks.labels("success", "")
-        for reason in Reason:
-            if reason.is_conclusive:
-                self._checks.labels("failure", reason)
+        for reason in (each for each in Reason if each.is_conclusive):
+            self._checks.labels("failure", reason)
         ProcessCollector(registry=self._registry)
 
     def on_check(self, check: Check) -> None:

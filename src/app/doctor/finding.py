@@ -13,7 +13,7 @@ from dstack_backend.domain.check import Reason
 from dstack_backend.domain.formatting import escape
 
 __all__ = ["Diagnosis", "Finding", "Step", "Verdict"]
-__all__ += ["join_some", "sanitize", "skip_rest"]
+__all__ += ["sanitize", "skip_rest"]
 
 MAX_TEXT_LENGTH = 60
 
@@ -96,12 +96,6 @@ def skip_rest(findings: list[Finding], steps: Iterable[Step], failed: Step) -> l
     tried, text = {each.step for each in findings}, f"not tried: {failed} failed"
     rest = [Finding(step, Verdict.SKIPPED, text) for step in steps if step not in tried]
     return [*findings, *rest]
-
-
-def join_some(texts: Sequence[str], limit: int) -> str:
-    """Join texts with commas; of more than the limit, the number of the rest is the last one."""
-    rest = len(texts) - limit
-    return ", ".join([*texts[:limit], *([f"{rest} more"] if rest > 0 else [])])
 
 
 def sanitize(text: str) -> str:

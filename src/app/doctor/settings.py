@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from dstack_backend.adapters.nostr_keys import would_create
+from dstack_backend.adapters.nostr_keys import create_key
 from dstack_backend.app.config import settings as config
 from dstack_backend.app.doctor.dstack.response import RESPONSE_STEPS
 from dstack_backend.app.doctor.finding import Finding, Step
@@ -66,7 +66,7 @@ def load_settings(environ: Mapping[str, str], options: Mapping[str, str]) -> Loa
 def _read_key_file(settings: config.Settings) -> None:
     file = settings.nostr_key_file
     try:
-        would_create_key = settings.nostr_key_create and file and would_create(file)
+        would_create_key = settings.nostr_key_create and file and create_key(file, dry_run=True)
     except ValueError as exc:
         raise config.setting_error("NOSTR_KEY_FILE", str(exc)) from None
     if not would_create_key:

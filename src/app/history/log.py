@@ -13,12 +13,10 @@ from datetime import timedelta
 from functools import partial
 from heapq import merge
 
-from dstack_backend.app.history.entries import Entries
-from dstack_backend.app.history.entries_reader import EntriesReader
+from dstack_backend.app.history.entries import Entries, EntriesReader, run_in
 from dstack_backend.app.history.gpu_record import GpuMemory, GpuRecord, OnLoad
 from dstack_backend.app.history.retention import Retention
-from dstack_backend.app.history.thread import run_in
-from dstack_backend.app.monitoring.clock import Clock, read
+from dstack_backend.app.monitoring.clock import Clock, read, wait_event
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.gpu import GpuState, GpuUse
 from dstack_backend.domain.history import (
@@ -35,15 +33,13 @@ from dstack_backend.domain.history import (
     merge_takeover,
     restart_gap,
 )
+from dstack_backend.domain.history.stored import HEARTBEAT
 from dstack_backend.domain.ports import HistoryStore
 from dstack_backend.domain.status import Change
 
-__all__ = ["HEARTBEAT", "HistoryLog"]
+__all__ = ["HistoryLog"]
 
 _log = logging.getLogger(__name__)
-
-HEARTBEAT = 10.0
-"""Seconds between two signs of life: after a `kill -9` the gap is known to that precision."""
 
 
 class HistoryLog(EntriesReader):
@@ -112,7 +108,8 @@ class HistoryLog(EntriesReader):
         try:
             while True:
                 await asyncio.shield(saving)
-                await self._pause()
+                await wait_event(self._wake, HEARTBEAT, self._clock)
+                self._wake.clear()
                 saving = asyncio.ensure_future(self._save())
         finally:
             await asyncio.wait({saving})  # what it saves must not be saved twice
@@ -125,16 +122,6 @@ class HistoryLog(EntriesReader):
         self._entries.add(interruption(self._current, self._seen, now))
         self._seen = now
         self._retention.apply(self._entries, now)
-
-    async def _pause(self) -> None:
-        beat = asyncio.ensure_future(self._clock.sleep(HEARTBEAT))
-        change = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait({beat, change}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            beat.cancel()
-            change.cancel()
-            self._wake.clear()
 
     async def _save(self) -> None:
         trouble = ""

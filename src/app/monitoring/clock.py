@@ -1,11 +1,12 @@
 """Time, as a port of the app."""
 
+import asyncio
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["Clock", "read"]
+__all__ = ["Clock", "read", "wait_event"]
 
 
 class Clock(Protocol):
@@ -27,3 +28,15 @@ class Clock(Protocol):
 def read(clock: Clock) -> Timestamp:
     """Return the present time of both clocks."""
     return Timestamp(clock.monotonic(), clock.utc())
+
+
+async def wait_event(event: asyncio.Event, seconds: float | None, clock: Clock) -> None:
+    """Wait for an event, at most so many seconds; `None` for any time."""
+    waiting: set[asyncio.Future[Any]] = {asyncio.ensure_future(event.wait())}
+    if seconds is not None:
+        waiting.add(asyncio.ensure_future(clock.sleep(seconds)))
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()

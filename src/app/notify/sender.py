@@ -10,9 +10,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Thread
-from typing import Any
 
-from dstack_backend.app.monitoring.clock import Clock, read
+from dstack_backend.app.monitoring.clock import Clock, read, wait_event
 from dstack_backend.app.monitoring.supervisor import keep_running
 from dstack_backend.domain.check import Check
 from dstack_backend.domain.gpu import GpuState
@@ -108,7 +107,8 @@ class Notifications:
                 events, due = self._take(load_until)
                 for queue in queues if events else ():
                     queue.put(events)
-                await self._wait(due)
+                pause = None if due is None else max(0.0, due - self._clock.monotonic())
+                await wait_event(self._wake, pause, self._clock)
         finally:
             for task in tasks:
                 task.cancel()
@@ -126,18 +126,6 @@ class Notifications:
             self._state = on_entry(self._state, *self._entries.popleft(), self._policy)
         self._state, events = take(self._state, now, self._policy)
         return events, due_at(self._state, self._policy)
-
-    async def _wait(self, until: float | None) -> None:
-        """Wait for a change, at most until a time."""
-        waiting: set[asyncio.Task[Any]] = {asyncio.create_task(self._wake.wait())}
-        if until is not None:
-            pause = max(0.0, until - self._clock.monotonic())
-            waiting.add(asyncio.create_task(self._clock.sleep(pause)))
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waiting:
-                each.cancel()
 
 
 class _Queue:

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from msgspec.json import encode
+from msgspec.structs import replace
 
 from dstack_backend.adapters.httpx_dstack import ssl_context
 from dstack_backend.adapters.httpx_dstack.errors import failure_from
@@ -21,7 +22,7 @@ from dstack_backend.app.cli.output import write_line
 from dstack_backend.app.errors import UserError
 from dstack_backend.app.server.runner import run_once, run_until_signal
 from dstack_backend.app.status.addresses import NodeAddress, read_addresses
-from dstack_backend.app.status.rows import NodeRow, StatusOutput, exit_code, without_uptime
+from dstack_backend.app.status.rows import NodeRow, StatusOutput, exit_code
 from dstack_backend.app.status.table import as_drawing, as_text
 from dstack_backend.app.status.watch import Watch, ask_all
 
@@ -147,7 +148,8 @@ class _Lines(_Output):
 
     async def draw(self) -> bool:
         rows = self._watch.rows
-        essence = [without_uptime(each) for each in rows]
+        # The uptime changes with time alone.
+        essence = [replace(each, uptime_24h=None, uptime_30d=None) for each in rows]
         if len(rows) < len(self._watch.addresses) or essence == self._printed:
             return True
         text = _as_lines(rows, SystemClock().utc(), is_json=self._is_json)

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any, cast
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from dstack_backend.adapters.httpx_status import MissingGpu, NodeAnswer, NodeStatus
 from dstack_backend.app.status.addresses import NodeAddress
@@ -14,7 +13,7 @@ from dstack_backend.domain.check import CheckFailure, Reason
 from dstack_backend.domain.formatting import cut
 from dstack_backend.domain.status import Status
 
-__all__ = ["NodeRow", "NodeState", "StatusOutput", "exit_code", "make_row", "without_uptime"]
+__all__ = ["NodeRow", "NodeState", "StatusOutput", "exit_code", "make_row"]
 
 MAX_NAME, MAX_MESSAGE, MAX_SLOT, MAX_SLOTS = 40, 300, 20, 3
 MAX_COUNT = 99_999
@@ -101,11 +100,6 @@ def make_row(address: NodeAddress, answer: NodeAnswer | CheckFailure) -> NodeRow
 def exit_code(rows: Iterable[NodeRow]) -> int:
     """Return 0 if all nodes are available and complete, and 1 otherwise."""
     return int(any(each.status is not NodeState.AVAILABLE for each in rows))
-
-
-def without_uptime(row: NodeRow) -> NodeRow:
-    """Return the row without what changes with time alone."""
-    return replace(row, uptime_24h=None, uptime_30d=None)
 
 
 def _state(status: NodeStatus) -> NodeState:

@@ -11,7 +11,10 @@ from dstack_backend.domain.gpu.tracking import forget, restore
 from dstack_backend.domain.gpu.use import GpuUse, UsePeriod, UseRecord
 from dstack_backend.domain.history.entry import HistoryEntry, SpanState, status_entries
 
-__all__ = ["GpuUpdate", "HistoryConflict", "HistoryError", "StoredHistory"]
+__all__ = ["HEARTBEAT", "GpuUpdate", "HistoryConflict", "HistoryError", "StoredHistory"]
+
+HEARTBEAT = 10.0
+"""Seconds between two signs of life: after a `kill -9` the gap is known to that precision."""
 
 
 class HistoryError(Exception):

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Barrier
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstack_backend.adapters.nostr_keys import create_key, read_key, would_create
+from dstack_backend.adapters.nostr_keys import create_key, read_key
 
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
 SECRET = "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa"
@@ -124,11 +125,11 @@ def outcome(act: Callable[[Path], bool], file: Path) -> bool | str:
 
 
 @pytest.mark.parametrize("kind", KEY_FILES)
-def test_would_create_has_the_outcome_of_create_key(kind: str, tmp_path: Path) -> None:
+def test_dry_run_has_the_outcome_of_create_key(kind: str, tmp_path: Path) -> None:
     """The same result or the same message, and nothing is created."""
     file = KEY_FILES[kind](tmp_path)
     before = in_folder(tmp_path)
-    predicted = outcome(would_create, file)
+    predicted = outcome(partial(create_key, dry_run=True), file)
     assert in_folder(tmp_path) == before
     assert predicted == outcome(create_key, file)
 
@@ -136,7 +137,7 @@ def test_would_create_has_the_outcome_of_create_key(kind: str, tmp_path: Path) -
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
 @pytest.mark.parametrize("mode", [0o000, 0o555, 0o733, 0o777, 0o1777])
 @pytest.mark.parametrize("kind", KEY_FILES)
-def test_would_create_has_the_outcome_of_create_key_for_another_user(kind: str, mode: int) -> None:
+def test_dry_run_has_the_outcome_of_create_key_for_another_user(kind: str, mode: int) -> None:
     """Where the folder is that of root, with these permissions."""
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -145,7 +146,7 @@ def test_would_create_has_the_outcome_of_create_key_for_another_user(kind: str, 
         before = in_folder(folder)
         os.seteuid(65534)
         try:
-            predicted = outcome(would_create, file)
+            predicted = outcome(partial(create_key, dry_run=True), file)
             created = outcome(create_key, file)
         finally:
             os.seteuid(0)

@@ -14,6 +14,7 @@ from dstack_backend.domain.formatting import (
     format_duration,
     format_percent,
     format_time,
+    join_some,
     parse_time,
 )
 
@@ -162,3 +163,10 @@ def test_any_cut_text_is_printable_and_bounded(text: str, limit: int) -> None:
     assert shown
     assert shown.isprintable()
     assert len(shown) <= limit + 3
+
+
+def test_texts_beyond_the_limit_are_counted() -> None:
+    """The first ones are shown."""
+    assert join_some(["a", "b"], 2) == "a, b"
+    assert join_some(["a", "b", "c", "d"], 2) == "a, b, 2 more"
+    assert join_some([], 2) == ""

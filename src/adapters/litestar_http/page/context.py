@@ -24,7 +24,7 @@ from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.requests import HealthRequestReport
 from dstack_backend.domain.status import Status
 
-__all__ = ["PageHistory", "page_context"]
+__all__ = ["PageHistory", "common_context", "page_context"]
 
 
 class PageHistory(Struct, frozen=True):
@@ -51,6 +51,17 @@ class PageHistory(Struct, frozen=True):
     requests: HealthRequestReport = HealthRequestReport(count=0, last_age_seconds=None, clients=0)
 
 
+def common_context(translation: Translation, identity: NodeIdentity) -> dict[str, Any]:
+    """Return the variables of every template."""
+    return {
+        "identity": identity,
+        "translation": translation,
+        "language": translation.language,
+        "strings": translation.strings,
+        "units": translation.units,
+    }
+
+
 def page_context(
     report: StatusReport,
     gpus: GpuState | None,
@@ -62,12 +73,8 @@ def page_context(
     """Return the variables of the template. Advice is shown for DStack only."""
     is_listed = report.reason in (None, Reason.TOO_FEW_GPUS)
     return {
+        **common_context(translation, identity),
         "version": __version__,
-        "identity": identity,
-        "translation": translation,
-        "language": translation.language,
-        "strings": translation.strings,
-        "units": translation.units,
         "now": now,
         "report": report,
         "status": _status(report, gpus, translation, identity),

@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from dstack_backend.adapters.litestar_http.cache import SingleFlightCache
-from dstack_backend.adapters.litestar_http.page.context import PageHistory, page_context
+from dstack_backend.adapters.litestar_http.page.context import (
+    PageHistory,
+    common_context,
+    page_context,
+)
 from dstack_backend.adapters.litestar_http.page.i18n import translation
 from dstack_backend.adapters.litestar_http.page.incidents import MAX_INCIDENTS, incidents_context
 from dstack_backend.adapters.litestar_http.page.timelines import BARS
@@ -53,17 +57,10 @@ class Page:
         """Return the page of the incidents that began before the entry with a number."""
         render = await asyncio.to_thread(_load_renderer)
         found = await self._history.incidents(ARCHIVE_INCIDENTS + 1, before)
-        gpus, now, texts = self._health.gpus(), datetime.now(UTC), translation(language)
-        context = {
-            "identity": self._identity,
-            "translation": texts,
-            "language": language,
-            "strings": texts.strings,
-            "units": texts.units,
-            "before": before,
-            "incidents": incidents_context(found, ARCHIVE_INCIDENTS, gpus, now),
-        }
-        return render(context, "archive.html")
+        gpus, now = self._health.gpus(), datetime.now(UTC)
+        shown = incidents_context(found, ARCHIVE_INCIDENTS, gpus, now)
+        common = common_context(translation(language), self._identity)
+        return render({**common, "before": before, "incidents": shown}, "archive.html")
 
     async def _render(self, language: str) -> bytes:
         render = await asyncio.to_thread(_load_renderer)  # the first time takes a while

@@ -51,9 +51,8 @@ def timelines_context(
     """
     shown: dict[str, dict[str, Any]] = {}
     for name, slots in timelines.items():
-        begin = now - WINDOWS[name]
+        begin, step = now - WINDOWS[name], WINDOWS[name] / len(slots)
         early = max(timedelta(), start - begin) if start else WINDOWS[name]
-        step = WINDOWS[name] / len(slots)
         bars = [
             _bar(slot, begin + number * step, step, start or now, translation)
             for number, slot in enumerate(slots)

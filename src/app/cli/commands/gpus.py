@@ -14,8 +14,7 @@ def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
 
     from dstack_backend.adapters.system_clock import SystemClock  # noqa: PLC0415 - slow
     from dstack_backend.app.cli.commands import gpus_table  # noqa: PLC0415 - slow
-    from dstack_backend.app.cli.commands.gpus_forget import forget_gpus  # noqa: PLC0415 - slow
-    from dstack_backend.app.cli.commands.stored import read_stored  # noqa: PLC0415 - slow
+    from dstack_backend.app.cli.commands.stored import forget_gpus, read_stored  # noqa: PLC0415 - slow
     from dstack_backend.app.config.settings import load_history_folder  # noqa: PLC0415 - slow
 
     folder, now, done = load_history_folder(environ, options), SystemClock().utc(), ""

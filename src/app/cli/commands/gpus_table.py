@@ -5,9 +5,9 @@ from datetime import datetime
 
 from msgspec.structs import asdict, replace
 
+from dstack_backend.app.cli.commands.stored import is_running
 from dstack_backend.app.cli.output import format_table
 from dstack_backend.app.errors import UserError
-from dstack_backend.app.history.log import HEARTBEAT
 from dstack_backend.domain.formatting import (
     cut,
     format_duration,
@@ -25,7 +25,7 @@ from dstack_backend.domain.gpu import (
 )
 from dstack_backend.domain.history import StoredHistory
 
-__all__ = ["StoredGpuReport", "as_text", "is_running", "stored_gpu_report"]
+__all__ = ["StoredGpuReport", "as_text", "stored_gpu_report"]
 
 MAX_CELL = 40
 
@@ -45,12 +45,6 @@ class StoredGpuReport(GpuReport, frozen=True, kw_only=True):
     """
 
     alive_at: datetime
-
-
-def is_running(stored: StoredHistory, now: datetime) -> bool:
-    """Return whether a service writes to the history, as far as the file shows."""
-    age = abs((now - stored.alive_at).total_seconds()) if stored.alive_at else float("inf")
-    return age <= 2 * HEARTBEAT
 
 
 def stored_gpu_report(stored: StoredHistory, now: datetime) -> StoredGpuReport:

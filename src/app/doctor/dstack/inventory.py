@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from dstack_backend.app.doctor.finding import Finding, Step, join_some, sanitize
+from dstack_backend.app.doctor.finding import Finding, Step, sanitize
 from dstack_backend.domain.check import Reason
-from dstack_backend.domain.formatting import format_time
+from dstack_backend.domain.formatting import format_time, join_some
 from dstack_backend.domain.gpu import Gpu, GpuInventory, MissingGpu, is_pci_address, track
 from dstack_backend.domain.history import StoredHistory
 from dstack_backend.domain.timestamp import Timestamp

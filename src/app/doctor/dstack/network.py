@@ -7,8 +7,9 @@ from dstack_backend.adapters.httpx_dstack import DStackAddress
 from dstack_backend.adapters.httpx_dstack.probe import Handshake
 from dstack_backend.app.config.parsers import ListenAddress
 from dstack_backend.app.doctor.environment import DOCKER_HOST, RuntimeEnvironment, is_local_host
-from dstack_backend.app.doctor.finding import Finding, Step, join_some, sanitize
+from dstack_backend.app.doctor.finding import Finding, Step, sanitize
 from dstack_backend.domain.check import CheckFailure, FailureCause, Reason
+from dstack_backend.domain.formatting import join_some
 
 __all__ = ["check_connection", "check_dns", "check_tls"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from dstack_backend.adapters.httpx_dstack import Basic, DStackAddress, parse_address
-from dstack_backend.testing.strategies import setting_texts
+from tests.setting_texts import setting_texts
 
 CANARY = "c4n4ry"
 ODD = (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dstack_backend.adapters.sqlite_history import SqliteHistory, read_history
-from dstack_backend.app.cli.commands.gpus_forget import forget_gpus
+from dstack_backend.app.cli.commands.stored import forget_gpus
 from dstack_backend.app.errors import UserError
 from dstack_backend.domain.gpu import Gpu, MissingGpu, StoredGpus
 from dstack_backend.domain.history import GpuUpdate

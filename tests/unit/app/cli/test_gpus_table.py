@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstack_backend.app.cli.commands.gpus_table import as_text, is_running, stored_gpu_report
+from dstack_backend.app.cli.commands.gpus_table import as_text, stored_gpu_report
+from dstack_backend.app.cli.commands.stored import is_running
 from dstack_backend.app.errors import UserError
 from dstack_backend.domain.gpu import Gpu, GpuInventory, StoredGpus, TrackedGpu, UsePeriod, track
 from dstack_backend.domain.gpu.use import period_of

@@ -8,7 +8,7 @@ import trustme
 from hypothesis import given
 
 from dstack_backend.app.config.settings import SETTINGS
-from dstack_backend.testing.strategies import setting_texts
+from tests.setting_texts import setting_texts
 from tests.unit.app.config.refusals import CANARY, assert_is_helpful, refused
 
 VARIABLES = [setting.variable for setting in SETTINGS]

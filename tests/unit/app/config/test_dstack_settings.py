@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dstack_backend.adapters.httpx_dstack import Basic, Bearer, TokenFile
 from dstack_backend.app.config.settings import load_dstack
-from dstack_backend.testing.strategies import setting_texts
+from tests.setting_texts import setting_texts
 from tests.unit.app.config.refusals import CANARY, assert_is_helpful, load_all, refused
 
 

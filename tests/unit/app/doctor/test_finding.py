@@ -9,7 +9,6 @@ from dstack_backend.app.doctor.finding import (
     Finding,
     Step,
     Verdict,
-    join_some,
     sanitize,
     skip_rest,
 )
@@ -36,13 +35,6 @@ def test_steps_after_a_failed_one_are_skipped_in_their_order() -> None:
     assert [each.step for each in found[2:]] == [Step.HTTP, Step.AUTH]
     assert {each.verdict for each in found[2:]} == {Verdict.SKIPPED}
     assert found[2].text == "not tried: connection failed"
-
-
-def test_texts_beyond_the_limit_are_counted() -> None:
-    """The first ones are shown."""
-    assert join_some(["a", "b"], 2) == "a, b"
-    assert join_some(["a", "b", "c", "d"], 2) == "a, b, 2 more"
-    assert join_some([], 2) == ""
 
 
 @given(st.text())
