@@ -2,7 +2,7 @@
 
 `assess` turns the result of a check into a status, `describe` turns a status into BackendInfo, and
 `encode_health` encodes it. `observe` and `status_at` add thresholds and staleness, and compare the
-GPUs from check to check: `GpuState`.
+GPUs from check to check: `GpuState`. `spans`, `timeline` and `uptime` compute with the history.
 """
 
 from dstack_backend.domain.backend_info import (
@@ -23,8 +23,17 @@ from dstack_backend.domain.gpu import (
     GpuState,
     MissingGpu,
     TrackedGpu,
+    model_of,
+    node_type,
 )
-from dstack_backend.domain.history import HistoryEntry
+from dstack_backend.domain.history import (
+    EntryKind,
+    HistoryEntry,
+    Uptime,
+    spans,
+    timeline,
+    uptime,
+)
 from dstack_backend.domain.inventory import Inventory
 from dstack_backend.domain.monitor import (
     CheckPolicy,
@@ -47,6 +56,7 @@ __all__ = [
     "CheckPolicy",
     "CheckResult",
     "ConnectivityWatcher",
+    "EntryKind",
     "FailureCause",
     "Gpu",
     "GpuChange",
@@ -68,11 +78,17 @@ __all__ = [
     "StatusReport",
     "Timestamp",
     "TrackedGpu",
+    "Uptime",
     "assess",
     "describe",
     "encode_health",
+    "model_of",
     "next_check_at",
+    "node_type",
     "observe",
     "report",
+    "spans",
     "status_at",
+    "timeline",
+    "uptime",
 ]
