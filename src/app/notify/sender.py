@@ -165,7 +165,8 @@ class _Queue:
             pause = FIRST_RETRY
             while not await self._send():
                 if pause == FIRST_RETRY:
-                    _log.warning("no message could be sent to address %s; retrying", self._name)
+                    text = "no message could be sent to address %s; retrying; %s tries it"
+                    _log.warning(text, self._name, "dstack-backend notify --test")
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, MAX_RETRY)
             if pause != FIRST_RETRY:

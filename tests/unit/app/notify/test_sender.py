@@ -13,6 +13,7 @@ from tests.unit.app.notify.harness import FakeTarget, NotifyHarness
 from tests.unit.history_entries import at, down
 
 NOTHING = StoredHistory()
+COMMAND = "dstack-backend notify --test"
 
 
 def test_outage_and_return_are_sent_to_each_address() -> None:
@@ -83,7 +84,7 @@ def test_refused_message_is_sent_again_with_what_has_happened_since(
     play(scenario)
     assert target.sent == ["unavailable available"]
     assert [record.getMessage() for record in caplog.records] == [
-        "no message could be sent to address 1 (ntfy); retrying",
+        f"no message could be sent to address 1 (ntfy); retrying; {COMMAND} tries it",
         "messages to address 1 (ntfy) are sent again",
     ]
 
