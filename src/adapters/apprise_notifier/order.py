@@ -17,12 +17,14 @@ class Order(Struct, frozen=True):
         timeout: Seconds for sending.
         message: Title and body; `None` to check the addresses only. Then standard output is a list
             with the name of the service for each address, and null for one that cannot be used.
+        level: Whether the message is good or bad news.
     """
 
     urls: tuple[str, ...]
     sender: str
     timeout: float
     message: tuple[str, str] | None = None
+    level: str = "info"
 
     def __repr__(self) -> str:
         return f"Order({len(self.urls)} addresses)"

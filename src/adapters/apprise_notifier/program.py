@@ -7,7 +7,14 @@ import sys
 from pathlib import Path
 
 import msgspec
-from apprise import Apprise, AppriseAsset, AppriseResultStatus, NotifyFormat, OverflowMode
+from apprise import (
+    Apprise,
+    AppriseAsset,
+    AppriseResultStatus,
+    NotifyFormat,
+    NotifyType,
+    OverflowMode,
+)
 from apprise import PersistentStoreMode as Storage
 
 from dstack_backend.adapters.apprise_notifier.order import DONE, NOT_SENT, Order
@@ -28,7 +35,10 @@ def main() -> int:
         sys.stdout.buffer.write(msgspec.json.encode(names))
         return DONE
     signal.setitimer(signal.ITIMER_REAL, order.timeout)  # its signal ends the process
-    are_sent = [each is not None and _is_sent(each, *order.message) for each in parsed]
+    are_sent = [
+        each is not None and _is_sent(each, *order.message, NotifyType(order.level))
+        for each in parsed
+    ]
     return DONE if all(are_sent) else NOT_SENT
 
 
@@ -57,11 +67,11 @@ def _parse(url: str, sender: str) -> Apprise | None:
     return Apprise(service, asset=asset)
 
 
-def _is_sent(apprise: Apprise, title: str, body: str) -> bool:
+def _is_sent(apprise: Apprise, title: str, body: str, kind: NotifyType) -> bool:
     """Send. `Apprise.notify` escapes the text where a service takes markup; its services do not."""
     try:
         result = apprise.notify(  # pyright: ignore[reportUnknownMemberType] - of a dict
-            body, title=title, body_format=NotifyFormat.TEXT
+            body, title=title, notify_type=kind, body_format=NotifyFormat.TEXT
         )
     except Exception:  # noqa: BLE001 - each service has its own errors
         return False

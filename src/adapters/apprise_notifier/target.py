@@ -11,6 +11,7 @@ import msgspec
 
 from dstack_backend.adapters.apprise_notifier.order import DONE, NOT_SENT, Order
 from dstack_backend.domain.formatting import escape
+from dstack_backend.domain.notification import Level
 
 __all__ = ["BAD_URL", "AppriseTarget", "StartError", "check_urls"]
 
@@ -87,14 +88,16 @@ class AppriseTarget:
         sender = "".join(char for char in service if " " <= char <= "~").strip()
         self._order = Order((url,), sender or "notifier", timeout)
 
-    def send(self, title: str, body: str) -> bool:
+    def send(self, title: str, body: str, level: Level = Level.INFO) -> bool:
         """Send a message and return whether it was accepted. It never raises.
 
         It blocks for the timeout at most, and while other addresses send. What is not printable is
         sent as JSON's escapes. What is too long for the service is cut.
         """
-        message = (escape(" ".join(title.split())), "\n".join(map(escape, body.splitlines())))
-        return _run(msgspec.structs.replace(self._order, message=message))[0] == DONE
+        title = escape(" ".join(title.split()))
+        body = "\n".join(map(escape, body.splitlines()))
+        order = msgspec.structs.replace(self._order, message=(title, body), level=level)
+        return _run(order)[0] == DONE
 
 
 def _run(order: Order) -> tuple[int, bytes]:

@@ -49,7 +49,7 @@ def try_to_send(
 ) -> tuple[bool, str]:
     """Send a message; return whether it was sent, and what happened."""
     started = clock()
-    is_sent = target.send(message.title, message.body)
+    is_sent = target.send(message.title, message.body, message.level)
     seconds = clock() - started
     if is_sent:
         return True, f"sent in {seconds:.1f} s"

@@ -15,7 +15,7 @@ from dstack_backend.domain.check import Reason
 from dstack_backend.domain.formatting import format_duration, format_time
 from dstack_backend.domain.gpu import KNOWN_MODELS, is_pci_address
 from dstack_backend.domain.history import GpuEntry
-from dstack_backend.domain.notification import Event, EventKind, Message
+from dstack_backend.domain.notification import Event, EventKind, Level, Message
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Status
 
@@ -23,6 +23,14 @@ __all__ = ["MAX_LINES", "Writer"]
 
 MAX_LINES = 20
 """Events that a message describes: the last ones. It says how many earlier ones there are."""
+
+_LEVELS = {
+    EventKind.UNAVAILABLE: Level.FAILURE,
+    EventKind.AVAILABLE: Level.SUCCESS,
+    EventKind.FLAPPING: Level.FAILURE,
+    EventKind.GPU_LOST: Level.FAILURE,
+    EventKind.GPU_RETURNED: Level.SUCCESS,
+}
 
 
 class Writer:
@@ -39,15 +47,17 @@ class Writer:
         lines = [self._line(event) for event in events[-MAX_LINES:]]
         if more := len(events) - len(lines):
             lines.insert(0, self._text("earlier", count=more))
+        level = _LEVELS.get(events[0].kind, Level.INFO)
         title, now = self._text(f"{_name(events[0])}_title"), self._now(report)
         if len(events) > 1:
             title = self._text("digest_title", now=now, count=len(events))
+            level = Level.SUCCESS if _status(report) == Status.AVAILABLE else Level.FAILURE
         if len(events) > 1 or events[0].kind is EventKind.NOT_RUNNING:
             lines.append(self._text("now", now=now))
         remedies = [f"- {each}" for each in self._remedies(events, report)]
         if remedies:
             lines += [self._text("what_to_do"), *remedies]
-        return Message(title=title, body="\n".join(lines))
+        return Message(title=title, body="\n".join(lines), level=level)
 
     def test_message(self) -> Message:
         """Return the message of `notify --test`."""
@@ -77,8 +87,7 @@ class Writer:
 
     def _now(self, report: StatusReport) -> str:
         missing = len(report.missing or ())
-        is_degraded = report.status is Status.AVAILABLE and report.degraded is True
-        return self._text("now_degraded" if is_degraded else f"now_{report.status}") + (
+        return self._text(f"now_{_status(report)}") + (
             self._text("now_missing", count=missing) if missing else ""
         )
 
@@ -101,6 +110,12 @@ class Writer:
         yield self._text("gpu_remedy_2")
         if self._identity.source == DSTACK:
             yield self._text("gpu_remedy_3", slot=slot or "SLOT")
+
+
+def _status(report: StatusReport) -> str:
+    """Return the status as people see it: a node that lacks GPUs is degraded."""
+    is_degraded = report.status is Status.AVAILABLE and report.degraded is True
+    return "degraded" if is_degraded else report.status
 
 
 def _name(event: Event) -> str:

@@ -194,7 +194,7 @@ async def _send_in_thread(target: MessageTarget, message: Message) -> bool:
 
     def send() -> None:
         try:
-            is_sent = target.send(message.title, message.body)
+            is_sent = target.send(message.title, message.body, message.level)
         except Exception:  # noqa: BLE001 - a faulty target must not end all sending
             is_sent = False
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile

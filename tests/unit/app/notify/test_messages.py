@@ -16,7 +16,7 @@ from dstack_backend.app.notify.messages import MAX_LINES, Writer
 from dstack_backend.domain import CheckFailure, GpuInventory, NodeIdentity, Reason, StatusReport
 from dstack_backend.domain.gpu import KNOWN_MODELS, MissingGpuReport, is_pci_address
 from dstack_backend.domain.history import GpuEntry
-from dstack_backend.domain.notification import Event, EventKind
+from dstack_backend.domain.notification import Event, EventKind, Level
 from dstack_backend.domain.status import Status
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
 from dstack_backend.testing.strategies import nasty_texts
@@ -25,7 +25,7 @@ NODE = NodeIdentity(node="gpu-07")
 LANGUAGES = ["en", "zh"]
 FOLDER = Path(dstack_backend.__file__).parent / "app/notify/languages"
 
-UP = FakeHealth(GpuInventory()).report()
+UP = replace(FakeHealth(GpuInventory()).report(), degraded=False)
 DOWN = FakeHealth(CheckFailure(Reason.TIMED_OUT)).report()
 
 UNAVAILABLE = Event(kind=EventKind.UNAVAILABLE, at=EPOCH, reason=Reason.CONNECTION_REFUSED)
@@ -145,6 +145,26 @@ def test_gpu_that_is_not_missing_any_more_needs_nothing() -> None:
     assert "`lspci -s 4b:00.0`" in other[-3]
     _, again = written(lost(), returned, lost(), report=missing("3b:00.0"))
     assert "`lspci -s 3b:00.0`" in again[-3]
+
+
+@pytest.mark.parametrize(
+    ("events", "report", "level"),
+    [
+        ([UNAVAILABLE], DOWN, Level.FAILURE),
+        ([AVAILABLE], UP, Level.SUCCESS),
+        ([lost()], missing("3b:00.0"), Level.FAILURE),
+        ([replace(lost(), kind=EventKind.GPU_RETURNED)], UP, Level.SUCCESS),
+        ([replace(lost(), kind=EventKind.GPU_REPLACED)], UP, Level.INFO),
+        ([UNAVAILABLE, AVAILABLE], UP, Level.SUCCESS),
+        ([UNAVAILABLE, AVAILABLE, lost()], missing("3b:00.0"), Level.FAILURE),
+        ([AVAILABLE, UNAVAILABLE], DOWN, Level.FAILURE),
+    ],
+)
+def test_level_says_whether_the_news_is_good(
+    events: list[Event], report: StatusReport, level: Level
+) -> None:
+    """Of several events the present status decides."""
+    assert Writer("en", NODE).message(events, report).level is level
 
 
 def test_long_digest_is_cut() -> None:
