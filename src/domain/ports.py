@@ -18,6 +18,7 @@ from dstack_backend.domain.history.entry import (
 from dstack_backend.domain.history.incidents import Incident
 from dstack_backend.domain.history.stored import GpuUpdate, StoredHistory
 from dstack_backend.domain.history.uptime import Uptime
+from dstack_backend.domain.notification.event import Level
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.status import Change
 
@@ -192,7 +193,7 @@ class MessageTarget(Protocol):
         """Name of the service for people, without a secret."""
         ...
 
-    def send(self, title: str, body: str) -> bool:
+    def send(self, title: str, body: str, level: Level = Level.INFO) -> bool:
         """Send a plain text and return whether it was accepted. It never raises."""
         ...
 

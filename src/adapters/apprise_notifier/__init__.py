@@ -8,6 +8,11 @@ Apprise runs in a process of its own, which exists only while a message is sent:
   addresses, and warn on standard error. A process can have another environment and no output.
 """
 
-from dstack_backend.adapters.apprise_notifier.target import AppriseTarget
+from dstack_backend.adapters.apprise_notifier.target import (
+    BAD_URL,
+    AppriseTarget,
+    StartError,
+    check_urls,
+)
 
-__all__ = ["AppriseTarget"]
+__all__ = ["BAD_URL", "AppriseTarget", "StartError", "check_urls"]

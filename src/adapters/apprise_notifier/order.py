@@ -2,23 +2,29 @@
 
 from msgspec import Struct
 
-__all__ = ["BAD_URL", "NOT_SENT", "SENT", "Order"]
+__all__ = ["DONE", "NOT_SENT", "Order"]
 
-SENT, NOT_SENT, BAD_URL = 0, 3, 4
+DONE, NOT_SENT = 0, 3
 """Exit codes. Python itself ends with 1 or 2."""
 
 
 class Order(Struct, frozen=True):
-    """One message for one address.
+    """One message for some addresses, or their check.
 
     Attributes:
-        url: The address.
+        urls: The addresses. They contain secrets.
         sender: Name of the sender: printable ASCII, because it is sent as an HTTP header.
         timeout: Seconds for sending.
-        message: Title and body; `None` to check the address only.
+        message: Title and body; `None` to check the addresses only. Then standard output is a list
+            with the name of the service for each address, and null for one that cannot be used.
+        level: Whether the message is good or bad news.
     """
 
-    url: str
+    urls: tuple[str, ...]
     sender: str
     timeout: float
     message: tuple[str, str] | None = None
+    level: str = "info"
+
+    def __repr__(self) -> str:
+        return f"Order({len(self.urls)} addresses)"

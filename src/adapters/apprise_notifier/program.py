@@ -1,4 +1,4 @@
-"""The process that sends one message, or checks an address. Run by `AppriseTarget`."""
+"""The process that sends one message, or checks addresses. Run by `AppriseTarget`."""
 
 import contextlib
 import resource
@@ -7,10 +7,17 @@ import sys
 from pathlib import Path
 
 import msgspec
-from apprise import Apprise, AppriseAsset, AppriseResultStatus, NotifyFormat, OverflowMode
+from apprise import (
+    Apprise,
+    AppriseAsset,
+    AppriseResultStatus,
+    NotifyFormat,
+    NotifyType,
+    OverflowMode,
+)
 from apprise import PersistentStoreMode as Storage
 
-from dstack_backend.adapters.apprise_notifier.order import BAD_URL, NOT_SENT, SENT, Order
+from dstack_backend.adapters.apprise_notifier.order import DONE, NOT_SENT, Order
 
 __all__ = ["main"]
 
@@ -22,14 +29,17 @@ def main() -> int:
     """Do what standard input asks for, and return the exit code."""
     _limit_memory()
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    apprise = _parse(order.url, order.sender)
-    if apprise is None:
-        return BAD_URL
-    sys.stdout.write(str(apprise[0].service_name))
+    parsed = [_parse(url, order.sender) for url in order.urls]
     if order.message is None:
-        return SENT
+        names = [None if each is None else str(each[0].service_name) for each in parsed]
+        sys.stdout.buffer.write(msgspec.json.encode(names))
+        return DONE
     signal.setitimer(signal.ITIMER_REAL, order.timeout)  # its signal ends the process
-    return SENT if _is_sent(apprise, *order.message) else NOT_SENT
+    are_sent = [
+        each is not None and _is_sent(each, *order.message, NotifyType(order.level))
+        for each in parsed
+    ]
+    return DONE if all(are_sent) else NOT_SENT
 
 
 def _parse(url: str, sender: str) -> Apprise | None:
@@ -45,6 +55,8 @@ def _parse(url: str, sender: str) -> Apprise | None:
     )
     try:
         service = Apprise.instantiate(url, asset=asset)  # pyright: ignore[reportUnknownMemberType] - of a dict
+    except MemoryError:
+        raise  # no fault of the address
     except Exception:  # noqa: BLE001 - each service has its own errors
         return None
     if service is None:
@@ -55,11 +67,11 @@ def _parse(url: str, sender: str) -> Apprise | None:
     return Apprise(service, asset=asset)
 
 
-def _is_sent(apprise: Apprise, title: str, body: str) -> bool:
+def _is_sent(apprise: Apprise, title: str, body: str, kind: NotifyType) -> bool:
     """Send. `Apprise.notify` escapes the text where a service takes markup; its services do not."""
     try:
         result = apprise.notify(  # pyright: ignore[reportUnknownMemberType] - of a dict
-            body, title=title, body_format=NotifyFormat.TEXT
+            body, title=title, notify_type=kind, body_format=NotifyFormat.TEXT
         )
     except Exception:  # noqa: BLE001 - each service has its own errors
         return False

@@ -3,21 +3,26 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from threading import Lock
 
 import msgspec
 
-from dstack_backend.adapters.apprise_notifier.order import BAD_URL, NOT_SENT, SENT, Order
+from dstack_backend.adapters.apprise_notifier.order import DONE, NOT_SENT, Order
 from dstack_backend.domain.formatting import escape
+from dstack_backend.domain.notification import Level
 
-__all__ = ["AppriseTarget"]
+__all__ = ["BAD_URL", "AppriseTarget", "StartError", "check_urls"]
 
 SEND_TIMEOUT = 30.0
 """Seconds for one message."""
 
 START_TIMEOUT = 60.0
 """Seconds for the start of the process. It takes about one."""
+
+BAD_URL = "Apprise has no service for this kind of URL, or it is incomplete"
+"""What is wrong with an address that cannot be used."""
 
 _PROGRAM = "dstack_backend.adapters.apprise_notifier.program"
 
@@ -31,6 +36,28 @@ _one_at_a_time = Lock()
 """A process needs 50 MB. Several at once could exceed the memory limit of a container."""
 
 
+class StartError(Exception):
+    """The process cannot be started, for example because memory is short."""
+
+
+def check_urls(urls: Sequence[str]) -> Sequence[str | None]:
+    """Return the name of the service behind each address, `None` for one that cannot be used.
+
+    It takes about a second for all of them together. Nothing is sent.
+
+    Raises:
+        ModuleNotFoundError: Apprise is not installed.
+        StartError: Nothing is known about the addresses.
+    """
+    if find_spec("apprise") is None:
+        raise ModuleNotFoundError("No module named 'apprise'", name="apprise")
+    printable = (url if url.isprintable() else "" for url in urls)
+    code, output = _run(Order(tuple(printable), "notifier", timeout=0.0))
+    if code != DONE:
+        raise StartError("Apprise does not start")
+    return msgspec.json.decode(output, type=list[str | None])
+
+
 class AppriseTarget:
     """One address that gets messages. Implements `MessageTarget`.
 
@@ -38,39 +65,42 @@ class AppriseTarget:
         name: Name of the service behind the address, for example `Telegram`.
     """
 
-    def __init__(self, url: str, service: str, timeout: float = SEND_TIMEOUT) -> None:
-        """Check the address, which takes about a second. Nothing is sent yet.
+    def __init__(
+        self, url: str, service: str, timeout: float = SEND_TIMEOUT, name: str | None = None
+    ) -> None:
+        """Check the address, which takes about a second, unless it has a name already.
 
         Args:
             url: An address as Apprise defines it.
             service: Name of the service, as the sender.
             timeout: Seconds for one message.
+            name: What `check_urls` returned for the address.
 
         Raises:
             ModuleNotFoundError: Apprise is not installed.
+            StartError: Nothing is known about the address.
             ValueError: The address cannot be used. The text does not contain it.
         """
-        if find_spec("apprise") is None:
-            raise ModuleNotFoundError("No module named 'apprise'", name="apprise")
+        name = name or check_urls([url])[0]
+        if name is None:
+            raise ValueError(BAD_URL)
+        self.name = name
         sender = "".join(char for char in service if " " <= char <= "~").strip()
-        self._order = Order(url, sender or "notifier", timeout)
-        code, self.name = _run(self._order) if url.isprintable() else (BAD_URL, "")
-        if code == BAD_URL:
-            raise ValueError("Apprise has no service for this kind of URL, or it is incomplete")
-        if code != SENT:
-            raise ValueError("Apprise cannot be started")
+        self._order = Order((url,), sender or "notifier", timeout)
 
-    def send(self, title: str, body: str) -> bool:
+    def send(self, title: str, body: str, level: Level = Level.INFO) -> bool:
         """Send a message and return whether it was accepted. It never raises.
 
         It blocks for the timeout at most, and while other addresses send. What is not printable is
         sent as JSON's escapes. What is too long for the service is cut.
         """
-        message = (escape(" ".join(title.split())), "\n".join(map(escape, body.splitlines())))
-        return _run(msgspec.structs.replace(self._order, message=message))[0] == SENT
+        title = escape(" ".join(title.split()))
+        body = "\n".join(map(escape, body.splitlines()))
+        order = msgspec.structs.replace(self._order, message=(title, body), level=level)
+        return _run(order)[0] == DONE
 
 
-def _run(order: Order) -> tuple[int, str]:
+def _run(order: Order) -> tuple[int, bytes]:
     """Run the process; return its exit code and its output. The timeout ends it."""
     command = [sys.executable, "-P", "-m", _PROGRAM]
     try:
@@ -85,8 +115,8 @@ def _run(order: Order) -> tuple[int, str]:
                 check=False,
             )
     except (OSError, subprocess.SubprocessError):
-        return NOT_SENT, ""
-    return done.returncode, done.stdout.decode(errors="replace").strip()
+        return NOT_SENT, b""
+    return done.returncode, done.stdout
 
 
 def _environment() -> dict[str, str]:

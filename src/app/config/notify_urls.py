@@ -11,6 +11,7 @@ __all__ = ["NotifyUrls", "parse_urls", "parse_urls_file"]
 MAX_FILE = 64 * 1024  # bytes
 
 _SCHEME = "[A-Za-z][A-Za-z0-9+.-]*://"
+_SEPARATOR = rf"[\s,]+(?={_SCHEME})"
 
 
 class NotifyUrls(NamedTuple):
@@ -25,7 +26,7 @@ class NotifyUrls(NamedTuple):
 
 def parse_urls(text: str) -> NotifyUrls:
     """Parse addresses with spaces or commas between them. They may themselves contain commas."""
-    entries = re.split(rf"[\s,]+(?={_SCHEME})", text)
+    entries = re.split(_SEPARATOR, text)
     return _notify_urls("NOTIFY_URLS", [each.rstrip(", ") for each in entries] if text else [])
 
 
@@ -40,6 +41,9 @@ def parse_urls_file(text: str) -> NotifyUrls:
         entries = [each for each in lines if each and not each.startswith("#")]
         if not entries:
             raise ValueError("holds no address")
+        for number, entry in enumerate(entries, 1):
+            if re.search(_SEPARATOR, entry):
+                raise ValueError(f"address {number}: one URL per line")
         return _notify_urls("NOTIFY_URLS_FILE", entries)
 
     return WatchedFile(parse_path(text), "URLs", MAX_FILE, load).value()
@@ -48,5 +52,5 @@ def parse_urls_file(text: str) -> NotifyUrls:
 def _notify_urls(variable: str, entries: Sequence[str]) -> NotifyUrls:
     for number, entry in enumerate(entries, 1):
         if not re.fullmatch(rf"{_SCHEME}[!-~]+", entry):
-            raise ValueError(f"entry {number} is not a URL without spaces, in ASCII")
+            raise ValueError(f"address {number} is not a URL without spaces, in ASCII")
     return NotifyUrls(variable, tuple(entries))

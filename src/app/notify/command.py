@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from time import monotonic
 
+from dstack_backend.adapters.apprise_notifier import StartError
 from dstack_backend.app.cli.output import write_line
 from dstack_backend.app.config.settings import load, setting_error
 from dstack_backend.app.errors import UserError
@@ -31,7 +32,10 @@ def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
     if not settings.notify_urls.urls:
         raise setting_error("NOTIFY_URLS", "it is not set, nor is NOTIFY_URLS_FILE")
     identity = NodeIdentity(node=node_name(settings))
-    targets = open_targets(settings.notify_urls, identity.service)
+    try:
+        targets = open_targets(settings.notify_urls, identity.service)
+    except StartError as exc:
+        raise UserError("", f"{exc}; see dstack-backend doctor", exit_code=1) from None
     message, code = Writer(settings.notify_language, identity).test_message(), 0
     for number, target in enumerate(targets, 1):
         is_sent, text = try_to_send(target, message)
@@ -45,7 +49,7 @@ def try_to_send(
 ) -> tuple[bool, str]:
     """Send a message; return whether it was sent, and what happened."""
     started = clock()
-    is_sent = target.send(message.title, message.body)
+    is_sent = target.send(message.title, message.body, message.level)
     seconds = clock() - started
     if is_sent:
         return True, f"sent in {seconds:.1f} s"

@@ -15,13 +15,22 @@ from dstack_backend.domain.check import Reason
 from dstack_backend.domain.formatting import format_duration, format_time
 from dstack_backend.domain.gpu import KNOWN_MODELS, is_pci_address
 from dstack_backend.domain.history import GpuEntry
-from dstack_backend.domain.notification import Event, EventKind, Message
+from dstack_backend.domain.notification import Event, EventKind, Level, Message
 from dstack_backend.domain.report import StatusReport
+from dstack_backend.domain.status import Status
 
 __all__ = ["MAX_LINES", "Writer"]
 
 MAX_LINES = 20
 """Events that a message describes: the last ones. It says how many earlier ones there are."""
+
+_LEVELS = {
+    EventKind.UNAVAILABLE: Level.FAILURE,
+    EventKind.AVAILABLE: Level.SUCCESS,
+    EventKind.FLAPPING: Level.FAILURE,
+    EventKind.GPU_LOST: Level.FAILURE,
+    EventKind.GPU_RETURNED: Level.SUCCESS,
+}
 
 
 class Writer:
@@ -38,15 +47,17 @@ class Writer:
         lines = [self._line(event) for event in events[-MAX_LINES:]]
         if more := len(events) - len(lines):
             lines.insert(0, self._text("earlier", count=more))
+        level = _LEVELS.get(events[0].kind, Level.INFO)
         title, now = self._text(f"{_name(events[0])}_title"), self._now(report)
         if len(events) > 1:
             title = self._text("digest_title", now=now, count=len(events))
+            level = Level.SUCCESS if _status(report) == Status.AVAILABLE else Level.FAILURE
         if len(events) > 1 or events[0].kind is EventKind.NOT_RUNNING:
             lines.append(self._text("now", now=now))
-        remedies = [f"- {each}" for each in self._remedies(events)]
+        remedies = [f"- {each}" for each in self._remedies(events, report)]
         if remedies:
             lines += [self._text("what_to_do"), *remedies]
-        return Message(title=title, body="\n".join(lines))
+        return Message(title=title, body="\n".join(lines), level=level)
 
     def test_message(self) -> Message:
         """Return the message of `notify --test`."""
@@ -76,23 +87,35 @@ class Writer:
 
     def _now(self, report: StatusReport) -> str:
         missing = len(report.missing or ())
-        return self._text(f"now_{report.status}") + (
+        return self._text(f"now_{_status(report)}") + (
             self._text("now_missing", count=missing) if missing else ""
         )
 
-    def _remedies(self, events: Sequence[Event]) -> Iterator[str]:
-        """Return what to do about an outage that has not ended, and about lost GPUs."""
+    def _remedies(self, events: Sequence[Event], report: StatusReport) -> Iterator[str]:
+        """Return what to do about an outage that has not ended, and about GPUs still missing."""
         last = {each.kind: number for number, each in enumerate(events)}
         number = last.get(EventKind.UNAVAILABLE, -1)
         reason = events[number].reason if number > last.get(EventKind.AVAILABLE, -1) else None
         if reason and self._identity.source == DSTACK:
             yield from self._translation.reasons[reason].remedies[:1]
             yield self._text("doctor")
-        lost = [each.gpu for each in events if each.kind is EventKind.GPU_LOST and each.gpu]
-        if lost:
-            slots = [each.slot for each in lost if is_pci_address(each.slot)]
-            command = f"lspci -s {slots[0]}" if len(slots) == len(lost) == 1 else "lspci"
-            yield from (self._text(f"gpu_remedy_{number}", command=command) for number in (1, 2))
+        missing = {each.slot for each in report.missing or ()}
+        lost = {each.gpu.slot for each in events if each.kind is EventKind.GPU_LOST and each.gpu}
+        if lost & missing:
+            yield from self._gpu_remedies(sorted(lost & missing))
+
+    def _gpu_remedies(self, slots: Sequence[str]) -> Iterator[str]:
+        slot = slots[0] if len(slots) == 1 and is_pci_address(slots[0]) else ""
+        yield self._text("gpu_remedy_1", command=f"lspci -s {slot}" if slot else "lspci")
+        yield self._text("gpu_remedy_2")
+        if self._identity.source == DSTACK:
+            yield self._text("gpu_remedy_3", slot=slot or "SLOT")
+
+
+def _status(report: StatusReport) -> str:
+    """Return the status as people see it: a node that lacks GPUs is degraded."""
+    is_degraded = report.status is Status.AVAILABLE and report.degraded is True
+    return "degraded" if is_degraded else report.status
 
 
 def _name(event: Event) -> str:

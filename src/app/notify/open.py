@@ -1,8 +1,9 @@
 """Opens what the settings name: the addresses that get messages."""
 
+import logging
 from collections.abc import Sequence
 
-from dstack_backend.adapters.apprise_notifier import AppriseTarget
+from dstack_backend.adapters.apprise_notifier import BAD_URL, AppriseTarget, StartError, check_urls
 from dstack_backend.app.config.notify_urls import NotifyUrls
 from dstack_backend.app.config.settings import Settings, setting_error
 from dstack_backend.app.errors import missing_extra
@@ -12,7 +13,9 @@ from dstack_backend.app.notify.sender import Notifications
 from dstack_backend.domain.backend_info import NodeIdentity
 from dstack_backend.domain.ports import MessageTarget
 
-__all__ = ["open_notifications", "open_targets"]
+__all__ = ["describe", "open_notifications", "open_targets"]
+
+_log = logging.getLogger(__name__)
 
 
 def open_notifications(
@@ -20,12 +23,20 @@ def open_notifications(
 ) -> Notifications | None:
     """Return what sends messages; `None` where no address is set.
 
+    Where Apprise does not start, the addresses are used without a check: it may start later.
+
     Raises:
         UserError: An address cannot be used, or the extra is not installed.
     """
     if not settings.notify_urls.urls:
         return None
-    targets = open_targets(settings.notify_urls, identity.service)
+    try:
+        targets = open_targets(settings.notify_urls, identity.service)
+        _log.info("messages go to %s", describe(targets))
+    except StartError as exc:
+        _log.warning("messages cannot be sent: %s; see dstack-backend doctor", exc)
+        urls = settings.notify_urls.urls
+        targets = [AppriseTarget(url, identity.service, name="not checked") for url in urls]
     writer = Writer(settings.notify_language, identity)
     return Notifications(targets, writer.message, settings.notify_policy, clock)
 
@@ -34,16 +45,21 @@ def open_targets(urls: NotifyUrls, service: str) -> Sequence[MessageTarget]:
     """Return the addresses. Nothing is sent.
 
     Raises:
+        StartError: Apprise does not start, so that nothing is known about the addresses.
         UserError: One of them cannot be used, or the extra is not installed.
     """
     try:
-        return [_open(urls, number, service) for number in range(1, len(urls.urls) + 1)]
+        names = check_urls(urls.urls)
     except ModuleNotFoundError as exc:
         raise missing_extra(exc, urls.variable) or exc from None
+    if None in names:
+        raise setting_error(urls.variable, f"address {names.index(None) + 1}: {BAD_URL}")
+    return [
+        AppriseTarget(url, service, name=name) for url, name in zip(urls.urls, names, strict=True)
+    ]
 
 
-def _open(urls: NotifyUrls, number: int, service: str) -> MessageTarget:
-    try:
-        return AppriseTarget(urls.urls[number - 1], service)
-    except ValueError as exc:
-        raise setting_error(urls.variable, f"entry {number}: {exc}") from None
+def describe(targets: Sequence[MessageTarget]) -> str:
+    """Return how many addresses there are, and of which services."""
+    names = ", ".join(dict.fromkeys(each.name for each in targets))
+    return f"{len(targets)} {'address' if len(targets) == 1 else 'addresses'} ({names})"

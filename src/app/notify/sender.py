@@ -153,7 +153,8 @@ class _Queue:
             pause = FIRST_RETRY
             while not await self._send():
                 if pause == FIRST_RETRY:
-                    _log.warning("no message could be sent to address %s; retrying", self._name)
+                    text = "no message could be sent to address %s; retrying; %s tries it"
+                    _log.warning(text, self._name, "dstack-backend notify --test")
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, MAX_RETRY)
             if pause != FIRST_RETRY:
@@ -181,7 +182,7 @@ async def _send_in_thread(target: MessageTarget, message: Message) -> bool:
 
     def send() -> None:
         try:
-            is_sent = target.send(message.title, message.body)
+            is_sent = target.send(message.title, message.body, message.level)
         except Exception:  # noqa: BLE001 - a faulty target must not end all sending
             is_sent = False
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile

@@ -10,7 +10,7 @@
    batch counts as told when it is taken; what the earlier process could not send is lost.
 """
 
-from dstack_backend.domain.notification.event import Event, EventKind, Message
+from dstack_backend.domain.notification.event import Event, EventKind, Level, Message
 from dstack_backend.domain.notification.resume import resume
 from dstack_backend.domain.notification.rules import (
     NotifyPolicy,
@@ -23,6 +23,7 @@ from dstack_backend.domain.notification.rules import (
 __all__ = [
     "Event",
     "EventKind",
+    "Level",
     "Message",
     "NotifyPolicy",
     "NotifyState",

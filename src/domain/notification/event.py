@@ -8,7 +8,7 @@ from msgspec import Struct
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.history import GpuEntry
 
-__all__ = ["Event", "EventKind", "Message"]
+__all__ = ["Event", "EventKind", "Level", "Message"]
 
 
 class EventKind(StrEnum):
@@ -46,13 +46,23 @@ class Event(Struct, frozen=True, kw_only=True):
     count: int = 1
 
 
+class Level(StrEnum):
+    """Whether a message is good or bad news."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
 class Message(Struct, frozen=True, kw_only=True):
     """A message.
 
     Attributes:
         title: One line.
         body: Plain text.
+        level: Whether it is good or bad news.
     """
 
     title: str
     body: str
+    level: Level = Level.INFO

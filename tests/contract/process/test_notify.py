@@ -116,7 +116,7 @@ def test_bad_address_ends_the_start_in_one_line(command: str) -> None:
     done = run_command(command, LISTEN_ADDR=f"127.0.0.1:{free_port()}", **env)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()[-1:]
-    assert line.startswith("dstack-backend: NOTIFY_URLS (--notify-urls): entry 2: ")
+    assert line.startswith("dstack-backend: NOTIFY_URLS (--notify-urls): address 2: ")
     assert SECRET not in done.stderr + done.stdout
 
 
@@ -143,7 +143,7 @@ def test_test_message_is_sent_to_each_address(webhook: Webhook) -> None:
     [
         ((), "json://h", "--test: is required"),
         (("--test",), "", "NOTIFY_URLS (--notify-urls): it is not set"),
-        (("--test",), f"none://{SECRET}", "NOTIFY_URLS (--notify-urls): entry 1: "),
+        (("--test",), f"none://{SECRET}", "NOTIFY_URLS (--notify-urls): address 1: "),
     ],
 )
 def test_notify_with_nothing_to_do_is_refused(

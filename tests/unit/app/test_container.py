@@ -145,7 +145,7 @@ def test_messages_are_sent_where_an_address_is_set() -> None:
 def test_bad_address_is_refused_without_repeating_it() -> None:
     """With its position."""
     settings = load({"NOTIFY_URLS": "json://localhost, none://t0ken"}, {})
-    with pytest.raises(UserError, match=r"NOTIFY_URLS .*: entry 2: ") as caught:
+    with pytest.raises(UserError, match=r"NOTIFY_URLS .*: address 2: ") as caught:
         container_of(settings=settings).http_app()
     assert "t0ken" not in str(caught.value)
 

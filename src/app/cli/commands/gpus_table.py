@@ -32,7 +32,9 @@ MAX_CELL = 40
 _STATES = {GpuCondition.FREE: "free", GpuCondition.IN_USE: "in use"}
 _ADVICE = (
     "Look for a missing GPU on the host: lspci -s SLOT, and in the kernel log\n"
-    "dmesg | grep -i -e xid -e 'fallen off the bus'. Reseat the card, or power-cycle the host.\n"
+    "dmesg | grep -i -e xid -e 'fallen off the bus'.\n"
+    "Power the host off and on; a reboot is often not enough. If the card does not return,\n"
+    "reseat it.\n"
     "If it was removed on purpose: dstack-backend gpus --forget SLOT"
 )
 _LEGEND = "Used is the share of the known time in which a GPU was in use."

@@ -25,7 +25,8 @@ _LISTING_REMEDIES = (
 )
 _MISSING_REMEDIES = (
     "search the host's kernel log: dmesg | grep -i -e xid -e 'fallen off the bus'",
-    "reseat the card, or power-cycle the host; DStack's exclude must let the card through",
+    "power the host off and on; a reboot is often not enough",
+    "if the card does not return, reseat it; DStack's exclude must let the card through",
 )
 
 

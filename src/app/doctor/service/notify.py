@@ -1,14 +1,18 @@
 """The addresses that get messages. Nothing is sent: that is what `notify --test` is for."""
 
-from collections import Counter
-
+from dstack_backend.adapters.apprise_notifier import StartError
 from dstack_backend.app.config.settings import Settings
 from dstack_backend.app.doctor.finding import Finding, Step
 from dstack_backend.app.errors import UserError
-from dstack_backend.app.notify.open import open_targets
+from dstack_backend.app.notify.open import describe, open_targets
 from dstack_backend.domain.formatting import format_duration
 
 __all__ = ["check_notify"]
+
+_START_REMEDIES = (
+    "raise the memory limit (docker --memory, systemd MemoryMax): a message needs 50 MB more",
+    "allow the service to start processes (docker --pids-limit, systemd TasksMax)",
+)
 
 
 def check_notify(settings: Settings) -> Finding:
@@ -20,8 +24,8 @@ def check_notify(settings: Settings) -> Finding:
     except UserError as exc:
         example = (f"set a valid value, for example {exc.example}",) if exc.example else ()
         return Step.NOTIFY.failed(f"{exc.subject}: {exc.fault}", *example)
-    counts = Counter(each.name for each in targets)
-    names = ", ".join(f"{count} {name}" for name, count in counts.items())
+    except StartError as exc:
+        return Step.NOTIFY.warning(f"{exc}: messages cannot be sent", *_START_REMEDIES)
     after = format_duration(settings.notify_policy.after)
-    text = f"messages go to {names} after {after} of unavailability"
+    text = f"messages go to {describe(targets)} after {after} of unavailability"
     return Step.NOTIFY.ok(f"{text}; dstack-backend notify --test sends one")

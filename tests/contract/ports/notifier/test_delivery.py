@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dstack_backend.adapters.apprise_notifier import AppriseTarget
+from dstack_backend.domain.notification import Level
 from tests.contract.ports.notifier.mail_server import mail_server
 from tests.contract.ports.notifier.web_server import WebServer, answer, web_server
 from tests.contract.process.certificates import server_context
@@ -53,6 +54,9 @@ def test_webhook_gets_title_and_body(web: WebServer) -> None:
         "attachments": [],
         "type": "info",
     }
+    for level in Level:
+        assert target.send(TITLE, BODY, level)
+        assert web.requests[-1].json()["type"] == level
 
 
 def test_ntfy_gets_title_and_body(web: WebServer) -> None:

@@ -85,7 +85,7 @@ def test_program_writes_no_file_and_connects_to_the_address_only(
         url = mail.url if schema == "mailto" else f"{schema}://127.0.0.1:{port}/topic"
         done = subprocess.run(
             [sys.executable, "-B", "-c", AUDIT],
-            input=msgspec.json.encode(Order(url, "monitor", 10.0, ("title", "body"))),
+            input=msgspec.json.encode(Order((url,), "monitor", 10.0, ("title", "body"))),
             capture_output=True,
             env={"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
             check=True,

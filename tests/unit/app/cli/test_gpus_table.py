@@ -67,7 +67,7 @@ def test_missing_gpu_is_above_the_others_with_its_age() -> None:
         "1 h",
     ]
     assert "lspci -s SLOT" in "\n".join(found[4:8])
-    assert "gpus --forget SLOT" in "\n".join(found[4:8])
+    assert "gpus --forget SLOT" in "\n".join(found[4:10])
 
 
 def test_no_listed_gpu_is_said() -> None:

@@ -1,5 +1,6 @@
 """The addresses that get messages: lists, files, and no secret in what is printed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,24 @@ def test_variable_and_file_exclude_each_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", f"{ONE}\n{CANARY}", "x://h\x1b[0m", "\xff"])
 def test_file_that_cannot_be_used_is_refused(text: str, tmp_path: Path) -> None:
-    """The message has the number of the entry, and nothing of it."""
+    """The message has the number of the address, and nothing of it."""
     file = tmp_path / "urls"
     file.write_bytes(text.encode("latin-1"))
     message = refused({"NOTIFY_URLS_FILE": str(file)})
     assert message is not None
     assert CANARY not in message
-    assert "holds no address" in message or "entry " in message
+    assert "holds no address" in message or re.search(r"address \d is not a URL", message)
+
+
+@pytest.mark.parametrize("separator", [" ", ",", ", "])
+def test_file_with_two_addresses_in_a_line_is_refused(separator: str, tmp_path: Path) -> None:
+    """The message says what to change."""
+    file = tmp_path / "urls"
+    file.write_text(f"{OTHER}\n{ONE}{separator}{OTHER}\n")
+    message = refused({"NOTIFY_URLS_FILE": str(file)})
+    assert message is not None
+    assert "address 2: one URL per line" in message
+    assert CANARY not in message
 
 
 def test_settings_print_no_address() -> None:

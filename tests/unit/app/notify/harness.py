@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dstack_backend.app.monitoring.clock import read
 from dstack_backend.app.notify.sender import Notifications
 from dstack_backend.domain import CheckFailure, GpuInventory, Reason, StatusReport, assess
-from dstack_backend.domain.notification import Event, Message, NotifyPolicy
+from dstack_backend.domain.notification import Event, Level, Message, NotifyPolicy
 from dstack_backend.domain.status import BackendStatus, Change
 from dstack_backend.testing.fakes import FakeClock, FakeHealth
 from tests.unit.app.history.harness import eventually
@@ -26,6 +26,7 @@ class FakeTarget:
     Attributes:
         name: Its name.
         sent: The bodies that it accepted.
+        levels: The levels of all messages that it was given.
         tries: How many messages it was given.
         error: What each send raises.
         accepts: Whether it accepts messages.
@@ -35,26 +36,28 @@ class FakeTarget:
     def __init__(self, name: str = "fake") -> None:
         self.name = name
         self.sent: list[str] = []
+        self.levels: list[Level] = []
         self.tries = 0
         self.error: Exception | None = None
         self.accepts = True
         self.answering = threading.Event()
         self.answering.set()
 
-    def send(self, title: str, body: str) -> bool:
+    def send(self, title: str, body: str, level: Level = Level.INFO) -> bool:
         """Accept the message, unless it hangs, fails or refuses."""
         assert title
         self.tries += 1
         self.answering.wait(10)
         if self.error:
             raise self.error
+        self.levels += [level]
         self.sent += [body] if self.accepts else []
         return self.accepts
 
 
 def kinds(events: Sequence[Event], _: StatusReport) -> Message:
     """Return a message that names what happened."""
-    return Message(title="title", body=" ".join(each.kind for each in events))
+    return Message(title="title", body=" ".join(each.kind for each in events), level=Level.FAILURE)
 
 
 class NotifyHarness:

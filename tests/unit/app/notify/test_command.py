@@ -3,7 +3,7 @@
 import pytest
 
 from dstack_backend.app.notify.command import try_to_send
-from dstack_backend.domain.notification import Message
+from dstack_backend.domain.notification import Level, Message
 from tests.unit.app.notify.harness import FakeTarget
 
 
@@ -19,6 +19,9 @@ def test_result_says_how_long_it_took(accepts: bool, seconds: float, text: str) 
     """A failure after a long time is one of an address that does not answer."""
     target, times = FakeTarget(), iter([100.0, 100.0 + seconds])
     target.accepts = accepts
-    result = try_to_send(target, Message(title="title", body="body"), lambda: next(times))
+    result = try_to_send(
+        target, Message(title="title", body="body", level=Level.SUCCESS), lambda: next(times)
+    )
     assert result == (accepts, text)
+    assert target.levels == [Level.SUCCESS]
     assert target.sent == (["body"] if accepts else [])

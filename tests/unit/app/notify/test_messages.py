@@ -16,7 +16,8 @@ from dstack_backend.app.notify.messages import MAX_LINES, Writer
 from dstack_backend.domain import CheckFailure, GpuInventory, NodeIdentity, Reason, StatusReport
 from dstack_backend.domain.gpu import KNOWN_MODELS, MissingGpuReport, is_pci_address
 from dstack_backend.domain.history import GpuEntry
-from dstack_backend.domain.notification import Event, EventKind
+from dstack_backend.domain.notification import Event, EventKind, Level
+from dstack_backend.domain.status import Status
 from dstack_backend.testing.fakes import EPOCH, FakeHealth
 from dstack_backend.testing.strategies import nasty_texts
 
@@ -24,7 +25,7 @@ NODE = NodeIdentity(node="gpu-07")
 LANGUAGES = ["en", "zh"]
 FOLDER = Path(dstack_backend.__file__).parent / "app/notify/languages"
 
-UP = FakeHealth(GpuInventory()).report()
+UP = replace(FakeHealth(GpuInventory()).report(), degraded=False)
 DOWN = FakeHealth(CheckFailure(Reason.TIMED_OUT)).report()
 
 UNAVAILABLE = Event(kind=EventKind.UNAVAILABLE, at=EPOCH, reason=Reason.CONNECTION_REFUSED)
@@ -41,6 +42,14 @@ def lost(slot: str = "3b:00.0", model: str | None = "H200 SXM 141GB") -> Event:
     """Return the loss of a GPU."""
     gpu = GpuEntry(slot, "10de:2335", model)
     return Event(kind=EventKind.GPU_LOST, at=EPOCH + timedelta(seconds=20), since=EPOCH, gpu=gpu)
+
+
+def missing(*slots: str) -> StatusReport:
+    """Return the report of an available node with missing GPUs."""
+    gpus = [
+        MissingGpuReport(slot=each, product_id="", model=None, last_seen=EPOCH) for each in slots
+    ]
+    return replace(UP, missing=tuple(gpus), degraded=True)
 
 
 def written(
@@ -77,12 +86,14 @@ def test_return_names_the_duration() -> None:
 
 def test_lost_gpu_names_model_slot_and_what_to_do() -> None:
     """With the command for this slot."""
-    title, lines = written(lost())
+    title, lines = written(lost(), report=missing("3b:00.0"))
     assert title == "gpu-07: GPU lost"
     assert lines[0] == (
         "GPU lost: H200 SXM 141GB in 3b:00.0, last seen at 2026-01-01 00:00:00 UTC."
     )
     assert "`lspci -s 3b:00.0`" in lines[2]
+    assert lines[3].startswith("- Power the host off and on; a reboot is often not enough.")
+    assert lines[4] == "- If it was removed on purpose: `dstack-backend gpus --forget 3b:00.0`."
 
 
 def test_stale_checks_have_a_title_of_their_own() -> None:
@@ -96,13 +107,14 @@ def test_stale_checks_have_a_title_of_their_own() -> None:
 
 def test_digest_says_what_holds_now() -> None:
     """In the title, and after the events."""
-    health = FakeHealth(GpuInventory())
-    missing = MissingGpuReport(slot="3b:00.0", product_id="", model=None, last_seen=EPOCH)
-    report = replace(health.report(), missing=(missing,))
-    title, lines = written(UNAVAILABLE, AVAILABLE, lost(), report=report)
-    assert title == "gpu-07: available, GPUs missing: 1 (3 events)"
-    assert lines[3] == "Now: available, GPUs missing: 1."
+    events, report = (UNAVAILABLE, AVAILABLE, lost()), missing("3b:00.0")
+    title, lines = written(*events, report=report)
+    assert title == "gpu-07: degraded, GPUs missing: 1 (3 events)"
+    assert lines[3] == "Now: degraded, GPUs missing: 1."
+    assert "降级" in written(*events, report=report, language="zh")[0]
     assert written(AVAILABLE, UNAVAILABLE, report=DOWN)[0] == "gpu-07: unavailable (2 events)"
+    down = replace(DOWN, degraded=True)
+    assert written(AVAILABLE, UNAVAILABLE, report=down)[0] == "gpu-07: unavailable (2 events)"
 
 
 def test_absence_says_what_holds_now() -> None:
@@ -119,8 +131,40 @@ def test_digest_says_what_to_do_about_what_is_not_over() -> None:
     _, present = written(AVAILABLE, UNAVAILABLE, report=DOWN)
     assert "What to do:" not in over
     assert "What to do:" in present
-    _, both = written(lost("3b:00.0"), lost("4b:00.0"))
-    assert "`lspci`" in both[-2]
+    _, both = written(lost("3b:00.0"), lost("4b:00.0"), report=missing("3b:00.0", "4b:00.0"))
+    assert "`lspci`" in both[-3]
+    assert "--forget SLOT`" in both[-1]
+
+
+def test_gpu_that_is_not_missing_any_more_needs_nothing() -> None:
+    """It was lost and has returned within one message."""
+    returned = replace(lost("3b:00.0"), kind=EventKind.GPU_RETURNED)
+    _, over = written(lost("3b:00.0"), returned)
+    assert "What to do:" not in over
+    _, other = written(lost("3b:00.0"), returned, lost("4b:00.0"), report=missing("4b:00.0"))
+    assert "`lspci -s 4b:00.0`" in other[-3]
+    _, again = written(lost(), returned, lost(), report=missing("3b:00.0"))
+    assert "`lspci -s 3b:00.0`" in again[-3]
+
+
+@pytest.mark.parametrize(
+    ("events", "report", "level"),
+    [
+        ([UNAVAILABLE], DOWN, Level.FAILURE),
+        ([AVAILABLE], UP, Level.SUCCESS),
+        ([lost()], missing("3b:00.0"), Level.FAILURE),
+        ([replace(lost(), kind=EventKind.GPU_RETURNED)], UP, Level.SUCCESS),
+        ([replace(lost(), kind=EventKind.GPU_REPLACED)], UP, Level.INFO),
+        ([UNAVAILABLE, AVAILABLE], UP, Level.SUCCESS),
+        ([UNAVAILABLE, AVAILABLE, lost()], missing("3b:00.0"), Level.FAILURE),
+        ([AVAILABLE, UNAVAILABLE], DOWN, Level.FAILURE),
+    ],
+)
+def test_level_says_whether_the_news_is_good(
+    events: list[Event], report: StatusReport, level: Level
+) -> None:
+    """Of several events the present status decides."""
+    assert Writer("en", NODE).message(events, report).level is level
 
 
 def test_long_digest_is_cut() -> None:
@@ -132,13 +176,24 @@ def test_long_digest_is_cut() -> None:
     assert len("\n".join(lines).encode()) < 4000
 
 
+@pytest.mark.parametrize("reason", Reason)
+def test_what_to_do_makes_sense_without_the_page(reason: Reason) -> None:
+    """A message has the first advice of the page, and neither its lists nor its details."""
+    for language in LANGUAGES:
+        event = Event(kind=EventKind.UNAVAILABLE, at=EPOCH, reason=reason)
+        _, lines = written(event, language=language, report=DOWN)
+        assert not re.search("below|above|this page|[上下]方|页面", "\n".join(lines[1:]))
+
+
 def test_embedder_has_no_word_about_dstack() -> None:
     """What to do about its source is not known."""
     node = NodeIdentity(source="Pool", topic="pool", service="pool", node="n")
     for reason in Reason:
         for language in LANGUAGES:
             event = Event(kind=EventKind.UNAVAILABLE, at=EPOCH, reason=reason)
-            title, lines = written(event, lost(), language=language, node=node, report=DOWN)
+            report = replace(missing("3b:00.0"), status=Status.UNAVAILABLE)
+            title, lines = written(event, lost(), language=language, node=node, report=report)
+            assert "`lspci -s 3b:00.0`" in lines[-2]
             assert "dstack" not in f"{title} {lines}".lower()
 
 
@@ -183,14 +238,17 @@ def test_test_message_names_the_node(language: str) -> None:
 )
 def test_no_text_of_the_source_is_in_a_message(language: str, slot: str, model: str | None) -> None:
     """The slot is in it where it is a PCI address, and the model where it is a known one."""
-    harmless = lost(slot if is_pci_address(slot) else "?", model if model in KNOWN_MODELS else None)
-    assert written(lost(slot, model), language=language) == written(harmless, language=language)
+    harmless = slot if is_pci_address(slot) else "?"
+    known = model if model in KNOWN_MODELS else None
+    assert written(lost(slot, model), language=language, report=missing(slot)) == written(
+        lost(harmless, known), language=language, report=missing(harmless)
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("slot", ["3b:00.0", "0000:3b:00.0", "?"])
 def test_message_about_a_gpu_has_neither_a_link_nor_markup(language: str, slot: str) -> None:
     """Nor a character that a screen obeys."""
-    title, lines = written(lost(slot), language=language)
+    title, lines = written(lost(slot), language=language, report=missing(slot))
     assert all(line.isprintable() for line in (title, *lines))
     assert not re.search(r"https?://|[<>\[\]@*_]", "\n".join(lines))

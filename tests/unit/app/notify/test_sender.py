@@ -7,12 +7,13 @@ import pytest
 
 from dstack_backend.domain.gpu import Gpu, GpuChange, GpuChangeKind, GpuState
 from dstack_backend.domain.history import StoredHistory
-from dstack_backend.domain.notification import NotifyPolicy
+from dstack_backend.domain.notification import Level, NotifyPolicy
 from tests.unit.app.history.harness import eventually, play
 from tests.unit.app.notify.harness import FakeTarget, NotifyHarness
 from tests.unit.history_entries import at, down
 
 NOTHING = StoredHistory()
+COMMAND = "dstack-backend notify --test"
 
 
 def test_outage_and_return_are_sent_to_each_address() -> None:
@@ -82,8 +83,9 @@ def test_refused_message_is_sent_again_with_what_has_happened_since(
 
     play(scenario)
     assert target.sent == ["unavailable available"]
+    assert set(target.levels) == {Level.FAILURE}
     assert [record.getMessage() for record in caplog.records] == [
-        "no message could be sent to address 1 (ntfy); retrying",
+        f"no message could be sent to address 1 (ntfy); retrying; {COMMAND} tries it",
         "messages to address 1 (ntfy) are sent again",
     ]
 

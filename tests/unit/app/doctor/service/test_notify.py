@@ -1,5 +1,9 @@
 """Tests of the check of the addresses that get messages."""
 
+import sys
+
+import pytest
+
 from dstack_backend.app.config.settings import load
 from dstack_backend.app.doctor.finding import Finding, Verdict
 from dstack_backend.app.doctor.service.notify import check_notify
@@ -14,12 +18,12 @@ def found(urls: str) -> Finding:
     return finding
 
 
-def test_addresses_are_counted_by_service() -> None:
+def test_addresses_are_counted() -> None:
     """Nothing is sent; the text says what sends a message."""
     finding = found(f"json://h/{SECRET} ntfy://h/{SECRET} json://{SECRET}@h")
     assert finding.verdict is Verdict.OK
     assert finding.text == (
-        "messages go to 2 JSON, 1 ntfy after 1 min of unavailability;"
+        "messages go to 3 addresses (JSON, ntfy) after 1 min of unavailability;"
         " dstack-backend notify --test sends one"
     )
 
@@ -35,5 +39,15 @@ def test_bad_address_fails_with_its_position() -> None:
     """The service would not start."""
     finding = found(f"json://h, none://{SECRET}")
     assert finding.verdict is Verdict.FAILED
-    assert "entry 2" in finding.text
+    assert "address 2" in finding.text
     assert "ntfys://" in finding.remedies[0]
+
+
+def test_apprise_that_does_not_start_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service runs without it. The addresses are not at fault."""
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    finding = found(f"json://{SECRET}")
+    assert finding.verdict is Verdict.WARNING
+    assert finding.text == "Apprise does not start: messages cannot be sent"
+    assert "memory limit" in finding.remedies[0]
+    assert "processes" in finding.remedies[1]
