@@ -25,8 +25,7 @@ HOSTILE = (
 def test_an_available_node(page: Page) -> None:
     """Shows the status, the GPUs, the last check, timelines, incidents, DStack's version."""
     expect(page).to_have_title("gpu-07: Available · dstack-backend")
-    expect(page.get_by_role("banner")).to_contain_text("gpu-07")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Available")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07: Available")
     gpus = page.get_by_role("region", name="GPUs").get_by_role("listitem")
     expect(gpus).to_have_count(8)
     expect(gpus.first).to_contain_text("H200 SXM 141GB")
@@ -50,7 +49,7 @@ def test_an_unavailable_node(node: SimulatedNode) -> None:
     node.dstack.crash()
     node.service.wait_for("connection_refused")
     page = node.open()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07: Unavailable")
     expect(page.get_by_role("heading", name="Why: Connection refused")).to_be_visible()
     expect(page.locator("#status")).to_contain_text("Connection error: connection refused")
     expect(page.locator("#status")).to_contain_text("connection_refused")
@@ -84,7 +83,11 @@ def test_a_printed_page_has_timelines_and_dark_text(node: SimulatedNode) -> None
 
 @pytest.mark.parametrize(
     ("locale", "lang", "heading"),
-    [("en-GB", "en", "Available"), ("zh-CN", "zh-CN", "可用"), ("zh-TW", "zh-CN", "可用")],
+    [
+        ("en-GB", "en", "gpu-07: Available"),
+        ("zh-CN", "zh-CN", "gpu-07：可用"),
+        ("zh-TW", "zh-CN", "gpu-07：可用"),
+    ],
 )
 def test_the_language_follows_the_browser(
     node: SimulatedNode, locale: str, lang: str, heading: str
@@ -99,9 +102,11 @@ def test_the_language_follows_the_browser(
 def test_the_language_can_be_switched(page: Page, node: SimulatedNode) -> None:
     """By a link; later updates have that language too."""
     page.get_by_role("link", name="中文").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("可用")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07：可用")
     node.dstack.crash()
-    expect(page.get_by_role("heading", level=1)).to_have_text("不可用", timeout=READ_TIMEOUT)
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "gpu-07：不可用", timeout=READ_TIMEOUT
+    )
     expect(page.get_by_role("heading", name="连接被拒绝")).to_be_visible()
 
 
@@ -110,7 +115,7 @@ def test_the_page_works_without_javascript(node: SimulatedNode) -> None:
     node.dstack.crash()
     node.service.wait_for("connection_refused")
     page = node.open(java_script_enabled=False)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07: Unavailable")
     expect(page.locator("#status li")).to_have_count(3)
     expect(page.locator("#incidents .days li")).to_have_count(12)
     expect(page.locator("#incidents .day").first).to_contain_text("UTC")

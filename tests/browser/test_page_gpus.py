@@ -66,7 +66,7 @@ def test_a_degraded_node(degraded: SimulatedNode) -> None:
     """Names the GPU first, with its time in the reader's zone; then the amber verdict."""
     page = degraded.open()
     expect(page).to_have_title("gpu-07: Available, degraded: 1 GPU missing · dstack-backend")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Available, degraded")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07: Available, degraded")
     missing = page.get_by_role("region", name="1 GPU missing")
     expect(missing).to_contain_text("Missing: H200 SXM 141GB in 3b:00.0, last seen")
     expect(missing.locator("time")).not_to_contain_text("UTC")
@@ -102,7 +102,7 @@ def test_axe_finds_no_violation_without_gpus(node: SimulatedNode, scheme: str) -
     service = node.serve(HISTORY="off")
     service.wait_for(None)
     page = node.open(service=service, color_scheme=scheme)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Available, degraded")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07: Available, degraded")
     expect(page.get_by_role("heading", name="Note: No GPUs")).to_be_visible()
     assert violations(page) == []
 
@@ -113,14 +113,14 @@ def test_a_loss_and_the_return_appear_without_a_reload(page: Page, node: Simulat
     announcer, heading = page.get_by_role("status"), page.get_by_role("heading", level=1)
     expect(page.locator("#missing")).to_be_hidden()
     node.dstack.dstack.gpus = EIGHT_H200[1:]
-    expect(heading).to_have_text("Available, degraded", timeout=READ_TIMEOUT)
+    expect(heading).to_have_text("gpu-07: Available, degraded", timeout=READ_TIMEOUT)
     expect(page.locator("#missing li").first).to_contain_text("19:00.0")
     expect(page.locator("#missing time")).not_to_contain_text("UTC")
     expect(announcer).to_have_text("Available, degraded: 1 GPU missing")
     assert "degraded.svg" in str(page.locator("#icon").get_attribute("href"))
     expect(page.locator("#incidents .days li").first).to_contain_text("GPU lost")
     node.dstack.dstack.gpus = EIGHT_H200
-    expect(heading).to_have_text("Available", timeout=READ_TIMEOUT)
+    expect(heading).to_have_text("gpu-07: Available", timeout=READ_TIMEOUT)
     expect(page.locator("#missing")).to_be_hidden()
     expect(announcer).to_have_text("Available")
     expect(page.locator("#incidents .days li").first).to_contain_text("has returned")

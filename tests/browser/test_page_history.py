@@ -57,7 +57,9 @@ def test_an_update_keeps_the_bar_that_is_read(page: Page, node: SimulatedNode) -
     page.locator(FIRST).focus()
     page.keyboard.press("Home")
     node.dstack.crash()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable", timeout=READ_TIMEOUT)
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "gpu-07: Unavailable", timeout=READ_TIMEOUT
+    )
     expect(page.locator(READING)).to_contain_text("up")
     assert page.evaluate("document.activeElement.id") == "line-24h"
     expect(page.locator("#outage-bars li").first).to_be_visible()
@@ -104,15 +106,15 @@ def test_older_incidents_are_on_a_page(page: Page) -> None:
     """In the reader's zone, without a violation of axe; a link leads back."""
     expect(page.locator("#incidents .days li")).to_have_count(12)
     page.get_by_role("link", name="Older incidents").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Incidents")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07: Incidents")
     expect(page.locator(".days li")).to_have_count(2)
     expect(page.locator(".days")).not_to_contain_text("UTC")
     assert violations(page) == []
     page.get_by_role("link", name="中文").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("事件记录")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07：事件记录")
     expect(page.locator(".days li")).to_have_count(2)
     page.get_by_role("link", name="返回当前状态").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("可用")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07：可用")
 
 
 def test_days_are_those_of_the_reader(node: SimulatedNode) -> None:

@@ -16,7 +16,9 @@ def test_an_outage_and_the_recovery_appear_without_a_reload(
     announcer = page.get_by_role("status")
     expect(announcer).to_be_empty()
     node.dstack.crash()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Unavailable", timeout=READ_TIMEOUT)
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "gpu-07: Unavailable", timeout=READ_TIMEOUT
+    )
     expect(page).to_have_title("gpu-07: Unavailable: Connection refused · dstack-backend")
     expect(announcer).to_have_text("Unavailable: Connection refused")
     # A check that was under way is cut first: then both reasons are in the incident.
@@ -24,7 +26,9 @@ def test_an_outage_and_the_recovery_appear_without_a_reload(
     expect(incident).to_contain_text("connection refused", ignore_case=True)
     assert "unavailable.svg" in str(page.locator("#icon").get_attribute("href"))
     node.dstack.revive()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Available", timeout=READ_TIMEOUT)
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "gpu-07: Available", timeout=READ_TIMEOUT
+    )
     expect(announcer).to_have_text("Available")
     assert page.evaluate("window.same")
 
@@ -49,7 +53,7 @@ def test_the_page_updates_after_a_suspension(page: Page, node: SimulatedNode) ->
     node.service.wait_for(None)
     with page.expect_request("**/events"):
         page.evaluate("const now = Date.now; Date.now = () => now() + 60000")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Available")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07: Available")
 
 
 def test_an_allocated_gpu_appears_without_a_reload(page: Page, node: SimulatedNode) -> None:
@@ -87,7 +91,7 @@ def test_an_upgrade_reloads_the_page(page: Page) -> None:
     with page.expect_event("load"):
         page.evaluate("document.documentElement.dataset.version = 'older'")
     assert not page.evaluate("window.same")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Available")
+    expect(page.get_by_role("heading", level=1)).to_have_text("gpu-07: Available")
 
 
 def test_an_update_keeps_focus_and_scroll_position(page: Page, node: SimulatedNode) -> None:

@@ -47,15 +47,20 @@ class UseShare(Struct, frozen=True):
     unknown_seconds: float = 0.0
 
     @property
+    def known_seconds(self) -> float:
+        """Seconds in which GPUs were in use or free."""
+        return self.in_use_seconds + self.free_seconds
+
+    @property
     def in_use_percent(self) -> float | None:
         """Share of the known time in which GPUs were in use; `None` where nothing is known."""
-        known = self.in_use_seconds + self.free_seconds
+        known = self.known_seconds
         return 100 * self.in_use_seconds / known if known else None
 
     @property
     def unknown_percent(self) -> float:
         """Share of the whole time of which nothing is known."""
-        total = self.in_use_seconds + self.free_seconds + self.unknown_seconds
+        total = self.known_seconds + self.unknown_seconds
         return 100 * self.unknown_seconds / total if total else 100.0
 
 

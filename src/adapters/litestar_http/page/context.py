@@ -117,7 +117,7 @@ def _status(
         "look": look if is_known else "unknown",
         "title": title,
         "missing": missing,
-        "announcement": f"{title}: {cause}" if cause else title,
+        "announcement": translation.strings["colon"].format(title, cause) if cause else title,
         "is_failing": failing is not None,
         "reason": reason,
         "message": failing.message if failing else report.message,

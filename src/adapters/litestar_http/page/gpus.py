@@ -1,7 +1,7 @@
 """The GPUs as the template shows them: cards, what is missing, strips of their use."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -58,11 +58,14 @@ def gpu_context(
         "cards": cards,
         "groups": _groups(cards) if len(cards) >= DENSE else [],
         "more": len(counted) + len(missing) - len(shown),
-        "use": use.node if use.slots else {},
+        "use": {
+            name: (share, max(each[name].known_seconds for each in use.slots.values()))
+            for name, share in _windows(use.node if use.slots else {}).items()
+        },
         "others": _others(state.inventory.other_devices),
         "missing_count": len(missing),
         "missing": missing[:MAX_MISSING],
-        "remedies": _remedies(translation.missing_gpus.remedies, missing[:MAX_MISSING]),
+        "remedies": _remedies(translation, missing[:MAX_MISSING]),
     }
 
 
@@ -81,13 +84,23 @@ def _card(each: TrackedGpu | MissingGpu, use: GpuUse, now: datetime) -> dict[str
     is_recorded = each.number == 0  # the use of a slot is that of its first GPU
     card = {
         "gpu": each.gpu,
-        "use": use.slots.get(each.gpu.slot, {}) if is_recorded else {},
+        "use": _windows(use.slots.get(each.gpu.slot, {})) if is_recorded else {},
         "strip": _strip(use.strips.get(each.gpu.slot, ())) if is_recorded else None,
     }
     if isinstance(each, MissingGpu):
         return {**card, "state": "missing", "last_seen": each.last_seen}
     seconds = int((now - each.since).total_seconds())
     return {**card, "state": "free" if each.gpu.is_free else "in_use", "seconds": seconds}
+
+
+def _windows(shares: Mapping[str, UseShare]) -> dict[str, UseShare]:
+    """Return the shortest window, and those of which more is known than of a shorter one."""
+    known = -1.0
+    found: dict[str, UseShare] = {}
+    for name, share in shares.items():
+        if share.known_seconds > known:
+            found[name], known = share, share.known_seconds
+    return found
 
 
 def _strip(shares: Sequence[UseShare]) -> dict[str, Any] | None:
@@ -110,10 +123,10 @@ def _level(share: UseShare) -> int | None:
     Some use is never drawn as none, and some free time never as full use.
     """
     in_use, free = share.in_use_seconds, share.free_seconds
-    if in_use + free <= share.unknown_seconds:
+    if share.known_seconds <= share.unknown_seconds:
         return None
     lowest, highest = 2 * (in_use > 0), HEIGHT - 2 * (free > 0)
-    return min(highest, max(lowest, round(HEIGHT * in_use / (in_use + free))))
+    return min(highest, max(lowest, round(HEIGHT * in_use / share.known_seconds)))
 
 
 def _path(levels: Sequence[int | None], box: Callable[[int | None], tuple[int, int]]) -> str:
@@ -135,9 +148,13 @@ def _others(devices: Sequence[Gpu]) -> str:
     return f"{len(devices)} \u00d7 NVSwitch" if devices else ""
 
 
-def _remedies(remedies: Sequence[str], missing: Sequence[MissingGpu]) -> list[str]:
+def _remedies(translation: Translation, missing: Sequence[MissingGpu]) -> list[str]:
     """Return the remedies with the slots in their commands, where they are PCI addresses."""
     slots = [each.gpu.slot for each in missing if is_pci_address(each.gpu.slot)]
-    commands = ", ".join(f"`lspci -s {slot}`" for slot in dict.fromkeys(slots)) or "`lspci`"
+    commands = [f"`lspci -s {slot}`" for slot in dict.fromkeys(slots)] or ["`lspci`"]
+    all_commands = translation.strings["comma"].join(commands)
     only = slots[0] if len(slots) == len(missing) == 1 else "SLOT"
-    return [each.replace("`lspci -s SLOT`", commands).replace("SLOT", only) for each in remedies]
+    return [
+        each.replace("`lspci -s SLOT`", all_commands).replace("SLOT", only)
+        for each in translation.missing_gpus.remedies
+    ]

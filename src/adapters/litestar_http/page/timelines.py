@@ -96,4 +96,4 @@ def _bar(
         f"{translation.strings[state]} {format_duration(each, translation.units)}"
         for state, each in seconds.items()
     )
-    return {"begin": begin, "parts": parts, "text": ", ".join(texts)}
+    return {"begin": begin, "parts": parts, "text": translation.strings["comma"].join(texts)}

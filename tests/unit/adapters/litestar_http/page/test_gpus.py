@@ -29,6 +29,14 @@ NVSWITCH = Gpu(slot="85:00.0", product_id="10de:22a3", description="NVIDIA", is_
 DOWN = CheckFailure(Reason.CONNECTION_REFUSED)
 
 
+def page_with_use(*periods: int) -> str:
+    """Return the page where half hours are recorded that began so many half hours ago."""
+    record, last = UseRecord(), period_of(EPOCH)
+    slots = {GPU.slot: (1350.0, 450.0), OTHER.slot: (0.0, 1800.0)}
+    record.restore(UsePeriod(last - each, slots) for each in periods)
+    return page_after(BOTH, use=record.shares(EPOCH))
+
+
 def many(count: int) -> GpuInventory:
     """Return an inventory of so many GPUs."""
     return GpuInventory(gpus=tuple(replace(GPU, slot=f"{n:02x}:00.0") for n in range(count)))
@@ -154,19 +162,28 @@ def test_other_devices_have_one_line(devices: tuple[Gpu, ...], expected: str) ->
 
 
 def test_the_share_in_use_is_shown_for_each_gpu_and_the_node() -> None:
-    """Of the known time; the unknown part is named."""
-    record = UseRecord()
-    start = period_of(EPOCH)
-    record.restore(
-        UsePeriod(start - n, {GPU.slot: (1350.0, 450.0), OTHER.slot: (0.0, 1800.0)})
-        for n in range(1, 25)
-    )
-    html = page_after(BOTH, use=record.shares(EPOCH))
+    """Of the known time; the unknown part is named, or what is recorded if that is less."""
+    html = page_with_use(*range(1, 25), 60)
     page = ParsedPage(html)
     assert "24 hours 37 % in use \u00b7 48 % unknown" in page.text
     assert "Last 24 hours: 75 % in use \u00b7 48 % unknown" in page.text
-    assert "24 h75 %7 d75 %30 d75 %" in page.text
+    assert "7 days 37 % in use \u00b7 only 12 h 30 min recorded" in page.text
+    assert "24 h75 %7 d75 %" in page.text
     assert html.count('role="img"><title>') == 2
+
+
+@pytest.mark.parametrize(
+    ("periods", "windows"), [((1,), ["24 h"]), ((1, 60), ["24 h", "7 d"]), ((60,), ["24 h", "7 d"])]
+)
+def test_a_window_is_shown_where_more_is_known_than_in_a_shorter_one(
+    periods: tuple[int, ...], windows: list[str]
+) -> None:
+    """A fresh node does not show the same share three times."""
+    html = page_with_use(*periods)
+    assert re.findall(r"<dt>(\d+ \w)</dt>", html) == windows * 2
+    names = {"24 h": "24 hours", "7 d": "7 days"}
+    shown = re.findall(r'<dd><span class="muted">([^<]+)</span>', html)
+    assert shown == [names[each] for each in windows]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

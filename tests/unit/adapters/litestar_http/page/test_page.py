@@ -152,17 +152,26 @@ def test_requests_at_the_same_time_share_one_page(app: AppClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "title"),
+    ("result", "language", "title", "heading"),
     [
-        (AVAILABLE, "gpu-07: Available · dstack-backend"),
-        (CheckFailure(Reason.TIMED_OUT), "gpu-07: Unavailable: No answer in time · dstack-backend"),
+        (AVAILABLE, "en", "gpu-07: Available", ": Available"),
+        (AVAILABLE, "zh", "gpu-07：可用", "：可用"),
+        (
+            CheckFailure(Reason.TIMED_OUT),
+            "en",
+            "gpu-07: Unavailable: No answer in time",
+            ": Unavailable",
+        ),
+        (CheckFailure(Reason.TIMED_OUT), "zh", "gpu-07：不可用：应答超时", "：不可用"),
     ],
 )
-def test_title_and_heading_name_the_node(result: CheckResult, title: str) -> None:
+def test_title_and_heading_name_the_node(
+    result: CheckResult, language: str, title: str, heading: str
+) -> None:
     """First: a tab has little room."""
-    page = AppClient(result, identity=NodeIdentity(node="gpu-07")).page()
-    assert f"<title>{title}</title>" in page
-    assert "gpu-07 dstack-backend node status" in ParsedPage(page).text
+    page = page_of(result, language, NodeIdentity(node="gpu-07"))
+    assert f"<title>{title} · dstack-backend</title>" in page
+    assert f'<h1 id="status-title"><bdi>gpu-07</bdi>{heading}</h1>' in page
 
 
 def test_a_node_without_a_name_has_that_of_the_service() -> None:

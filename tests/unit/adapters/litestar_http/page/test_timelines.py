@@ -21,7 +21,9 @@ from dstack_backend.testing.fakes import EPOCH
 from tests.unit.adapters.litestar_http.harness import entry
 
 
-def timelines_of(*entries: HistoryEntry, hours: float) -> dict[str, dict[str, Any]]:
+def timelines_of(
+    *entries: HistoryEntry, hours: float, language: str = "en"
+) -> dict[str, dict[str, Any]]:
     """Return the timelines so many hours after `EPOCH`."""
     now = EPOCH + timedelta(hours=hours)
     slots = {
@@ -29,7 +31,7 @@ def timelines_of(*entries: HistoryEntry, hours: float) -> dict[str, dict[str, An
         for name, length in WINDOWS.items()
     }
     uptime = uptime_windows(entries, now, now)
-    return timelines_context(uptime, slots, record_start(entries), now, translation("en"))
+    return timelines_context(uptime, slots, record_start(entries), now, translation(language))
 
 
 UP = entry(0, Status.AVAILABLE)
@@ -74,11 +76,14 @@ def test_without_a_record_there_is_no_timeline() -> None:
 def test_a_bar_has_the_outage_above_what_is_up() -> None:
     """With the length of each state; bars with down time are listed as text."""
     outage = entry(22.5, Status.UNAVAILABLE, Reason.TIMED_OUT)
-    line = timelines_of(UP, outage, entry(22.75, Status.AVAILABLE), hours=24)["24h"]
+    entries = UP, outage, entry(22.75, Status.AVAILABLE)
+    line = timelines_of(*entries, hours=24)["24h"]
     (bar,) = line["outages"]
     assert list(bar["parts"].items()) == [("down", 10), ("up", 10)]
     assert bar["text"] == "down 15 min, up 15 min"
     assert bar["begin"] == EPOCH + timedelta(hours=22.5)
+    (bar,) = timelines_of(*entries, hours=24, language="zh")["24h"]["outages"]
+    assert bar["text"] == "不可用 15 分钟，可用 15 分钟"
 
 
 def test_the_axis_names_equal_steps() -> None:
