@@ -51,6 +51,13 @@ def test_a_day_has_48_half_hours_the_last_is_the_present_one() -> None:
     )
 
 
+def test_the_median_lies_between_short_and_long_checks() -> None:
+    """Two of five are short, so that it lies beyond their class."""
+    periods = recorded((minute, 0.1 if minute < 2 else 0.9) for minute in range(5))
+    (period,) = periods.values()
+    assert period.median == pytest.approx(0.9, rel=0.05)
+
+
 def test_failed_checks_are_counted_and_have_no_duration() -> None:
     """One that timed out says nothing about the others."""
     (*_, last) = day(recorded([(1, 0.1), (2, None), (3, None)]), 4)

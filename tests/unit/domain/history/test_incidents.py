@@ -40,6 +40,17 @@ def test_an_outage_lasts_until_the_node_is_available_again() -> None:
     assert incidents(entries, [], 10) == [outage]
 
 
+def test_a_page_cut_within_an_outage_shows_all_of_its_reasons_and_its_end() -> None:
+    """`before` lies between its first entry and a later one."""
+    refused = replace(down(3, 3), reason=Reason.CONNECTION_REFUSED)
+    answered = replace(down(4, 4), reason=Reason.HTTP_ERROR)
+    entries = [up(1, 1), down(2, 2), refused, answered, up(9, 5)]
+    outage = Incident(entries[1], at(9), (Reason.CONNECTION_REFUSED, Reason.HTTP_ERROR))
+    for before in (3, 4, 5, 6):
+        assert incidents(entries, [], 10, before=before) == [outage]
+    assert incidents(entries, [], 10, before=2) == []
+
+
 def test_an_outage_ends_with_a_gap() -> None:
     """And a gap with an outage. The last one lasts."""
     entries = [down(1, 1), gap(2, GapCause.STOPPED, 2), down(5, 3)]
