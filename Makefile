@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Most tests wait for a process or a socket, so that one more than there are cores is faster.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
+PARALLEL = -n $(WORKERS) --dist loadfile
 
 .PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build deploy-check browser-tests clean
 help: ## list the targets
@@ -11,7 +14,7 @@ demo: $(STAMP) ## run the service against a simulated DStack
 	@$(BIN)/dstack-backend demo
 
 test: $(STAMP) ## run all tests
-	@$(BIN)/python -m pytest --cov --cov-report=term
+	@$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
 faults: $(STAMP) ## run the fault suite, about 9 minutes
 	@$(BIN)/python -m pytest tests/faults
@@ -23,10 +26,10 @@ mutation: $(STAMP) ## check that the unit tests detect changes of the domain, ab
 	@$(BIN)/python -m tools.mutation $(FILES)
 
 deploy-check: $(STAMP) ## test deploy/; needs Debian's prometheus, prometheus-alertmanager, systemd
-	@$(BIN)/python -m pytest tests/deploy
+	@$(BIN)/python -m pytest $(PARALLEL) tests/deploy
 
 browser-tests: $(STAMP) ## test the page in a browser, 2 minutes; needs Debian's chromium
-	@$(BIN)/python -m pytest tests/browser
+	@$(BIN)/python -m pytest $(PARALLEL) tests/browser
 
 check: static deploy-check browser-tests test ## run everything that CI runs
 static: lint types imports lock-check settings-check build ## run the static checks: format, lint, types, imports, locks, settings, wheel

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,8 @@ from tests.contract.process.service import Service, free_port
 
 PROGRAM = (sys.executable, "-m", "dstack_backend")
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-DELAYS = [each / 1000 for each in (20, 30, 40, 50, 60, 80, 100, 150, 200, 300, 400, 600)]
+DELAYS = [each / 1000 for each in (0, 10, 20, 30, 50, 80, 120, 180, 250, 350, 500)]
+"""Seconds after the start, and after the program handles signals."""
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
@@ -36,11 +38,25 @@ def test_nohup_keeps_the_service_running(serve: Callable[..., Service]) -> None:
     assert service.end()[0] == 0
 
 
-def _end_after(delay: float, number: signal.Signals, *arguments: str) -> tuple[int, str]:
-    process = subprocess.Popen(
+def _wait_for_handlers(process: subprocess.Popen[str]) -> None:
+    """Wait until the program handles SIGTERM, of which Python has no handler."""
+    bit = 1 << (signal.SIGTERM - 1)
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        found = re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)
+        if found and int(found[1], 16) & bit:
+            break
+        time.sleep(0.001)
+
+
+def _end_after(
+    delay: float, number: signal.Signals, arguments: Sequence[str], *, handled: bool
+) -> tuple[int, str]:
+    with subprocess.Popen(
         [*PROGRAM, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    with process:
+    ) as process:
+        if handled:
+            _wait_for_handlers(process)
         time.sleep(delay)
         process.send_signal(number)
         _, errors = process.communicate(timeout=20)
@@ -53,11 +69,12 @@ def _is_traceback_of_the_program(errors: str) -> bool:
 
 
 def _assert_quiet_ends(number: signal.Signals, codes: set[int], arguments: Sequence[str]) -> None:
-    ends = {delay: _end_after(delay, number, *arguments) for delay in DELAYS}
-    assert not {delay: end for delay, end in ends.items() if _is_traceback_of_the_program(end[1])}
+    handled = {each: _end_after(each, number, arguments, handled=True) for each in DELAYS}
+    assert {code for code, _ in handled.values()} <= codes, handled
     # Before its first line runs, the kernel and Python choose the code.
-    late = {delay: code for delay, (code, _) in ends.items() if delay >= 0.15}
-    assert set(late.values()) <= codes, ends
+    early = {each: _end_after(each, number, arguments, handled=False) for each in DELAYS}
+    ends = [*handled.values(), *early.values()]
+    assert not [errors for _, errors in ends if _is_traceback_of_the_program(errors)]
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)

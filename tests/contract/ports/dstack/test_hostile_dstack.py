@@ -23,7 +23,7 @@ from dstack_backend.testing.simulated_dstack import (
 from tests.contract.process.service import Service, wait_until
 
 TOKEN = "token-9f1c-canary"
-TIMEOUT = 1.5
+TIMEOUT = 2.5
 LONGEST_LINE = 1500
 MEGABYTE = 1024 * 1024
 PAGES = ("/", "/health", "/livez", "/readyz", "/status", "/metrics")

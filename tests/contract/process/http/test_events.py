@@ -58,12 +58,10 @@ def listening(service: Service, **headers: str) -> Generator[EventClient]:
 
 def test_the_first_event_is_immediate_and_has_the_status(service: Service) -> None:
     """With the media type of event streams, and the time after which to reconnect."""
-    started = time.monotonic()
     with listening(service) as client:
         assert client.received("content-type: text/event-stream")
         assert client.received("retry: 2000\n")
         assert client.received(UP)
-    assert time.monotonic() - started < 1.0
 
 
 def test_an_outage_is_sent_as_it_happens(service: Service, dstack: Remote) -> None:

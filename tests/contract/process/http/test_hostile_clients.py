@@ -124,7 +124,7 @@ def test_silent_clients_take_no_place(serve: Callable[..., Service]) -> None:
             clients.enter_context(service.connect())
         started = time.monotonic()
         assert service.ask("/health").code == 503
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < 5.0  # a client that takes a place keeps it for 12 s
 
 
 def test_resets_in_the_middle_of_a_request_are_harmless(service: Service) -> None:
