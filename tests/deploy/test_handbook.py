@@ -91,6 +91,6 @@ def test_figures_are_those_of_the_manifests() -> None:
     for figure in ("10001", "10002", "192Mi", "maxUnavailable: 5%", "minReadySeconds: 30"):
         assert figure in daemonset
     for name in INSTALLATION:
-        assert all(figure in _text(name) for figure in ("10001", "5 %", "30 ", "1.3"))
+        assert all(figure in _text(name) for figure in ("10001", "1.3"))
     for name in FLEET:
-        assert all(figure in _text(name) for figure in ("10001", "10002", "192 MB"))
+        assert all(figure in _text(name) for figure in ("10001", "10002", "192 MB", "5 %", "30 "))
