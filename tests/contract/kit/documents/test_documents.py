@@ -1,5 +1,6 @@
 """The documents are true: samples run, links resolve, both languages have the same content."""
 
+import importlib
 import re
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ from dstack_backend.app.cli.parser import parse_args
 from dstack_backend.app.config.settings import SETTINGS
 from dstack_backend.domain import Reason
 from dstack_backend.domain.history import EntryKind, GapCause
+from dstack_backend.testing import contracts, fakes
 
 ROOT = Path(__file__).parents[4]
 CHINESE = sorted([*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/*.zh-CN.md")])
@@ -23,9 +25,14 @@ HTTP_API = ["docs/http-api.md", "docs/http-api.zh-CN.md"]
 README_LINES = 250
 
 SAMPLES = [
-    (path.name, sample)
+    (path.name, sample, output)
     for path in DOCUMENTS
-    for sample in re.findall(r"^```python\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+    if path not in CHINESE  # its blocks are the same
+    for sample, output in re.findall(
+        r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?",
+        path.read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
 ]
 
 both_languages = pytest.mark.parametrize(
@@ -33,9 +40,11 @@ both_languages = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=[name for name, _ in SAMPLES])
-def test_each_python_sample_runs(name: str, sample: str, tmp_path: Path) -> None:
-    """Each complete program of the documents ends with exit code 0 and without a warning."""
+@pytest.mark.parametrize(
+    ("name", "sample", "output"), SAMPLES, ids=[name for name, _, _ in SAMPLES]
+)
+def test_each_python_sample_runs(name: str, sample: str, output: str, tmp_path: Path) -> None:
+    """Each complete program ends without a warning and prints the text block after it."""
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", sample],
         cwd=tmp_path,
@@ -45,6 +54,7 @@ def test_each_python_sample_runs(name: str, sample: str, tmp_path: Path) -> None
         check=False,
     )
     assert run.returncode == 0, (name, run.stderr)
+    assert not output or run.stdout == output, name
 
 
 def test_no_text_claims_a_default_listing_of_dstack_without_its_date() -> None:
@@ -107,6 +117,37 @@ def test_both_languages_have_the_same_code(english: Path, chinese: Path) -> None
     """Blocks are identical except for comments; inline code is the same in any order."""
     assert _blocks(english.read_text()) == _blocks(chinese.read_text())
     assert _inline_code(english.read_text()) == _inline_code(chinese.read_text())
+
+
+@both_languages
+def test_both_languages_link_to_the_same_documents(english: Path, chinese: Path) -> None:
+    """A link of the Chinese document names the Chinese document where there is one."""
+    translated = [_translated(english.parent, link) for link in _linked_files(english, chinese)]
+    assert sorted(translated) == sorted(_linked_files(chinese, english))
+
+
+def _translated(folder: Path, link: str) -> str:
+    chinese = link.removesuffix(".md") + ".zh-CN.md"
+    return chinese if (folder / chinese).exists() else link
+
+
+def _linked_files(path: Path, other_language: Path) -> list[str]:
+    links = re.findall(r"\]\(([^)\s#]+)", _without_blocks(path.read_text()))
+    return [link for link in links if ":" not in link and link != other_language.name]
+
+
+def test_embedder_guide_uses_public_names_only() -> None:
+    """Imported names are in `__all__` of their modules; all suites and fakes are listed."""
+    text = (ROOT / "docs/embedding.md").read_text()
+    imports = re.findall(r"^from (dstack_backend[\w.]*) import (.+)$", text, re.MULTILINE)
+    named = {(module, name.strip()) for module, names in imports for name in names.split(",")}
+    assert named
+    public = {module: importlib.import_module(module).__all__ for module, _ in named}
+    assert [(module, name) for module, name in named if name not in public[module]] == []
+    cells = re.findall(r"^\| (.*?) \|", text, re.MULTILINE)
+    rows = set(re.findall(r"`(\w+Contract|Fake\w+)`", "".join(cells)))
+    listed = {*contracts.__all__, *fakes.__all__}
+    assert rows == {name for name in listed if re.fullmatch(r"\w+Contract|Fake\w+", name)}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=[path.name for path in DOCUMENTS])
