@@ -108,7 +108,7 @@ def test_each_kind_of_entry_and_each_cause_of_a_gap_is_listed(name: str) -> None
 
 @both_languages
 def test_both_languages_have_the_same_structure(english: Path, chinese: Path) -> None:
-    """Headings, rows of tables, bullets and code blocks have the same number and order."""
+    """Headings, rows of tables, lists and code blocks have the same number and order."""
     assert _structure(english.read_text()) == _structure(chinese.read_text())
 
 
@@ -174,7 +174,7 @@ def _anchors(path: Path) -> set[str]:
 
 
 def _structure(text: str) -> list[str]:
-    marks = re.findall(r"^(#+ |\||- |```)", _without_blocks(text, "```"), re.MULTILINE)
+    marks = re.findall(r"^(#+ |\||- |\d+\. |```)", _without_blocks(text, "```"), re.MULTILINE)
     return [mark.strip() for mark in marks]
 
 
