@@ -25,14 +25,9 @@ HTTP_API = ["docs/http-api.md", "docs/http-api.zh-CN.md"]
 README_LINES = 250
 
 SAMPLES = [
-    (path.name, sample, output)
+    (path.name, sample)
     for path in DOCUMENTS
-    if path not in CHINESE  # its blocks are the same
-    for sample, output in re.findall(
-        r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?",
-        path.read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
+    for sample in re.findall(r"^```python\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
 ]
 
 both_languages = pytest.mark.parametrize(
@@ -40,11 +35,9 @@ both_languages = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize(
-    ("name", "sample", "output"), SAMPLES, ids=[name for name, _, _ in SAMPLES]
-)
-def test_each_python_sample_runs(name: str, sample: str, output: str, tmp_path: Path) -> None:
-    """Each complete program ends without a warning and prints the text block after it."""
+@pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=[name for name, _ in SAMPLES])
+def test_each_python_sample_runs(name: str, sample: str, tmp_path: Path) -> None:
+    """Each complete program of the documents ends with exit code 0 and without a warning."""
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", sample],
         cwd=tmp_path,
@@ -54,7 +47,6 @@ def test_each_python_sample_runs(name: str, sample: str, output: str, tmp_path: 
         check=False,
     )
     assert run.returncode == 0, (name, run.stderr)
-    assert not output or run.stdout == output, name
 
 
 def test_no_text_claims_a_default_listing_of_dstack_without_its_date() -> None:
