@@ -12,7 +12,6 @@ from importlib import import_module
 from pathlib import Path
 
 import sphinx
-from docutils.nodes import document
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.search.en import SearchEnglish
@@ -28,12 +27,16 @@ include_patterns = ["*.md", "docs/**.md"]
 exclude_patterns = [".*", "bench", "build", "deploy", "dist", "dstack_backend", "src", "tests"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 
+smartquotes_action = "D"
 myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 4
 default_role = "code"
 autodoc_default_options = {"members": True, "imported-members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+add_module_names = False
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"(asyncio|collections|datetime|hypothesis|msgspec|pathlib|ssl)\..*"),
@@ -69,14 +72,14 @@ class BilingualSearch(SearchEnglish):
 
 
 def include_enum_members(
-    _app: Sphinx, _what: str, _name: str, value: object, _skip: bool, _options: object
+    _app: Sphinx, _what: str, _name: str, value: object, _skip: object, _options: object
 ) -> bool | None:
     """Include the members of enumerations, which have no docstrings."""
     return False if isinstance(value, Enum) else None
 
 
 def set_language(
-    _app: Sphinx, page: str, _template: str, context: dict[str, object], _tree: document | None
+    _app: Sphinx, page: str, _template: str, context: dict[str, object], _tree: object
 ) -> None:
     """Mark Chinese pages as Chinese, and translate what the theme adds to them."""
     if page.endswith(".zh-CN"):
