@@ -49,6 +49,7 @@ html_css_files = ["site.css"]
 templates_path = ["_templates"]
 html_additional_pages = {"index": "redirect.html"}
 html_copy_source = False
+html_show_copyright = False
 
 PUBLIC = [
     "dstack_backend.domain",

@@ -12,7 +12,7 @@ import yaml
 from tests.deploy.programs import DEPLOY, documents
 
 ROOT = DEPLOY.parent
-OPERATIONS = ("operations.md", "operations.zh-CN.md")
+FLEET = ("fleet.md", "fleet.zh-CN.md")
 INSTALLATION = ("installation.md", "installation.zh-CN.md")
 
 
@@ -24,7 +24,7 @@ def _blocks(text: str) -> list[str]:
     return re.findall(r"^```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", FLEET)
 def test_each_alert_has_a_heading_and_the_severity_of_its_rule(name: str) -> None:
     """Headings and rules are the same set, and the first word is the severity."""
     (rules,) = documents(DEPLOY / "prometheus" / "alerts.yml")
@@ -38,7 +38,7 @@ def test_each_alert_has_a_heading_and_the_severity_of_its_rule(name: str) -> Non
     )
 
 
-@pytest.mark.parametrize("name", [*OPERATIONS, *INSTALLATION])
+@pytest.mark.parametrize("name", [*FLEET, *INSTALLATION])
 def test_paths_and_make_targets_exist(name: str) -> None:
     """Files below `deploy/`, and targets of the Makefile."""
     text = _text(name)
@@ -52,7 +52,7 @@ def test_paths_and_make_targets_exist(name: str) -> None:
 
 def test_the_loop_creates_the_objects_of_the_prometheus_operator(tmp_path: Path) -> None:
     """Runs as printed, with a kubectl that stores its input."""
-    (loop,) = [block for block in _blocks(_text("operations.md")) if "PrometheusRule" in block]
+    (loop,) = [block for block in _blocks(_text("fleet.md")) if "PrometheusRule" in block]
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(f'#!/bin/sh\ncat >> {tmp_path}/applied\necho "---" >> {tmp_path}/applied\n')
     kubectl.chmod(0o755)
@@ -70,7 +70,7 @@ def test_the_loop_creates_the_objects_of_the_prometheus_operator(tmp_path: Path)
         assert [each["spec"]] == documents(DEPLOY / "prometheus" / f"{name}.yml")
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", FLEET)
 def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
     name: str, tmp_path: Path
 ) -> None:
@@ -80,7 +80,7 @@ def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
     shutil.copy(DEPLOY / "prometheus" / "alerts.yml", rules)
     subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, check=True, timeout=20)
     for rule in [rule for group in documents(rules)[0]["groups"] for rule in group["rules"]]:
-        url = f"https://git.example/dstack-backend/docs/operations.md#{rule['alert'].lower()}"
+        url = f"https://git.example/dstack-backend/docs/fleet.md#{rule['alert'].lower()}"
         assert rule["annotations"]["runbook_url"] == url
         assert "runbook" not in rule["annotations"]
 
@@ -91,6 +91,6 @@ def test_figures_are_those_of_the_manifests() -> None:
     for figure in ("10001", "10002", "192Mi", "maxUnavailable: 5%", "minReadySeconds: 30"):
         assert figure in daemonset
     for name in INSTALLATION:
-        assert all(figure in _text(name) for figure in ("10001", "10002", "5 %", "30 ", "1.3"))
-    for name in OPERATIONS:
-        assert "192 MB" in _text(name)
+        assert all(figure in _text(name) for figure in ("10001", "1.3"))
+    for name in FLEET:
+        assert all(figure in _text(name) for figure in ("10001", "10002", "192 MB", "5 %", "30 "))

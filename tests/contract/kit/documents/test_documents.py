@@ -1,5 +1,6 @@
 """The documents are complete, and have the same content in both languages."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from dstack_backend.app.config.settings import SETTINGS
 from dstack_backend.domain import Reason
 from dstack_backend.domain.history import EntryKind, GapCause
+from dstack_backend.testing import contracts, fakes
 from tests.contract.kit.documents.files import DOCUMENTS, ROOT, blocks, inline_code, without_blocks
 
 CHINESE = sorted([*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/*.zh-CN.md")])
@@ -72,7 +74,7 @@ def test_each_kind_of_entry_and_each_cause_of_a_gap_is_listed(name: str) -> None
 
 @both_languages
 def test_both_languages_have_the_same_structure(english: Path, chinese: Path) -> None:
-    """Headings, rows of tables, bullets and code blocks have the same number and order."""
+    """Headings, rows of tables, lists and code blocks have the same number and order."""
     assert _structure(english.read_text()) == _structure(chinese.read_text())
 
 
@@ -83,8 +85,39 @@ def test_both_languages_have_the_same_code(english: Path, chinese: Path) -> None
     assert _inline_code(english.read_text()) == _inline_code(chinese.read_text())
 
 
+@both_languages
+def test_both_languages_link_to_the_same_documents(english: Path, chinese: Path) -> None:
+    """A link of the Chinese document names the Chinese document where there is one."""
+    translated = [_translated(english.parent, link) for link in _linked_files(english, chinese)]
+    assert sorted(translated) == sorted(_linked_files(chinese, english))
+
+
+def _translated(folder: Path, link: str) -> str:
+    chinese = link.removesuffix(".md") + ".zh-CN.md"
+    return chinese if (folder / chinese).exists() else link
+
+
+def _linked_files(path: Path, other_language: Path) -> list[str]:
+    links = re.findall(r"\]\(([^)\s#]+)", without_blocks(path.read_text()))
+    return [link for link in links if ":" not in link and link != other_language.name]
+
+
+def test_embedder_guide_uses_public_names_only() -> None:
+    """Imported names are in `__all__` of their modules; all suites and fakes are listed."""
+    text = (ROOT / "docs/embedding.md").read_text()
+    imports = re.findall(r"^from (dstack_backend[\w.]*) import (.+)$", text, re.MULTILINE)
+    named = {(module, name.strip()) for module, names in imports for name in names.split(",")}
+    assert named
+    public = {module: importlib.import_module(module).__all__ for module, _ in named}
+    assert [(module, name) for module, name in named if name not in public[module]] == []
+    cells = re.findall(r"^\| (.*?) \|", text, re.MULTILINE)
+    rows = set(re.findall(r"`(\w+Contract|Fake\w+)`", "".join(cells)))
+    listed = {*contracts.__all__, *fakes.__all__}
+    assert rows == {name for name in listed if re.fullmatch(r"\w+Contract|Fake\w+", name)}
+
+
 def _structure(text: str) -> list[str]:
-    marks = re.findall(r"^(#+ |\||- |```)", without_blocks(text, "```"), re.MULTILINE)
+    marks = re.findall(r"^(#+ |\||- |\d+\. |```)", without_blocks(text, "```"), re.MULTILINE)
     return [mark.strip() for mark in marks]
 
 
