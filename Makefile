@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build deploy-check browser-tests clean
+.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build docs deploy-check browser-tests clean
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -29,7 +29,7 @@ browser-tests: $(STAMP) ## test the page in a browser, 2 minutes; needs Debian's
 	@$(BIN)/python -m pytest tests/browser
 
 check: static deploy-check browser-tests test ## run everything that CI runs
-static: lint types imports lock-check settings-check build ## run the static checks: format, lint, types, imports, locks, settings, wheel
+static: lint types imports lock-check settings-check build docs ## run the static checks: format, lint, types, imports, locks, settings, wheel, documents
 
 format: $(STAMP) ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
@@ -64,8 +64,12 @@ settings-check: $(STAMP)
 build: $(STAMP) ## build wheel and sdist into dist/
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist
 
+docs: $(STAMP) ## build the documentation site into build/docs; fails for a dead link
+	@$(BIN)/sphinx-build -q -W --keep-going -E -c docs -d build/doctrees . build/docs
+	@echo "build/docs/index.html"
+
 clean: ## remove everything that make has created
-	@rm -rf .venv dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --no-deps: the lock is complete. Without it pip would consider newer releases.
 $(STAMP): pyproject.toml requirements/dev.txt
