@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.manifests import manifests
+from tests.deploy.manifests import kustomize, manifests
 from tests.deploy.programs import DEPLOY, documents
 
 ROOT = DEPLOY.parent
@@ -62,6 +62,17 @@ def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
         url = f"https://git.example/dstack-backend/docs/operations.md#{rule['alert'].lower()}"
         assert rule["annotations"]["runbook_url"] == url
         assert "runbook" not in rule["annotations"]
+
+
+def test_each_kubectl_command_of_the_documents_has_objects() -> None:
+    """Of the Prometheus operator, too, without the other manifests."""
+    folders = {
+        path
+        for name in (*OPERATIONS, *INSTALLATION)
+        for path in re.findall(r"kubectl apply .*-k (deploy/\S+)", _text(name))
+    }
+    assert len(folders) == 2
+    assert all(kustomize(ROOT / path) for path in folders)
 
 
 def test_figures_are_those_of_the_manifests() -> None:
