@@ -12,12 +12,10 @@ from msgspec import Struct
 
 from tests.deploy.programs import DEPLOY, run
 
-__all__ = ["FOLDER", "INSTALLATION", "OPERATOR", "OVERLAYS", "Manifests", "kustomize", "manifests"]
+__all__ = ["FOLDER", "GUIDES", "OPERATOR", "OVERLAYS", "Manifests", "kustomize", "manifests"]
 
 FOLDER = DEPLOY / "kubernetes"
-INSTALLATION = [
-    DEPLOY.parent / "docs" / name for name in ("installation.md", "installation.zh-CN.md")
-]
+GUIDES = [DEPLOY.parent / "docs" / name for name in ("fleet.md", "fleet.zh-CN.md")]
 
 OPERATOR = ("PodMonitor", "PrometheusRule")
 """Kinds of the Prometheus operator, whose schemas are not those of Kubernetes."""
@@ -96,7 +94,7 @@ def manifests(name: str) -> Manifests:
         return Manifests(name, kustomize(FOLDER / "overlays" / name))
     (example,) = {
         block
-        for path in INSTALLATION
+        for path in GUIDES
         for block in re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
         if "kind: Kustomization" in block
     }
