@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 WORKERS = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
 PARALLEL = -n $(WORKERS) --dist loadfile
 
-.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build deploy-check browser-tests clean
+.PHONY: help rules demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build docs deploy-check browser-tests clean
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -32,7 +32,7 @@ browser-tests: $(STAMP) ## test the page in a browser, 2 minutes; needs Debian's
 	@$(BIN)/python -m pytest $(PARALLEL) tests/browser
 
 check: static deploy-check browser-tests test ## run everything that CI runs
-static: lint types imports lock-check settings-check build ## run the static checks: format, lint, types, imports, locks, settings, wheel
+static: lint types imports lock-check settings-check build docs ## run the static checks: format, lint, types, imports, locks, settings, wheel, documents
 
 format: $(STAMP) ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
@@ -58,6 +58,9 @@ bench: $(STAMP) ## run the benchmarks, write docs/benchmarks.md; needs wrk and n
 schema: $(STAMP) ## write docs/backend-info.schema.json
 	@$(BIN)/python -m tools.schema
 
+rules: $(STAMP) ## write the PrometheusRule objects from deploy/prometheus
+	@$(BIN)/python -m tools.prometheus_rules
+
 settings: $(STAMP) ## write the table of settings into the READMEs
 	@$(BIN)/python -m tools.settings_table
 
@@ -67,8 +70,12 @@ settings-check: $(STAMP)
 build: $(STAMP) ## build wheel and sdist into dist/
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist
 
+docs: $(STAMP) ## build the documentation site into build/docs; fails for a dead link
+	@$(BIN)/sphinx-build -q -W --keep-going -E -c docs -d build/doctrees . build/docs
+	@echo "build/docs/index.html"
+
 clean: ## remove everything that make has created
-	@rm -rf .venv dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --no-deps: the lock is complete. Without it pip would consider newer releases.
 $(STAMP): pyproject.toml requirements/dev.txt

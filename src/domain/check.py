@@ -116,7 +116,7 @@ class CheckFailure(Struct, frozen=True):
 
     @property
     def message(self) -> str:
-        """One line for people: `<Kind>: <detail>`."""
+        """The failure in one line for people, as `<Kind>: <detail>`."""
         return f"{self.reason.kind}: {self.detail_text}"
 
     @property

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 ORIGIN = 1000.0
-"""First reading of a fake monotonic clock. It is not 0: no code may rely on that."""
+"""First reading of a fake monotonic clock, in seconds. It is not 0, on which no code may rely."""
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """First reading of a fake wall clock."""

@@ -75,9 +75,9 @@ def test_each_alert_has_a_severity_and_a_heading_in_both_languages(alert: str) -
     """The heading is the target of its runbook annotation."""
     rule = ALERTS[alert]
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
-    assert rule["annotations"]["runbook"] == f"docs/operations.md#{alert.lower()}"
+    assert rule["annotations"]["runbook"] == f"docs/fleet.md#{alert.lower()}"
     assert {"summary", "description"} <= rule["annotations"].keys()
-    for name in ("operations.md", "operations.zh-CN.md"):
+    for name in ("fleet.md", "fleet.zh-CN.md"):
         assert f"\n### {alert}\n" in (DEPLOY.parent / "docs" / name).read_text()
 
 

@@ -1,5 +1,7 @@
 """Contract suites: subclass one in a test module, return what is under test, and run pytest.
 
+For a source of GPUs::
+
     class TestMyGpus(GpuSourceContract):
         def source(self) -> GpuSource:
             return MyGpus()

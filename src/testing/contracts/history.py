@@ -48,7 +48,7 @@ def _entry(number: int) -> HistoryEntry:
 
 
 class HistoryContract:
-    """Subclass it and implement `new`."""
+    """Contract of a history store. A subclass implements `new` and `request_forget`."""
 
     def new(self) -> HistoryStore:
         """Return a new, empty store."""

@@ -1,5 +1,7 @@
 """Named behaviours for `SimulatedDStack`: faults, and valid answers with hostile content.
 
+A test sets one by its name::
+
     dstack.behaviour = FAULTS["hang-in-body"].behaviour
 
 A fault ends a check with its `reason`. `HOSTILE_ANSWERS` are valid inventories. Every text that a

@@ -44,7 +44,7 @@ def test_sdist_contains_sources_and_tests(built: Path) -> None:
     assert {f"src/{module}" for module in _modules()} <= names
     assert {"pyproject.toml", "README.md", "LICENSE"} <= names
     assert "tests/contract/kit/packaging/test_package.py" in names
-    unwanted = ("dstack_backend", "dist", ".venv", ".git/", ".env")
+    unwanted = ("build", "dstack_backend", "dist", ".venv", ".git/", ".env")
     assert not [name for name in names if name.startswith(unwanted)]
 
 
