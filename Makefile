@@ -53,9 +53,10 @@ lock-check: $(STAMP)
 workflows: $(STAMP) ## check .github and the shell scripts
 	@$(BIN)/actionlint -shellcheck $(BIN)/shellcheck -pyflakes=
 	@$(BIN)/zizmor --offline --persona pedantic --strict-collection --quiet --no-progress .github
-	@$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
-	@$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
-	@$(BIN)/check-jsonschema --builtin-schema vendor.renovate .github/renovate.json
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.renovate .github/renovate.json
 	@$(BIN)/shellcheck .ci/run tools/*.sh
 
 # Debian's packages of what the checks run beside Python. Each line is a program (or file) and its package.

@@ -26,7 +26,7 @@ def problems(version: str, packaged: str, changelog: str, changed: list[str]) ->
 
     `packaged` is the version of the package; `changed` are the files that are not committed.
     """
-    found = []
+    found: list[str] = []
     if not VERSION.fullmatch(version):
         found.append(f"{version!r} is not a version; write it as in 1.2.0")
     if version != packaged:
@@ -44,7 +44,7 @@ def _changelog_problems(version: str, changelog: str) -> list[str]:
     dates = {each["version"]: each["date"] for each in HEADING.finditer(changelog)}
     if version not in dates:
         return [f"{CHANGELOG} has no section for it; add: ## [{version}] - YYYY-MM-DD"]
-    found = []
+    found: list[str] = []
     if not _is_date(dates[version]):
         found.append(f"{CHANGELOG} has no date for it; write: ## [{version}] - YYYY-MM-DD")
     if not notes(version, changelog):
