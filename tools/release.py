@@ -27,17 +27,21 @@ def problems(version: str, packaged: str, changelog: str, changed: list[str]) ->
     `packaged` is the version of the package; `changed` are the files that are not committed.
     """
     found: list[str] = []
-    if not VERSION.fullmatch(version):
-        found.append(f"{version!r} is not a version; write it as in 1.2.0")
-    if version != packaged:
-        found.append(
-            f"the package has version {packaged}; "
-            f'set __version__ = "{version}" in src/__init__.py, or release {packaged}'
-        )
-    found += _changelog_problems(version, changelog)
+    if VERSION.fullmatch(version):
+        found += _package_problems(version, packaged)
+        found += _changelog_problems(version, changelog)
+    else:
+        found.append(f"{version!r} is not a version; write it as in VERSION=1.2.0")
     if changed:
         found.append(f"not committed: {', '.join(changed)}; commit or remove them")
     return found
+
+
+def _package_problems(version: str, packaged: str) -> list[str]:
+    if version == packaged:
+        return []
+    remedy = f'set __version__ = "{version}" in src/__init__.py, or release {packaged}'
+    return [f"the package has version {packaged}; {remedy}"]
 
 
 def _changelog_problems(version: str, changelog: str) -> list[str]:

@@ -63,9 +63,10 @@ def test_changes_left_in_unreleased_are_refused() -> None:
 
 @pytest.mark.parametrize("version", ["1.2", "1.2.0rc1", "latest", ""])
 def test_version_has_three_numbers(version: str) -> None:
-    """The form is named."""
-    first, *_ = problems(version, version, CHANGELOG, [])
-    assert first == f"{version!r} is not a version; write it as in 1.2.0"
+    """Otherwise neither package nor changelog can have it."""
+    first, second = problems(version, "1.2.0", CHANGELOG, ["README.md"])
+    assert first == f"{version!r} is not a version; write it as in VERSION=1.2.0"
+    assert second == "not committed: README.md; commit or remove them"
 
 
 def test_all_problems_are_named_at_once() -> None:
