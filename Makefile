@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 WORKERS = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
 PARALLEL = -n $(WORKERS) --dist loadfile
 
-.PHONY: help rules demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build docs deploy-check browser-tests clean
+.PHONY: help rules demo test faults fuzz mutation check static format lint types imports lock lock-check workflows bench schema settings settings-check build docs deploy-check browser-tests packages bench-packages release-check release-notes clean
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -32,7 +32,7 @@ browser-tests: $(STAMP) ## test the page in a browser, 2 minutes; needs Debian's
 	@$(BIN)/python -m pytest $(PARALLEL) tests/browser
 
 check: static deploy-check browser-tests test ## run everything that CI runs
-static: lint types imports lock-check settings-check build docs ## run the static checks: format, lint, types, imports, locks, settings, wheel, documents
+static: lint types imports lock-check settings-check workflows build docs ## run the static checks: format, lint, types, imports, locks, settings, .github, wheel, documents
 
 format: $(STAMP) ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
@@ -51,6 +51,30 @@ lock: $(STAMP) ## update the lock files from pyproject.toml
 
 lock-check: $(STAMP)
 	@$(BIN)/python -m tools.lock --check
+
+# --strict-collection: a file that cannot be parsed is an error, not a warning.
+workflows: $(STAMP) ## check .github and the shell scripts
+	@$(BIN)/actionlint -shellcheck $(BIN)/shellcheck -pyflakes=
+	@$(BIN)/zizmor --offline --persona pedantic --strict-collection --quiet --no-progress .github
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.renovate .github/renovate.json
+	@$(BIN)/shellcheck .ci/run tools/*.sh
+
+# Debian's packages of what the checks run beside Python. Each line is a program (or file) and its package.
+packages: ## install what `check` needs; as root or with sudo
+	@tools/packages.sh promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd \
+		chromium=chromium /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
+
+bench-packages: ## install what `bench` needs; as root or with sudo
+	@tools/packages.sh wrk=wrk nginx=nginx-light
+
+release-check: $(STAMP) ## check that VERSION=1.2.0 can be released
+	@$(BIN)/python -m tools.release check "$$VERSION"
+
+release-notes: $(STAMP) ## print the changelog of VERSION=1.2.0
+	@$(BIN)/python -m tools.release notes "$$VERSION"
 
 bench: $(STAMP) ## run the benchmarks, write docs/benchmarks.md; needs wrk and nginx
 	@$(BIN)/python -m bench
@@ -81,7 +105,7 @@ clean: ## remove everything that make has created
 $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -m tools.python_version
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "installing into .venv (about a minute the first time) ..."
+	@echo "installing into .venv (about a minute the first time) ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m pip check --quiet --disable-pip-version-check

@@ -138,7 +138,8 @@ def backup() -> Iterator[Path]:
         folder = Path(name)
         write(folder, entry(message="copied"))
         folder.chmod(0o555)
-        (folder / FILE).chmod(0o444)
+        for file in folder.iterdir():
+            file.chmod(0o444)
         yield folder
         folder.chmod(0o700)
 
