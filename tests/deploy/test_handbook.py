@@ -19,10 +19,6 @@ def _text(name: str) -> str:
     return (ROOT / "docs" / name).read_text()
 
 
-def _blocks(text: str) -> list[str]:
-    return re.findall(r"^```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_alert_has_a_heading_and_the_severity_of_its_rule(name: str) -> None:
     """Headings and rules are the same set, and the first word is the severity."""
