@@ -15,9 +15,7 @@ from tests.deploy.programs import DEPLOY, run
 __all__ = ["FOLDER", "INSTALLATION", "OPERATOR", "OVERLAYS", "Manifests", "kustomize", "manifests"]
 
 FOLDER = DEPLOY / "kubernetes"
-INSTALLATION = [
-    DEPLOY.parent / "docs" / name for name in ("installation.md", "installation.zh-CN.md")
-]
+INSTALLATION = ("docs/installation.md", "docs/installation.zh-CN.md")
 
 OPERATOR = ("PodMonitor", "PrometheusRule")
 """Kinds of the Prometheus operator, whose schemas are not those of Kubernetes."""
@@ -94,10 +92,11 @@ def manifests(name: str) -> Manifests:
     """Return the objects of an overlay, or of the documented kustomization."""
     if name != DOCUMENTED:
         return Manifests(name, kustomize(FOLDER / "overlays" / name))
+    texts = [(DEPLOY.parent / path).read_text() for path in INSTALLATION]
     (example,) = {
         block
-        for path in INSTALLATION
-        for block in re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+        for text in texts
+        for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
         if "kind: Kustomization" in block
     }
     with TemporaryDirectory() as folder:

@@ -28,8 +28,8 @@ DOWN = ("DstackNodeUnavailable", "gpu-3")
 
 USED = sum(not gpu.is_free for gpu in (*EIGHT_H200, *EIGHT_H200[1:]))
 
-FLEET_NOW = {"Nodes": 3, "Available": 2, "Unavailable": 1, "Not answering": 0, "GPUs": 15}
-FLEET_NOW |= {"GPUs in use": USED / 15, "Missing GPUs": 1}
+COUNTS = {"Nodes": 3.0, "Available": 2.0, "Unavailable": 1.0, "Not answering": 0.0, "GPUs": 15.0}
+FLEET_NOW = {**COUNTS, "GPUs in use": USED / 15, "Missing GPUs": 1.0}
 BY_NODE = {
     query_of("Status"): {"gpu-1": 1.0, "gpu-2": 1.0, "gpu-3": 0.0},
     query_of("GPUs of each node"): {"gpu-1": 8.0, "gpu-2": 7.0},

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.manifests import kustomize, manifests
-from tests.deploy.programs import DEPLOY, documents
+from tests.deploy.manifests import INSTALLATION, kustomize, manifests
+from tests.deploy.programs import DEPLOY, HANDBOOK, RUNBOOK, documents
 
 ROOT = DEPLOY.parent
-OPERATIONS = ("operations.md", "operations.zh-CN.md")
-INSTALLATION = ("installation.md", "installation.zh-CN.md")
 
 
 def _text(name: str) -> str:
-    return (ROOT / "docs" / name).read_text()
+    return (ROOT / name).read_text()
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", HANDBOOK)
 def test_each_alert_has_a_heading_and_the_severity_of_its_rule(name: str) -> None:
     """Headings and rules are the same set, and the first word is the severity."""
     (rules,) = documents(DEPLOY / "prometheus" / "alerts.yml")
@@ -33,7 +31,7 @@ def test_each_alert_has_a_heading_and_the_severity_of_its_rule(name: str) -> Non
     )
 
 
-@pytest.mark.parametrize("name", [*OPERATIONS, *INSTALLATION])
+@pytest.mark.parametrize("name", [*HANDBOOK, *INSTALLATION])
 def test_paths_and_make_targets_exist(name: str) -> None:
     """Files below `deploy/`, and targets of the Makefile."""
     text = _text(name)
@@ -45,7 +43,7 @@ def test_paths_and_make_targets_exist(name: str) -> None:
     assert all(f"\n{target}:" in makefile for target in targets)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", HANDBOOK)
 def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
     name: str, tmp_path: Path
 ) -> None:
@@ -55,7 +53,7 @@ def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
     shutil.copy(DEPLOY / "prometheus" / "alerts.yml", rules)
     subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, check=True, timeout=20)
     for rule in [rule for group in documents(rules)[0]["groups"] for rule in group["rules"]]:
-        url = f"https://git.example/dstack-backend/docs/operations.md#{rule['alert'].lower()}"
+        url = f"https://git.example/dstack-backend/{RUNBOOK}{rule['alert'].lower()}"
         assert rule["annotations"]["runbook_url"] == url
         assert "runbook" not in rule["annotations"]
 
@@ -64,7 +62,7 @@ def test_each_kubectl_command_of_the_documents_has_objects() -> None:
     """Of the Prometheus operator, too, without the other manifests."""
     folders = {
         path
-        for name in (*OPERATIONS, *INSTALLATION)
+        for name in (*HANDBOOK, *INSTALLATION)
         for path in re.findall(r"kubectl apply .*-k (deploy/\S+)", _text(name))
     }
     assert len(folders) == 2
@@ -78,5 +76,5 @@ def test_figures_are_those_of_the_manifests() -> None:
         assert figure in daemonset
     for name in INSTALLATION:
         assert all(figure in _text(name) for figure in ("10001", "10002", "5 %", "30 ", "1.3"))
-    for name in OPERATIONS:
+    for name in HANDBOOK:
         assert "192 MB" in _text(name)

@@ -147,7 +147,7 @@ def test_the_settings_are_known_and_their_files_are_mounted(made: Manifests) -> 
         command = f"kubectl -n dstack create secret generic {secret} --from-file={Path(file).name}"
         texts = [path.read_text() for path in (FOLDER / "components").rglob("kustomization.yaml")]
         assert sum(command in text for text in texts) == 1
-        assert all(command in path.read_text() for path in INSTALLATION)
+        assert all(command in (DEPLOY.parent / path).read_text() for path in INSTALLATION)
 
 
 def test_probes_do_not_depend_on_dstack(made: Manifests) -> None:

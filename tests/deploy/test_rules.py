@@ -14,7 +14,7 @@ import yaml
 from msgspec.structs import replace
 
 from dstack_backend.domain.gpu import KNOWN_MODELS
-from tests.deploy.programs import DEPLOY, documents, run
+from tests.deploy.programs import DEPLOY, HANDBOOK, RUNBOOK, documents, run
 from tests.unit.adapters.prometheus_metrics.harness import H200, Node
 
 PROMETHEUS = DEPLOY / "prometheus"
@@ -82,10 +82,10 @@ def test_each_alert_has_a_severity_and_a_heading_in_both_languages(alert: str) -
     """The heading is the target of its runbook annotation."""
     rule = ALERTS[alert]
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
-    assert rule["annotations"]["runbook"] == f"docs/operations.md#{alert.lower()}"
+    assert rule["annotations"]["runbook"] == f"{RUNBOOK}{alert.lower()}"
     assert {"summary", "description"} <= rule["annotations"].keys()
-    for name in ("operations.md", "operations.zh-CN.md"):
-        assert f"\n### {alert}\n" in (DEPLOY.parent / "docs" / name).read_text()
+    for name in HANDBOOK:
+        assert f"\n### {alert}\n" in (DEPLOY.parent / name).read_text()
 
 
 def _never(rule: dict[str, Any]) -> None:
