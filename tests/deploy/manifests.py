@@ -10,12 +10,11 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from tests.deploy.programs import DEPLOY, run
+from tests.deploy.programs import DEPLOY, HANDBOOK, run
 
-__all__ = ["FOLDER", "GUIDES", "OPERATOR", "OVERLAYS", "Manifests", "kustomize", "manifests"]
+__all__ = ["FOLDER", "OPERATOR", "OVERLAYS", "Manifests", "kustomize", "manifests"]
 
 FOLDER = DEPLOY / "kubernetes"
-GUIDES = [DEPLOY.parent / "docs" / name for name in ("fleet.md", "fleet.zh-CN.md")]
 
 OPERATOR = ("PodMonitor", "PrometheusRule")
 """Kinds of the Prometheus operator, whose schemas are not those of Kubernetes."""
@@ -94,8 +93,10 @@ def manifests(name: str) -> Manifests:
         return Manifests(name, kustomize(FOLDER / "overlays" / name))
     (example,) = {
         block
-        for path in GUIDES
-        for block in re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+        for path in HANDBOOK
+        for block in re.findall(
+            r"^```yaml\n(.*?)^```", (DEPLOY.parent / path).read_text(), re.MULTILINE | re.DOTALL
+        )
         if "kind: Kustomization" in block
     }
     with TemporaryDirectory() as folder:

@@ -9,9 +9,15 @@ from typing import Any
 
 import yaml
 
-__all__ = ["DEPLOY", "documents", "program", "run"]
+__all__ = ["DEPLOY", "HANDBOOK", "RUNBOOK", "documents", "program", "run"]
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+
+HANDBOOK = ("docs/fleet.md", "docs/fleet.zh-CN.md")
+"""The document for operators, whose headings are the targets of the alerts' runbooks."""
+
+RUNBOOK = f"{HANDBOOK[0]}#"
+"""What each runbook annotation begins with. The rest is the name of the alert."""
 
 PACKAGES = {
     "amtool": "prometheus-alertmanager",

@@ -26,24 +26,15 @@ SOON = 30.0
 LOST = ("DstackGpuLost", "gpu-2")
 DOWN = ("DstackNodeUnavailable", "gpu-3")
 
-
 USED = sum(not gpu.is_free for gpu in (*EIGHT_H200, *EIGHT_H200[1:]))
 
-FLEET_NOW = {
-    "Nodes": 3,
-    "Available": 2,
-    "Unavailable": 1,
-    "Not answering": 0,
-    "GPUs": 15,
-    "GPUs in use": USED / 15,
-    "Missing GPUs": 1,
-}
+COUNTS = {"Nodes": 3.0, "Available": 2.0, "Unavailable": 1.0, "Not answering": 0.0, "GPUs": 15.0}
+FLEET_NOW = {**COUNTS, "GPUs in use": USED / 15, "Missing GPUs": 1.0}
 BY_NODE = {
     query_of("Status"): {"gpu-1": 1.0, "gpu-2": 1.0, "gpu-3": 0.0},
     query_of("GPUs of each node"): {"gpu-1": 8.0, "gpu-2": 7.0},
     query_of("Why nodes are unavailable"): {"gpu-3": 1.0},
     "dstack_backend_degraded": {"gpu-1": 0.0, "gpu-2": 1.0, "gpu-3": 0.0},
-    "dstack_backend_gpus_missing": {"gpu-1": 0.0, "gpu-2": 1.0, "gpu-3": 0.0},
 }
 
 

@@ -8,22 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.manifests import kustomize, manifests
-from tests.deploy.programs import DEPLOY, documents
+from tests.deploy.programs import DEPLOY, HANDBOOK, RUNBOOK, documents
 
 ROOT = DEPLOY.parent
-FLEET = ("fleet.md", "fleet.zh-CN.md")
-INSTALLATION = ("installation.md", "installation.zh-CN.md")
+INSTALLATION = ("docs/installation.md", "docs/installation.zh-CN.md")
 
 
 def _text(name: str) -> str:
-    return (ROOT / "docs" / name).read_text()
+    return (ROOT / name).read_text()
 
 
-def _blocks(text: str) -> list[str]:
-    return re.findall(r"^```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.parametrize("name", FLEET)
+@pytest.mark.parametrize("name", HANDBOOK)
 def test_each_alert_has_a_heading_and_the_severity_of_its_rule(name: str) -> None:
     """Headings and rules are the same set, and the first word is the severity."""
     (rules,) = documents(DEPLOY / "prometheus" / "alerts.yml")
@@ -37,7 +32,7 @@ def test_each_alert_has_a_heading_and_the_severity_of_its_rule(name: str) -> Non
     )
 
 
-@pytest.mark.parametrize("name", [*FLEET, *INSTALLATION])
+@pytest.mark.parametrize("name", [*HANDBOOK, *INSTALLATION])
 def test_paths_and_make_targets_exist(name: str) -> None:
     """Files below `deploy/`, and targets of the Makefile."""
     text = _text(name)
@@ -49,7 +44,7 @@ def test_paths_and_make_targets_exist(name: str) -> None:
     assert all(f"\n{target}:" in makefile for target in targets)
 
 
-@pytest.mark.parametrize("name", FLEET)
+@pytest.mark.parametrize("name", HANDBOOK)
 def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
     name: str, tmp_path: Path
 ) -> None:
@@ -59,7 +54,7 @@ def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
     shutil.copy(DEPLOY / "prometheus" / "alerts.yml", rules)
     subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, check=True, timeout=20)
     for rule in [rule for group in documents(rules)[0]["groups"] for rule in group["rules"]]:
-        url = f"https://git.example/dstack-backend/docs/fleet.md#{rule['alert'].lower()}"
+        url = f"https://git.example/dstack-backend/{RUNBOOK}{rule['alert'].lower()}"
         assert rule["annotations"]["runbook_url"] == url
         assert "runbook" not in rule["annotations"]
 
@@ -68,7 +63,7 @@ def test_each_kubectl_command_of_the_documents_has_objects() -> None:
     """Of the Prometheus operator, too, without the other manifests."""
     folders = {
         path
-        for name in FLEET
+        for name in HANDBOOK
         for path in re.findall(r"kubectl apply .*-k (deploy/\S+)", _text(name))
     }
     assert len(folders) == 2
@@ -82,5 +77,5 @@ def test_figures_are_those_of_the_manifests() -> None:
         assert figure in daemonset
     for name in INSTALLATION:
         assert all(figure in _text(name) for figure in ("10001", "1.3"))
-    for name in FLEET:
+    for name in HANDBOOK:
         assert all(figure in _text(name) for figure in ("10001", "10002", "192 MB", "5 %", "30 "))

@@ -15,7 +15,7 @@ from kubernetes_validate import (  # type: ignore[import-untyped] # it has no ty
 
 from dstack_backend import __version__
 from dstack_backend.app.config.settings import SETTINGS
-from tests.deploy.manifests import FOLDER, GUIDES, OPERATOR, OVERLAYS, Manifests, manifests
+from tests.deploy.manifests import FOLDER, OPERATOR, OVERLAYS, Manifests, manifests
 from tests.deploy.programs import DEPLOY, documents, run
 from tools import prometheus_rules
 
@@ -147,7 +147,7 @@ def test_the_settings_are_known_and_their_files_are_mounted(made: Manifests) -> 
         command = f"kubectl -n dstack create secret generic {secret} --from-file={Path(file).name}"
         texts = [path.read_text() for path in (FOLDER / "components").rglob("kustomization.yaml")]
         assert sum(command in text for text in texts) == 1
-        assert all(command in path.read_text() for path in GUIDES)
+        assert all(command in (DEPLOY.parent / path).read_text() for path in HANDBOOK)
 
 
 def test_probes_do_not_depend_on_dstack(made: Manifests) -> None:

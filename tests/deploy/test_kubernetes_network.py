@@ -27,7 +27,7 @@ def test_the_service_runs_with_the_settings_of_a_pod(node: str, tmp_path: Path) 
             "DATA_DIR": str(tmp_path / "data"),
         }
         # The address of the pod is of the same family.
-        service = Service(tmp_path / "log", host=node, **settings)
+        service = Service(tmp_path / "log", host=node, port=None, **settings)
         try:
             assert service.wait_for(None)["node"] == "gpu-07"
             probes = {key: each for key, each in made.container.items() if key.endswith("Probe")}
@@ -59,7 +59,9 @@ def test_the_policies_allow_what_the_settings_need(name: str) -> None:
     assert all(rule.keys() == {"ports"} for rule in egress)
     allowed = {(port["protocol"], port["port"]) for rule in egress for port in rule["ports"]}
     settings = made.settings(spec_nodeName="gpu-07", status_hostIP="192.0.2.7")
-    needed = {("UDP", 53), ("TCP", 53), ("TCP", 443)} if "NOTIFY_URLS_FILE" in settings else set()
+    needed: set[tuple[str, int]] = set()
+    if "NOTIFY_URLS_FILE" in settings:
+        needed |= {("UDP", 53), ("TCP", 53), ("TCP", 443)}
     if port := re.search(r":(\d+)$", settings["DSTACK_URL"]):
         needed.add(("TCP", int(port[1])))
     assert allowed == needed

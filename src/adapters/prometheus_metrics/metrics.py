@@ -3,6 +3,7 @@
 import platform
 import re
 from collections.abc import Callable, Iterator
+from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
@@ -23,6 +24,12 @@ __all__ = ["PrometheusMetrics"]
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds: lspci takes tens to hundreds of milliseconds, the default timeout is 5 s."""
+
+
+_encode_openmetrics = cast(
+    "Callable[[Collector], bytes]",
+    openmetrics_text.generate_latest,  # pyright: ignore[reportUnknownMemberType] - it has no types
+)
 
 
 class PrometheusMetrics:
@@ -87,7 +94,7 @@ class PrometheusMetrics:
 
     def render(self, report: StatusReport, *, openmetrics: bool = False) -> bytes:
         """Return the text format or OpenMetrics, for a scrape at the time of the report."""
-        encode = openmetrics_text.generate_latest if openmetrics else generate_latest
+        encode = _encode_openmetrics if openmetrics else generate_latest
         return encode(_Scrape(self._collect(report)))
 
     def _collect(self, report: StatusReport) -> Iterator[Metric]:

@@ -9,8 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import pytest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,  # pyright: ignore[reportUnknownVariableType]
+)
+from prometheus_client.parser import text_string_to_metric_families
 
 from dstack_backend.domain import Gpu
 from dstack_backend.testing.contracts import check_answer
@@ -139,6 +144,18 @@ def test_metrics_are_in_the_text_format(service: Service) -> None:
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     up = 1.0 if service.ask("/health").code == 200 else 0.0
     assert f"dstack_backend_up {up}" in answer.body.decode().splitlines()
+
+
+def test_metrics_are_openmetrics_where_accept_prefers_it(service: Service) -> None:
+    """Valid for the strict parser, with the same names, and without creation times."""
+    answer = httpx.get(service.url("/metrics"), headers={"Accept": "application/openmetrics-text"})
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert answer.text.endswith("\n# EOF\n")
+    families = openmetrics_families(answer.text)  # type: ignore[no-untyped-call]
+    names = {sample.name for family in families for sample in family.samples}
+    text = text_string_to_metric_families(service.ask("/metrics").body.decode())
+    assert names == {sample.name for family in text for sample in family.samples}
+    assert not [name for name in names if name.endswith("_created")]
 
 
 @pytest.mark.parametrize("path", [*JSON_PATHS, "/badge.svg", "/events", "/metrics", OPENAPI])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import (
-    text_string_to_metric_families as openmetrics_families,
+    text_string_to_metric_families as openmetrics_families,  # pyright: ignore[reportUnknownVariableType]
 )
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -45,7 +45,7 @@ def _scrape(metrics: PrometheusMetrics, status: StatusReport) -> dict[tuple[str,
     """Return the samples, which are the same in both formats."""
     found = _samples(text_string_to_metric_families(metrics.render(status).decode()))
     text = metrics.render(status, openmetrics=True).decode()
-    other = _samples(openmetrics_families(text))
+    other = _samples(openmetrics_families(text))  # type: ignore[no-untyped-call]
     assert found.keys() == other.keys()
     # The process itself changes from scrape to scrape.
     assert not [key for key in found if found[key] != other[key] and key[0][:8] != "process_"]
