@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build docs deploy-check browser-tests clean
+.PHONY: help rules demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build docs deploy-check browser-tests clean
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -54,6 +54,9 @@ bench: $(STAMP) ## run the benchmarks, write docs/benchmarks.md; needs wrk and n
 
 schema: $(STAMP) ## write docs/backend-info.schema.json
 	@$(BIN)/python -m tools.schema
+
+rules: $(STAMP) ## write the PrometheusRule objects from deploy/prometheus
+	@$(BIN)/python -m tools.prometheus_rules
 
 settings: $(STAMP) ## write the table of settings into the READMEs
 	@$(BIN)/python -m tools.settings_table

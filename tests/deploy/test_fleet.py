@@ -8,14 +8,16 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from msgspec import Struct
 
 from dstack_backend.testing.simulated_dstack import EIGHT_H200, Remote, SimulatedDStack, in_thread
 from tests.contract.process.service import Service, wait_until
-from tests.deploy.dashboard import DASHBOARD, QUERIES, filled_in
-from tests.deploy.programs import run
+from tests.deploy.dashboard import DASHBOARD, PANELS, QUERIES, filled_in, page_urls, query_of
+from tests.deploy.programs import DEPLOY, documents, run
 from tests.deploy.prometheus_server import PrometheusServer
 
 SOON = 30.0
@@ -23,6 +25,26 @@ SOON = 30.0
 
 LOST = ("DstackGpuLost", "gpu-2")
 DOWN = ("DstackNodeUnavailable", "gpu-3")
+
+
+USED = sum(not gpu.is_free for gpu in (*EIGHT_H200, *EIGHT_H200[1:]))
+
+FLEET_NOW = {
+    "Nodes": 3,
+    "Available": 2,
+    "Unavailable": 1,
+    "Not answering": 0,
+    "GPUs": 15,
+    "GPUs in use": USED / 15,
+    "Missing GPUs": 1,
+}
+BY_NODE = {
+    query_of("Status"): {"gpu-1": 1.0, "gpu-2": 1.0, "gpu-3": 0.0},
+    query_of("GPUs of each node"): {"gpu-1": 8.0, "gpu-2": 7.0},
+    query_of("Why nodes are unavailable"): {"gpu-3": 1.0},
+    "dstack_backend_degraded": {"gpu-1": 0.0, "gpu-2": 1.0, "gpu-3": 0.0},
+    "dstack_backend_gpus_missing": {"gpu-1": 0.0, "gpu-2": 1.0, "gpu-3": 0.0},
+}
 
 
 class Fleet(Struct, frozen=True):
@@ -56,11 +78,13 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
                 _service(
                     folder / f"{name}.log",
                     DSTACK_URL=dstacks[name].url,
+                    NODE_NAME=name,
                     HISTORY="on",
                     DATA_DIR=str(folder / f"{name}-data"),
                 )
             )
             services[name].wait_for(None)
+            services[name].ask("/health")  # as a worker
         prometheus = PrometheusServer(folder, services)
         ends.callback(prometheus.kill)
         wait_until(lambda: len(prometheus.query_api("query", query="up == 1")["result"]) == 3, SOON)
@@ -94,18 +118,68 @@ def test_each_node_fires_with_its_reason(fleet: Fleet) -> None:
     }
 
 
+def _values(fleet: Fleet, query: str, *labels: str) -> dict[tuple[str, ...], float]:
+    """Return the result of a query by the values of labels."""
+    found = fleet.prometheus.query_api("query", query=query)["result"]
+    values = {
+        tuple(each["metric"].get(label, "") for label in labels): float(each["value"][1])
+        for each in found
+    }
+    assert len(values) == len(found), "the labels do not identify the series"
+    return values
+
+
 def test_the_dashboard_shows_the_state_of_each_gpu(fleet: Fleet) -> None:
     """Coded as the panel maps it: 0 free, 1 in use, 2 missing; none while unavailable."""
-    (expression,) = [each[1] for each in QUERIES if each[0].startswith("State of each GPU")]
-    found = fleet.prometheus.query_api("query", query=filled_in(expression))["result"]
-    assert {
-        (each["metric"]["instance"], each["metric"]["slot"]): float(each["value"][1])
-        for each in found
-    } == {
+    assert _values(fleet, query_of("State of each GPU"), "instance", "slot") == {
         **{("gpu-1", gpu.slot): float(not gpu.is_free) for gpu in EIGHT_H200},
         **{("gpu-2", gpu.slot): float(not gpu.is_free) for gpu in EIGHT_H200},
         ("gpu-2", EIGHT_H200[0].slot): 2.0,
     }
+
+
+@pytest.mark.parametrize(("title", "value"), FLEET_NOW.items())
+def test_the_dashboard_counts_the_fleet(fleet: Fleet, title: str, value: float) -> None:
+    """The first row, and the missing GPUs."""
+    assert _values(fleet, query_of(title)) == {(): pytest.approx(value)}
+
+
+@pytest.mark.parametrize(("query", "expected"), BY_NODE.items())
+def test_each_node_can_be_distinguished(
+    fleet: Fleet, query: str, expected: dict[str, float]
+) -> None:
+    """The degraded one from the available one and from the unavailable one."""
+    nodes = {(name,): value for name, value in expected.items()}
+    assert _values(fleet, query, "instance") == nodes
+
+
+def test_each_series_of_a_node_links_to_its_page(fleet: Fleet) -> None:
+    """Each panel in which nodes are named has a link; it leads to the page of that node."""
+    urls: dict[str, str] = {}
+    for panel in PANELS:
+        found = fleet.prometheus.query_api("query", query=filled_in(panel["targets"][0]["expr"]))[
+            "result"
+        ]
+        nodes = {each["metric"]["instance"] for each in found if "instance" in each["metric"]}
+        for node in nodes:
+            (url,) = page_urls(panel, node)
+            urls[url] = node
+    assert sorted(urls.values()) == sorted(fleet.services)
+    for url, node in urls.items():
+        parts = urlsplit(url)
+        assert (parts.hostname, parts.port) == (node, 8080)
+        headers = {"Host": parts.netloc, "Accept": "text/html"}
+        page = httpx.get(fleet.services[node].url(parts.path), headers=headers)
+        assert page.status_code == 200
+        assert f"<title>{node}" in page.text
+
+
+def test_prometheus_scrapes_openmetrics(fleet: Fleet) -> None:
+    """It asks for it by default. A counter of OpenMetrics has its type without `_total`."""
+    metric = "dstack_backend_checks"
+    found = fleet.prometheus.query_api("targets/metadata", metric=metric)
+    assert {each["type"] for each in found} == {"counter"}
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize(
@@ -134,17 +208,27 @@ def test_the_variables_of_the_dashboard_list_the_job_and_all_nodes(fleet: Fleet)
     assert offered == {"job": ["dstack-backend"], "instance": ["gpu-1", "gpu-2", "gpu-3"]}
 
 
-def test_recording_rules_count_nodes_and_gpus(fleet: Fleet) -> None:
-    """Three nodes, two of them available, fifteen GPUs."""
+def test_recording_rules_record_the_fleet_and_its_nodes(fleet: Fleet) -> None:
+    """Each rule. Three nodes, two of them available, fifteen GPUs; checks of one node fail."""
+    (rules,) = documents(DEPLOY / "prometheus" / "recording.yml")
     found = {
-        query: float(fleet.prometheus.query_api("query", query=query)["result"][0]["value"][1])
-        for query in (
-            "job:dstack_backend_nodes:count",
-            "job:dstack_backend_up:sum",
-            "sum(job:dstack_backend_gpus:sum)",
-        )
+        rule["record"]: _values(fleet, rule["record"], "instance", "state")
+        for group in rules["groups"]
+        for rule in group["rules"]
     }
-    assert list(found.values()) == [3, 2, 15]
+    failing = found.pop("instance:dstack_backend_checks:failure_ratio_rate15m")
+    assert failing.pop(("gpu-3", "")) > 0
+    assert failing == {("gpu-1", ""): 0, ("gpu-2", ""): 0}
+    durations = found.pop("instance:dstack_backend_check_duration_seconds:p95_10m")
+    assert {node for node, _ in durations} == {"gpu-1", "gpu-2", "gpu-3"}
+    assert all(0 < each < 5 for each in durations.values())
+    assert found == {
+        "job:dstack_backend_nodes:count": {("", ""): 3},
+        "job:dstack_backend_up:sum": {("", ""): 2},
+        "job:dstack_backend_up:ratio": {("", ""): pytest.approx(2 / 3)},
+        "job:dstack_backend_gpus:sum": {("", "free"): 15 - USED, ("", "in_use"): USED},
+        "instance:dstack_backend_gpus_listed:max": {("gpu-1", ""): 8, ("gpu-2", ""): 7},
+    }
 
 
 def test_alerts_fire_and_end_with_the_state_of_the_nodes(fleet: Fleet, tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
 """The documents for operators agree with the files of `deploy/`."""
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
+from tests.deploy.manifests import kustomize, manifests
 from tests.deploy.programs import DEPLOY, documents
 
 ROOT = DEPLOY.parent
@@ -50,26 +49,6 @@ def test_paths_and_make_targets_exist(name: str) -> None:
     assert all(f"\n{target}:" in makefile for target in targets)
 
 
-def test_the_loop_creates_the_objects_of_the_prometheus_operator(tmp_path: Path) -> None:
-    """Runs as printed, with a kubectl that stores its input."""
-    (loop,) = [block for block in _blocks(_text("fleet.md")) if "PrometheusRule" in block]
-    kubectl = tmp_path / "kubectl"
-    kubectl.write_text(f'#!/bin/sh\ncat >> {tmp_path}/applied\necho "---" >> {tmp_path}/applied\n')
-    kubectl.chmod(0o755)
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    subprocess.run(["/bin/sh", "-ec", loop], cwd=ROOT, env={"PATH": path}, check=True, timeout=20)
-    applied = [
-        each for each in yaml.safe_load_all((tmp_path / "applied").read_text()) if each is not None
-    ]
-    assert [each["metadata"]["name"] for each in applied] == [
-        "dstack-backend-recording",
-        "dstack-backend-alerts",
-    ]
-    for each, name in zip(applied, ("recording", "alerts"), strict=True):
-        assert each["kind"] == "PrometheusRule"
-        assert [each["spec"]] == documents(DEPLOY / "prometheus" / f"{name}.yml")
-
-
 @pytest.mark.parametrize("name", FLEET)
 def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
     name: str, tmp_path: Path
@@ -85,10 +64,21 @@ def test_runbook_becomes_an_absolute_url_with_the_command_of_the_document(
         assert "runbook" not in rule["annotations"]
 
 
+def test_each_kubectl_command_of_the_documents_has_objects() -> None:
+    """Of the Prometheus operator, too, without the other manifests."""
+    folders = {
+        path
+        for name in FLEET
+        for path in re.findall(r"kubectl apply .*-k (deploy/\S+)", _text(name))
+    }
+    assert len(folders) == 2
+    assert all(kustomize(ROOT / path) for path in folders)
+
+
 def test_figures_are_those_of_the_manifests() -> None:
     """Memory, exposure, users and groups are the same in the documents and in `deploy/`."""
-    daemonset = (DEPLOY / "kubernetes" / "daemonset.yaml").read_text()
-    for figure in ("10001", "10002", "192Mi", "maxUnavailable: 5%", "minReadySeconds: 30"):
+    daemonset = str(manifests("unix-socket").only("DaemonSet"))
+    for figure in ("10001", "10002", "192Mi", "'maxUnavailable': '5%'", "'minReadySeconds': 30"):
         assert figure in daemonset
     for name in INSTALLATION:
         assert all(figure in _text(name) for figure in ("10001", "1.3"))

@@ -23,6 +23,9 @@ _ODD = "a space, a quote, or a character that cannot be printed"
 # RFC 6874 writes the zone of `fe80::1` after `%25`; most programs write and accept it after `%`.
 _ZONE = re.compile(r"([^/]*//(?:[^/]*@)?\[[0-9A-Fa-f:.]+)%(?:25)?([A-Za-z0-9._~-]+)\]")
 
+# `http://[$(HOST_IP)]:19060` is what the manifest of a Pod can say for both families.
+_IPV4_IN_BRACKETS = re.compile(r"\A([^/]*//(?:[^/]*@)?)\[([0-9]+(?:\.[0-9]+){3})\]")
+
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 
 
@@ -94,6 +97,7 @@ def _split_zone(text: str) -> tuple[str, str]:
 def _parse_http(text: str) -> DStackAddress:
     if any(char.isspace() or not char.isprintable() or char in "\"'" for char in text):
         raise ValueError(f"it holds {_ODD}; write it in its encoded form, such as %27")
+    text = _IPV4_IN_BRACKETS.sub(r"\1\2", text)
     text, zone = _split_zone(text)
     try:
         url = httpx.URL(text)

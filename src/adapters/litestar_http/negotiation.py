@@ -4,14 +4,18 @@ What cannot be parsed is ignored: no header makes a request fail.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-__all__ = ["preferred_language", "prefers_html"]
+__all__ = ["preferred_language", "prefers_html", "prefers_openmetrics"]
 
 _QUALITY = re.compile(r";\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.ASCII)
 _PREFERS_HTML = {
     **dict.fromkeys(("text/html", "text/*"), True),
     **dict.fromkeys(("application/json", "application/*", "*/*"), False),
+}
+_PREFERS_OPENMETRICS = {
+    "application/openmetrics-text": True,
+    **dict.fromkeys(("text/plain", "text/*", "*/*"), False),
 }
 
 MAX_RANGES = 64
@@ -20,8 +24,12 @@ MAX_RANGES = 64
 
 def prefers_html(accept: str) -> bool:
     """Return whether HTML comes before JSON. `*/*` means JSON."""
-    matches = (_PREFERS_HTML[name] for name in _ranked(accept) if name in _PREFERS_HTML)
-    return next(matches, False)
+    return _first_match(accept, _PREFERS_HTML)
+
+
+def prefers_openmetrics(accept: str) -> bool:
+    """Return whether OpenMetrics, of any version, comes before Prometheus's text format."""
+    return _first_match(accept, _PREFERS_OPENMETRICS)
 
 
 def preferred_language(accept_language: str, languages: Iterable[str]) -> str | None:
@@ -29,6 +37,10 @@ def preferred_language(accept_language: str, languages: Iterable[str]) -> str | 
     known = frozenset(languages)
     names = (name.partition("-")[0] for name in _ranked(accept_language))
     return next((name for name in names if name in known), None)
+
+
+def _first_match(accept: str, preferences: Mapping[str, bool]) -> bool:
+    return next((preferences[name] for name in _ranked(accept) if name in preferences), False)
 
 
 def _ranked(header: str) -> list[str]:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics_text
 from prometheus_client.registry import Collector
 
 from dstack_backend import __version__
@@ -84,9 +85,10 @@ class PrometheusMetrics:
         """Count the time in use, and remember the state for the next scrape."""
         self._gpus.update(gpus)
 
-    def render(self, report: StatusReport) -> bytes:
-        """Return the text format, for a scrape at the time of the report."""
-        return generate_latest(_Scrape(self._collect(report)))
+    def render(self, report: StatusReport, *, openmetrics: bool = False) -> bytes:
+        """Return the text format or OpenMetrics, for a scrape at the time of the report."""
+        encode = openmetrics_text.generate_latest if openmetrics else generate_latest
+        return encode(_Scrape(self._collect(report)))
 
     def _collect(self, report: StatusReport) -> Iterator[Metric]:
         for metric in self._registry.collect():

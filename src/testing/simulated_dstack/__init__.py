@@ -59,14 +59,17 @@ class Remote:
 
 @contextmanager
 def in_thread(
-    dstack: SimulatedDStack, socket: Path | None = None, tls: ssl.SSLContext | None = None
+    dstack: SimulatedDStack,
+    socket: Path | None = None,
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
 ) -> Generator[Remote, None, None]:
     """Run a simulated DStack in a thread, on a unix socket if one is given, else on TCP."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulated-dstack", daemon=True)
     thread.start()
     try:
-        listening = dstack.listen_unix(socket) if socket else dstack.listen_tcp(tls=tls)
+        listening = dstack.listen_unix(socket) if socket else dstack.listen_tcp(host, tls=tls)
         yield Remote(dstack, _run(listening, loop), loop)
         _run(_shut_down(dstack), loop)
     finally:

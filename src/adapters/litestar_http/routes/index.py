@@ -1,15 +1,13 @@
 """`GET /`: the node's page for browsers, service information for programs."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Schema
 
 from dstack_backend import __version__
 from dstack_backend.adapters.litestar_http.negotiation import preferred_language, prefers_html
-from dstack_backend.adapters.litestar_http.openapi import json_spec
+from dstack_backend.adapters.litestar_http.openapi import json_spec, negotiated_text
 from dstack_backend.adapters.litestar_http.page import LANGUAGES, Page
 from dstack_backend.adapters.litestar_http.schemas import ServiceInfo
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
@@ -40,18 +38,6 @@ PAGE_HEADERS = {
 }
 
 
-@dataclass
-class _IndexOperation(Operation):
-    """Adds the page to the OpenAPI document: Litestar has one type of body for a status."""
-
-    def __post_init__(self) -> None:
-        content = getattr((self.responses or {}).get("200"), "content", None)
-        if content is not None:
-            text = "The node's page, for `Accept: text/html`, as browsers send it."
-            schema = Schema(type=OpenAPIType.STRING, description=text)
-            content["text/html"] = OpenAPIMediaType(schema=schema)
-
-
 def index_handler(health: Health, page: Page, identity: NodeIdentity) -> HTTPRouteHandler:
     """Return the handler."""
     example = _service_info(health, identity, Status.AVAILABLE, None)
@@ -59,7 +45,9 @@ def index_handler(health: Health, page: Page, identity: NodeIdentity) -> HTTPRou
     @get(
         "/",
         responses={200: json_spec(ServiceInfo, "The service and its status.", available=example)},
-        operation_class=_IndexOperation,
+        operation_class=negotiated_text(
+            "text/html", "The node's page, for `Accept: text/html`, as browsers send it."
+        ),
         tags=["service"],
     )
     async def service_information(request: Request[Any, Any, Any]) -> Response[ServiceInfo]:
@@ -70,7 +58,7 @@ def index_handler(health: Health, page: Page, identity: NodeIdentity) -> HTTPRou
             return Response(info, headers=_VARY)
         language = requested_language(request)
         return Response(
-            await page.html(language),  # type: ignore[arg-type]  # see _IndexOperation
+            await page.html(language),  # type: ignore[arg-type]  # see negotiated_text
             media_type="text/html",
             headers={**PAGE_HEADERS, "Content-Language": language},
         )

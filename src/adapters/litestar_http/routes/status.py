@@ -1,7 +1,6 @@
 """The present state of the node: `/health`, the probes, `/status` and `/metrics`."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
@@ -9,7 +8,8 @@ from msgspec.structs import asdict
 
 from dstack_backend.adapters.litestar_http.examples import FAILURE, INVENTORY, STATUS_REPORTS
 from dstack_backend.adapters.litestar_http.fast_path import count_request, inspect_headers
-from dstack_backend.adapters.litestar_http.openapi import json_spec, text_spec
+from dstack_backend.adapters.litestar_http.negotiation import prefers_openmetrics
+from dstack_backend.adapters.litestar_http.openapi import json_spec, negotiated_text, text_spec
 from dstack_backend.adapters.litestar_http.schemas import Liveness, NodeReport, Readiness
 from dstack_backend.domain.backend_info import DSTACK, BackendInfo, NodeIdentity, describe
 from dstack_backend.domain.gpu import GpuInventoryMetadata
@@ -20,10 +20,16 @@ from dstack_backend.domain.status import assess
 
 __all__ = ["Exposition", "health_handler", "probe_handlers", "status_handlers"]
 
-Exposition = Callable[[StatusReport], bytes]
-"""Renders the metrics at the time of a report, in Prometheus's text format."""
-
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"  # Litestar adds the charset
+OPENMETRICS_TEXT = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+class Exposition(Protocol):
+    """Renders the metrics at the time of a report."""
+
+    def __call__(self, report: StatusReport, /, *, openmetrics: bool) -> bytes:
+        """Return OpenMetrics or Prometheus's text format."""
+        ...
 
 
 class GpuStatusReport(NodeReport, frozen=True, kw_only=True):
@@ -113,14 +119,19 @@ def status_handlers(
     @get(
         "/metrics",
         responses={200: text_spec(PROMETHEUS_TEXT, "The metrics.", "process_open_fds 21.0\n")},
+        operation_class=negotiated_text(
+            OPENMETRICS_TEXT, "OpenMetrics, for `Accept: application/openmetrics-text`."
+        ),
         tags=["service"],
         media_type=PROMETHEUS_TEXT,
     )
-    async def metrics() -> Response[str]:
-        """Metrics in Prometheus's text format."""
+    async def metrics(request: Request[Any, Any, Any]) -> Response[str]:
+        """Metrics in Prometheus's text format, or as OpenMetrics where `Accept` prefers it."""
+        openmetrics = prefers_openmetrics(request.headers.get("accept", ""))
         return Response(
-            exposition(health.report()),  # type: ignore[arg-type]  # the encoded text
-            media_type=PROMETHEUS_TEXT,
+            exposition(health.report(), openmetrics=openmetrics),  # type: ignore[arg-type]  # encoded
+            media_type=OPENMETRICS_TEXT if openmetrics else PROMETHEUS_TEXT,
+            headers={"Vary": "Accept"},
         )
 
     return [status, metrics]

@@ -87,9 +87,9 @@ def history_of_day(up: float, down: float, unknown: float) -> FakeHistory:
     return FakeHistory(entries if up else entries[:-1] if down else entries[:1], NOW)
 
 
-def exposition(report: StatusReport) -> bytes:
-    """Return metrics that name the status."""
-    return f"up {report.status}\n".encode()
+def exposition(report: StatusReport, *, openmetrics: bool) -> bytes:
+    """Return metrics that name the status, and end as the format does."""
+    return f"up {report.status}\n{'# EOF' if openmetrics else ''}".encode()
 
 
 @asynccontextmanager

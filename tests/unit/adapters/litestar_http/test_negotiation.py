@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstack_backend.adapters.litestar_http.negotiation import preferred_language, prefers_html
+from dstack_backend.adapters.litestar_http.negotiation import (
+    preferred_language,
+    prefers_html,
+    prefers_openmetrics,
+)
 
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 CHROME = (
@@ -44,6 +48,42 @@ def test_browsers_prefer_html(accept: str) -> None:
 def test_programs_prefer_json(accept: str) -> None:
     """Also without a preference, and with an invalid header."""
     assert not prefers_html(accept)
+
+
+PROMETHEUS_2 = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+PROMETHEUS_TEXT_FIRST = (
+    "text/plain;version=0.0.4;q=0.5,application/openmetrics-text;version=1.0.0;q=0.4,*/*;q=0.2"
+)
+VICTORIA_METRICS = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (PROMETHEUS_2, True),
+        (PROMETHEUS_3, True),
+        ("Application/OpenMetrics-Text", True),
+        # The library's own choice fails for such a version, and ignores `q`.
+        ("application/openmetrics-text;version=abc", True),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=0.1, text/plain", False),
+        (PROMETHEUS_TEXT_FIRST, False),
+        (VICTORIA_METRICS, False),
+        *((each, False) for each in ("", "*/*", "text/*", "application/*", "application/json")),
+        (FIREFOX, False),
+    ],
+)
+def test_openmetrics_must_be_named(accept: str, *, expected: bool) -> None:
+    """With the headers that real programs send. The default is Prometheus's text format."""
+    assert prefers_openmetrics(accept) is expected
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """Scrapes: what a node's metrics are after some checks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
 from prometheus_client.parser import text_string_to_metric_families
 
 from dstack_backend.adapters.prometheus_metrics import PrometheusMetrics
@@ -38,7 +42,18 @@ def values(
 
 
 def _scrape(metrics: PrometheusMetrics, status: StatusReport) -> dict[tuple[str, Labels], float]:
-    families = list(text_string_to_metric_families(metrics.render(status).decode()))
+    """Return the samples, which are the same in both formats."""
+    found = _samples(text_string_to_metric_families(metrics.render(status).decode()))
+    text = metrics.render(status, openmetrics=True).decode()
+    other = _samples(openmetrics_families(text))
+    assert found.keys() == other.keys()
+    # The process itself changes from scrape to scrape.
+    assert not [key for key in found if found[key] != other[key] and key[0][:8] != "process_"]
+    return found
+
+
+def _samples(parsed: Iterable[Metric]) -> dict[tuple[str, Labels], float]:
+    families = list(parsed)
     pairs = [
         ((sample.name, frozenset(sample.labels.items())), sample.value)
         for family in families

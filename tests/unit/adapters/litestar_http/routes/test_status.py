@@ -1,6 +1,8 @@
 """`/status`, `/metrics` and the JSON of `/`."""
 
 import pytest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 
 from dstack_backend import __version__
 from dstack_backend.domain import CheckResult, NodeIdentity
@@ -115,8 +117,27 @@ def test_status_has_the_metadata_of_any_inventory() -> None:
     assert (body["message"], body["inventory"]) == ("2 disks, <5> TB free", {"free_bytes": 5})
 
 
-def test_metrics_are_rendered_from_the_report() -> None:
-    """In Prometheus's text format."""
-    response = AppClient(AVAILABLE).get("/metrics")
-    assert response.text == "up available\n"
-    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+@pytest.mark.parametrize(
+    ("accept", "end", "content_type"),
+    [
+        ("*/*", "", CONTENT_TYPE_PLAIN_0_0_4),
+        ("application/openmetrics-text", "# EOF", CONTENT_TYPE_LATEST),
+    ],
+)
+def test_metrics_are_rendered_from_the_report(accept: str, end: str, content_type: str) -> None:
+    """In Prometheus's text format, or in OpenMetrics. Caches know that `Accept` decides."""
+    response = AppClient(AVAILABLE).get("/metrics", Accept=accept)
+    assert response.text == f"up available\n{end}"
+    assert response.headers["content-type"] == content_type
+    assert response.headers["vary"] == "Accept"
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_openapi_names_both_formats_of_the_metrics() -> None:
+    """With the types that the responses have."""
+    document = AppClient().get("/schema/openapi.json").json()
+    content = document["paths"]["/metrics"]["get"]["responses"]["200"]["content"]
+    assert {*content, *(f"{name}; charset=utf-8" for name in content)} >= {
+        CONTENT_TYPE_LATEST,
+        CONTENT_TYPE_PLAIN_0_0_4,
+    }
