@@ -33,6 +33,7 @@ myst_heading_anchors = 4
 default_role = "code"
 autodoc_default_options = {"members": True, "imported-members": True}
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 add_module_names = False
 python_use_unqualified_type_names = True
@@ -40,7 +41,7 @@ python_maximum_signature_line_length = 88
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"(asyncio|collections|datetime|hypothesis|msgspec|pathlib|ssl)\..*"),
-    ("py:class", r".*\.AnyInventory"),
+    ("py:class|py:obj", r".*\.AnyInventory"),
 ]
 
 html_theme = "furo"
@@ -79,6 +80,21 @@ def include_enum_members(
     return False if isinstance(value, Enum) else None
 
 
+def shorten_signature(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _value: object,
+    _options: object,
+    signature: str | None,
+    annotation: str | None,
+) -> tuple[str | None, str | None]:
+    """Replace defaults that are no Python, and leave out what protocols inherit."""
+    if signature == "(*args, **kwargs)":
+        return None, None
+    return signature and signature.replace("<factory>", "..."), annotation
+
+
 def set_language(
     _app: Sphinx, page: str, _template: str, context: dict[str, object], _tree: object
 ) -> None:
@@ -100,5 +116,6 @@ def setup(app: Sphinx) -> None:
     """Connect the functions above to Sphinx."""
     app.add_search_language(BilingualSearch)
     app.connect("autodoc-skip-member", include_enum_members)
+    app.connect("autodoc-process-signature", shorten_signature)
     app.connect("html-page-context", set_language)
     app.connect("env-check-consistency", check_public_names)

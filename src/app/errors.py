@@ -17,6 +17,7 @@ class UserError(Exception):
         subject: What is wrong: a setting, an option, a command.
         fault: What is wrong with it.
         example: A valid value; `None` where there is none to show.
+        exit_code: Exit code of the command.
         variable: The setting at fault, if it is one.
     """
 

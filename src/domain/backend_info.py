@@ -74,7 +74,7 @@ class HealthResponse(Struct, frozen=True):
     """An encoded BackendInfo, encoded once per check and sent as often as it is requested.
 
     Attributes:
-        is_available: The status in it.
+        is_available: Whether its status is available.
         body: JSON in UTF-8.
     """
 

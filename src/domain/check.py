@@ -26,7 +26,10 @@ __all__ = ["Check", "CheckFailure", "CheckResult", "FailureCause", "Reason"]
 
 
 class Reason(StrEnum):
-    """Why a node is unavailable. The values are stable: dashboards and alerts use them."""
+    """Why a node is unavailable. The values are stable: dashboards and alerts use them.
+
+    `docs/http-api.md` lists the causes of each.
+    """
 
     STARTING = "starting"
     STALE = "stale"

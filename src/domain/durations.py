@@ -29,7 +29,7 @@ class DurationPeriod(Struct, frozen=True, kw_only=True):
     """The checks that finished in one half hour.
 
     Attributes:
-        number: The period, see `period_of`.
+        number: The period: its start in seconds since 1970, divided by 1800.
         longest: Seconds that the longest good check took; 0 without one.
         failures: How many checks failed.
         classes: How many good checks there were, by the class of their duration.

@@ -170,7 +170,15 @@ class FakeWatcher:
 
 
 class FakeHealth:
-    """A node with the state that a test sets, by `know` or by the attributes."""
+    """A node with the state that a test sets, by `know` or by the attributes.
+
+    Attributes:
+        health_response: What `response` returns.
+        status_report: What `report` returns.
+        gpu_state: What `gpus` returns.
+        check_durations: What `durations` returns.
+        ready: What `is_ready` returns.
+    """
 
     def __init__(self, result: CheckResult | None = None) -> None:
         self.know(result)
@@ -212,7 +220,13 @@ class FakeHealth:
 
 
 class RecordingObserver:
-    """Stores the checks, the changes and the states of GPUs that it is called with, in order."""
+    """Stores what it is called with, in order.
+
+    Attributes:
+        checks: The finished checks.
+        changes: The changes of the status.
+        gpus: The states of the GPUs.
+    """
 
     def __init__(self) -> None:
         self.checks: list[Check] = []

@@ -42,6 +42,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The settings that every backend has.
 
     Attributes:
+        listen: Where the service listens.
+        policy: Thresholds and times of the checks.
+        history_retention: How long entries are kept.
+        log_level: `debug`, `info`, `warning` or `error`.
+        log_format: `text` or `json`.
+        pubkeys: Public keys of the node, in hexadecimal.
+        nostr_key_file: File with the secret key; its public key is published.
+        nostr_key_create: Whether that file is created where it is missing.
         node_name: Name of the node for people; empty for the host name.
         history_folder: Where the history is kept; `None` keeps it in memory only.
         advertised_ip: Address of the node: an address, `auto`, or `None` to publish none.

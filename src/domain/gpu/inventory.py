@@ -110,7 +110,7 @@ class GpuInventory(Struct, frozen=True, kw_only=True):
 
     @property
     def summary(self) -> str:
-        """`8 GPUs, 5 free`."""
+        """One line for people, such as `8 GPUs, 5 free`."""
         count = len(self.gpus)
         if not count:
             return "no GPUs: the source lists none"

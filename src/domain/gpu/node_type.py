@@ -29,7 +29,7 @@ class NoNodeType(Enum):
 
 
 def node_type(inventory: GpuInventory) -> str | NoNodeType:
-    """Return the node type, or why there is none."""
+    """Return the node type, such as `node-H200x8`, or why there is none."""
     names = {_short_name(gpu.model or "") for gpu in inventory.gpus}
     if not names:
         return NoNodeType.NO_GPUS

@@ -22,11 +22,11 @@ MAX_WAITING = 100
 
 
 class NotifyPolicy(Struct, frozen=True, kw_only=True):
-    """What an operator configures.
+    """What an operator configures about messages.
 
     Attributes:
-        after: Seconds of unavailability before it is told.
-        every: Seconds between two batches at least.
+        after: Seconds of unavailability before a message is sent.
+        every: Least seconds between two batches of messages.
     """
 
     after: float = 60.0
