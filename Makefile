@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+HTTPX2_TESTS := tests/contract/ports/dstack tests/contract/kit/test_simulated_dstack.py \
+	tests/unit/adapters/httpx_dstack tests/unit/adapters/test_httpx_status.py \
+	tests/unit/app/config/test_dstack_settings.py tests/unit/app/doctor/dstack tests/unit/app/status
 
-.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build deploy-check browser-tests clean
+.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build deploy-check browser-tests httpx2 clean
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: $(STAMP) ## run the service against a simulated DStack
 	@$(BIN)/dstack-backend demo
@@ -18,6 +21,9 @@ faults: $(STAMP) ## run the fault suite, about 9 minutes
 
 fuzz: $(STAMP) ## run Hypothesis with many examples, about 2 minutes; FACTOR=20 runs longer
 	@FUZZ_FACTOR=$(or $(FACTOR),1) $(BIN)/python -m pytest --timeout=0 tests/fuzz
+
+httpx2: $(STAMP) ## run the tests of the HTTP clients with httpx2 in place of httpx, 2 minutes
+	@$(BIN)/python -m pytest -p tests.httpx2_plugin $(HTTPX2_TESTS)
 
 mutation: $(STAMP) ## check that the unit tests detect changes of the domain, about 20 minutes
 	@$(BIN)/python -m tools.mutation $(FILES)
