@@ -5,10 +5,13 @@ STAMP := .venv/.installed
 # Most tests wait for a process or a socket, so that one more than there are cores is faster.
 WORKERS = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
 PARALLEL = -n $(WORKERS) --dist loadfile
+HTTPX2_TESTS := tests/contract/ports/dstack tests/contract/kit/test_simulated_dstack.py \
+	tests/unit/adapters/httpx_dstack tests/unit/adapters/test_httpx_status.py \
+	tests/unit/app/config/test_dstack_settings.py tests/unit/app/doctor/dstack tests/unit/app/status
 
-.PHONY: help rules demo test faults fuzz mutation check static format lint types imports lock lock-check workflows bench schema settings settings-check build docs deploy-check browser-tests packages bench-packages release-check release-notes clean
+.PHONY: help rules demo test faults fuzz mutation check static format lint types imports lock lock-check workflows bench schema settings settings-check build docs deploy-check browser-tests httpx2 packages bench-packages release-check release-notes sbom image image-check clean
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: $(STAMP) ## run the service against a simulated DStack
 	@$(BIN)/dstack-backend demo
@@ -21,6 +24,9 @@ faults: $(STAMP) ## run the fault suite, about 9 minutes
 
 fuzz: $(STAMP) ## run Hypothesis with many examples, about 2 minutes; FACTOR=20 runs longer
 	@FUZZ_FACTOR=$(or $(FACTOR),1) $(BIN)/python -m pytest --timeout=0 tests/fuzz
+
+httpx2: $(STAMP) ## run the tests of the HTTP clients with httpx2 in place of httpx, 2 minutes
+	@$(BIN)/python -m pytest $(PARALLEL) -p tests.httpx2_plugin $(HTTPX2_TESTS)
 
 mutation: $(STAMP) ## check that the unit tests detect changes of the domain, about 20 minutes
 	@$(BIN)/python -m tools.mutation $(FILES)

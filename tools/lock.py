@@ -2,7 +2,8 @@
 
 | file                       | for       | contents                                    |
 |----------------------------|-----------|---------------------------------------------|
-| `requirements/service.txt` | the image | the package with all its extras but testing  |
+| `requirements/service.txt` | the image | the package with all its extras but testing, |
+|                            |           | without the packages of `excludes.txt`       |
 | `requirements/build.txt`   | the image | the builder of the wheel                    |
 | `requirements/dev.txt`     | `.venv`   | all extras and the development tools        |
 
@@ -21,9 +22,13 @@ from pathlib import Path
 PROJECT = Path("pyproject.toml")
 SERVICE = Path("requirements/service.txt")
 BUILD = Path("requirements/build.txt")
+EXCLUDES = Path("requirements/excludes.txt")
 
 LOCKS = {
-    SERVICE: [str(PROJECT), "--extra", "server", "--extra", "nostr", "--extra", "notify"],
+    SERVICE: [
+        *(str(PROJECT), "--extra", "server", "--extra", "nostr", "--extra", "notify"),
+        *("--excludes", str(EXCLUDES)),
+    ],
     BUILD: ["--group", "build"],
     Path("requirements/dev.txt"): [str(PROJECT), "--all-extras", "--group", "dev"],
 }

@@ -101,14 +101,13 @@ def _parse_http(text: str) -> DStackAddress:
     text, zone = _split_zone(text)
     try:
         url = httpx.URL(text)
-        has_host = bool(url.host)  # decodes punycode, which may be invalid
         host = url.raw_host.decode("ascii")
     except (httpx.InvalidURL, ValueError):
         # Not chained: the library's text repeats parts of the address.
         raise ValueError("it is not a URL") from None
     if url.scheme not in ("http", "https"):
         raise ValueError("it starts with none of http://, https:// and unix:")
-    if not has_host:
+    if not host:
         raise ValueError("it names no host")
     if "%" in host or (":" not in host and not _HOST_NAME.fullmatch(host)):
         raise ValueError("its host is neither a name nor an address")

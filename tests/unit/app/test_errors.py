@@ -32,7 +32,7 @@ def libraries() -> set[str]:
 def test_each_library_but_msgspec_belongs_to_an_extra() -> None:
     """A missing one ends a command with the name of its extra, and not as an unexpected error."""
     found = libraries()
-    assert {"httpx", "msgspec", "nostr_sdk"} <= found
+    assert {"litestar", "msgspec", "nostr_sdk"} <= found
     for name in found - {"msgspec"}:
         error = missing_extra(ModuleNotFoundError(name=f"{name}.part"), "serve")
         assert error is not None, name
