@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build deploy-check browser-tests clean
+.PHONY: help demo test faults fuzz mutation check static format lint types imports lock lock-check bench schema settings settings-check build sbom image image-check deploy-check browser-tests clean
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
@@ -64,8 +64,28 @@ settings-check: $(STAMP)
 build: $(STAMP) ## build wheel and sdist into dist/
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist
 
+sbom: $(STAMP) ## write the SBOM of the image's Python packages into sbom/
+	@$(BIN)/python -m tools.sbom sbom/dstack-backend-$$($(BIN)/dstack-backend --version).cdx.json && ls sbom
+
+# Labels and times come from the commit. SOURCE is the address of the repository.
+BUILD_IMAGE = SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) docker buildx build \
+	--build-arg VERSION=$$($(BIN)/dstack-backend --version) \
+	--build-arg REVISION=$$(git rev-parse HEAD) --build-arg SOURCE=$(SOURCE)
+
+image: $(STAMP) ## build the image dstack-backend:latest with its labels
+	@$(BUILD_IMAGE) --load --tag dstack-backend:latest .
+
+# --provenance=false: it contains the time of the build.
+image-check: image ## test the image, and that two builds are equal; needs docker with its containerd image store
+	@$(BIN)/python -m pytest tests/image
+	@for number in 1 2; do \
+		$(BUILD_IMAGE) --no-cache --provenance=false --quiet \
+			--output type=oci,dest=dist/image-$$number.tar,rewrite-timestamp=true . || exit; \
+	done
+	@cmp dist/image-1.tar dist/image-2.tar && rm dist/image-1.tar dist/image-2.tar
+
 clean: ## remove everything that make has created
-	@rm -rf .venv dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv dist sbom .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --no-deps: the lock is complete. Without it pip would consider newer releases.
 $(STAMP): pyproject.toml requirements/dev.txt
