@@ -78,7 +78,7 @@ image: $(STAMP) ## build the image dstack-backend:latest with its labels
 # --provenance=false: it contains the time of the build.
 image-check: image ## test the image, and that two builds are equal; needs docker with its containerd image store
 	@$(BIN)/python -m pytest tests/image
-	@for number in 1 2; do \
+	@mkdir -p dist && for number in 1 2; do \
 		$(BUILD_IMAGE) --no-cache --provenance=false --quiet \
 			--output type=oci,dest=dist/image-$$number.tar,rewrite-timestamp=true . || exit; \
 	done

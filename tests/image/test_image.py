@@ -90,6 +90,13 @@ def test_labels_say_what_it_contains() -> None:
     assert labels["org.opencontainers.image.licenses"] == "MIT"
 
 
+def test_compose_file_can_be_read() -> None:
+    """Compose resolves it, with the service of the worker too."""
+    arguments = ("--file", str(ROOT / "compose.yaml"), "--profile", "worker")
+    services = _docker("compose", *arguments, "config", "--services").split()
+    assert sorted(services) == ["dephy-worker", "dstack-backend"]
+
+
 def test_contains_the_bytecode_that_a_start_needs() -> None:
     """The service cannot write it, so each start would compile again."""
     arguments = ("--entrypoint", "python", "--user", "10001", IMAGE, "-v", "-m", "dstack_backend")
