@@ -49,7 +49,7 @@ def _state(container: str) -> Any:
 
 
 def _is_healthy(container: str) -> bool:
-    return _state(container)["Health"]["Status"] == "healthy"
+    return bool(_state(container)["Health"]["Status"] == "healthy")
 
 
 @pytest.fixture
