@@ -1,7 +1,10 @@
 # The service in a slim image. All dependencies and the builder of the wheel are locked with hashes.
-ARG PYTHON=3.14
+# The update bot adds the digest of the base (`python:3.14-slim@sha256:...`) and keeps it fresh.
+ARG BASE=python:3.14-slim
+FROM ${BASE} AS base
 
-FROM python:${PYTHON}-slim AS build
+
+FROM base AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
@@ -14,7 +17,9 @@ RUN python -m venv --without-pip /opt/dstack-backend
 COPY requirements/service.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/dstack-backend/bin/python install --no-compile \
-        --require-hashes --no-deps -r requirements/service.txt
+        --require-hashes --no-deps -r requirements/service.txt \
+    # 12 MB: the wheels of dependency-injector contain the sources of their libraries.
+    && find /opt/dstack-backend -name '*.c' -delete
 
 COPY requirements/build.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -27,15 +32,15 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
 
 # Without bytecode each start would compile again, as the service cannot write there.
 # `unchecked-hash`: it stays valid when the times of the files change on their way into an image.
-# faker would add 8 MB and is never imported: Litestar has it for generated examples.
-RUN python -m compileall -q -j 0 -x /faker/ --invalidation-mode unchecked-hash /opt/dstack-backend
+RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/dstack-backend
+
+# The label of the image must not say another version than the service.
+ARG VERSION
+RUN version="$(/opt/dstack-backend/bin/dstack-backend --version)" \
+    && test "${VERSION:-$version}" = "$version"
 
 
-FROM python:${PYTHON}-slim
-LABEL org.opencontainers.image.title="dstack-backend" \
-      org.opencontainers.image.description="Health backend of a DePHY GPU node: asks DStack for its GPUs, answers dephy-worker." \
-      org.opencontainers.image.licenses="MIT"
-
+FROM base
 COPY --from=build /opt/dstack-backend /opt/dstack-backend
 ENV PATH=/opt/dstack-backend/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
@@ -60,3 +65,14 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
     CMD ["dstack-backend", "healthcheck"]
 ENTRYPOINT ["dstack-backend"]
+
+# Last: they change with each commit. `make image` passes them.
+ARG VERSION
+ARG REVISION
+ARG SOURCE
+LABEL org.opencontainers.image.title="dstack-backend" \
+      org.opencontainers.image.description="Health backend of a DePHY GPU node: asks DStack for its GPUs, answers dephy-worker." \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"

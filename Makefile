@@ -104,8 +104,28 @@ docs: $(STAMP) ## build the documentation site into build/docs; fails for a dead
 	@$(BIN)/sphinx-build -q -W --keep-going -E -c docs -d build/doctrees . build/docs
 	@echo "build/docs/index.html"
 
+sbom: $(STAMP) ## write the SBOM of the image's Python packages into sbom/
+	@$(BIN)/python -m tools.sbom sbom/dstack-backend-$$($(BIN)/dstack-backend --version).cdx.json && ls sbom
+
+# Labels and times come from the commit. SOURCE is the address of the repository.
+BUILD_IMAGE = SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) docker buildx build \
+	--build-arg VERSION=$$($(BIN)/dstack-backend --version) \
+	--build-arg REVISION=$$(git rev-parse HEAD) --build-arg SOURCE=$(SOURCE)
+
+image: $(STAMP) ## build the image dstack-backend:latest with its labels
+	@$(BUILD_IMAGE) --load --tag dstack-backend:latest .
+
+# --provenance=false: it contains the time of the build.
+image-check: image ## test the image, and that two builds are equal; needs docker with its containerd image store
+	@$(BIN)/python -m pytest tests/image
+	@mkdir -p dist && for number in 1 2; do \
+		$(BUILD_IMAGE) --no-cache --provenance=false --quiet \
+			--output type=oci,dest=dist/image-$$number.tar,rewrite-timestamp=true . || exit; \
+	done
+	@cmp dist/image-1.tar dist/image-2.tar && rm dist/image-1.tar dist/image-2.tar
+
 clean: ## remove everything that make has created
-	@rm -rf .venv build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv build dist sbom .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --no-deps: the lock is complete. Without it pip would consider newer releases.
 $(STAMP): pyproject.toml requirements/dev.txt

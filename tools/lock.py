@@ -8,9 +8,11 @@
 | `requirements/dev.txt`     | `.venv`   | all extras and the development tools        |
 
 All have hashes and hold for each supported Python. Locked versions stay while pyproject.toml
-allows them. What the image needs must have wheels for each supported Python: it has no compiler.
+allows them. What the image needs must have wheels for each supported Python, for amd64 and arm64:
+it has no compiler.
 """
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -33,7 +35,7 @@ LOCKS = {
     Path("requirements/dev.txt"): [str(PROJECT), "--all-extras", "--group", "dev"],
 }
 
-PLATFORM = "x86_64-manylinux_2_28"
+PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28")
 
 
 def supported_pythons() -> list[str]:
@@ -55,9 +57,9 @@ def resolve(lock: Path, requirements: Sequence[str], output: Path) -> None:
 
 
 def check_wheels(lock: Path) -> None:
-    """Fail where a package of the lock has no wheel for a supported Python."""
-    for version in supported_pythons():
-        platform = ("--python-version", version, "--python-platform", PLATFORM)
+    """Fail where a package of the lock has no wheel for a supported Python on a platform."""
+    for version, name in itertools.product(supported_pythons(), PLATFORMS):
+        platform = ("--python-version", version, "--python-platform", name)
         options = ("--quiet", "--dry-run", "--only-binary", ":all:", "--no-deps")
         with tempfile.TemporaryDirectory() as target:
             _uv("install", *options, *platform, "--target", target, "-r", str(lock))

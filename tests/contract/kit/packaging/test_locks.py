@@ -70,7 +70,16 @@ def test_supported_pythons_are_the_same_everywhere() -> None:
     pythons = supported_pythons()
     assert pythons == ["3.11", "3.12", "3.13", "3.14"]
     assert PROJECT["requires-python"] == f">={pythons[0]}"
-    assert f"\nARG PYTHON={pythons[-1]}\n" in (ROOT / "Dockerfile").read_text()
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    digest = r"(@sha256:[0-9a-f]{64})?"  # from the update bot
+    assert re.search(rf"^ARG BASE=python:{pythons[-1]}-slim{digest}$", dockerfile, re.MULTILINE)
+
+
+def test_base_of_the_image_is_named_once() -> None:
+    """The update bot changes one line, and both stages get the same digest."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    froms = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    assert froms == ["${BASE}", "base", "base"]
 
 
 def _locked(lock: str) -> set[str]:
