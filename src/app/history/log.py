@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from datetime import timedelta
 from functools import partial
 from heapq import merge
@@ -73,7 +74,8 @@ class HistoryLog(EntriesReader):
 
     async def gpu_use(self) -> GpuUse:
         """Return how long the GPUs were in use."""
-        return self._gpus.shares(self._clock.utc())
+        use, now = deepcopy(self._gpus.use), self._clock.utc()
+        return await run_in(self._reader_thread, lambda: use.shares(now))
 
     def on_check(self, check: Check) -> None:  # noqa: ARG002 - the port's
         """Note that the process runs: while the disk hangs there is no heartbeat."""
@@ -176,7 +178,7 @@ class HistoryLog(EntriesReader):
             self._gpus.save_again()
             _log.warning("the history file was changed: what came after entry %d is saved", shared)
         else:
-            self._gpus.restore(stored.use)
+            self._gpus.use.restore(stored.use)
             if self._on_load:
                 self._on_load(stored)
             if stored.gpus and self._gpu_memory and (seen_at := stored.available_until):

@@ -154,7 +154,7 @@ class Notifications:
 class _Queue:
     """The events that one address has not received yet."""
 
-    def __init__(  # noqa: PLR0913 - all of them are of the notifications
+    def __init__(
         self,
         name: str,
         target: MessageTarget,

@@ -69,7 +69,7 @@ def test_eight_gpus_with_30_busy_days_take_less_than_1_mb(tmp_path: Path) -> Non
     record, entries = recorded()
     now = EPOCH + timedelta(days=30)
     assert len(entries.after(0)) == MAX_ENTRIES[EntryGroup.USE]
-    assert record.shares(now).node["30d"].unknown_percent < 1
+    assert record.use.shares(now).node["30d"].unknown_percent < 1
     store = SqliteHistory(tmp_path)
     store.append(entries.after(0), now, None, gpus=record.take_update(()))
     store.close()
