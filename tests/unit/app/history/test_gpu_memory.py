@@ -45,7 +45,7 @@ def recorded() -> History:
 def loaded(folder: Path) -> History:
     """Return the same, as the next process has it."""
     stored, record = read_history(folder), GpuRecord()
-    record.restore(stored.use)
+    record.use.restore(stored.use)
     return record, Entries(stored.entries)
 
 
