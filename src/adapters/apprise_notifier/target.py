@@ -67,24 +67,16 @@ class AppriseTarget:
     """
 
     def __init__(
-        self, url: str, service: str, timeout: float = SEND_TIMEOUT, name: str | None = None
+        self, url: str, service: str, timeout: float = SEND_TIMEOUT, name: str = ""
     ) -> None:
-        """Check the address, which takes about a second, unless it has a name already.
+        """Store what is needed to send.
 
         Args:
             url: An address as Apprise defines it.
             service: Name of the service, as the sender.
             timeout: Seconds for one message.
             name: What `check_urls` returned for the address.
-
-        Raises:
-            ModuleNotFoundError: Apprise is not installed.
-            StartError: Nothing is known about the address.
-            ValueError: The address cannot be used. The text does not contain it.
         """
-        name = name or check_urls([url])[0]
-        if name is None:
-            raise ValueError(BAD_URL)
         self.name = name
         sender = "".join(char for char in service if " " <= char <= "~").strip()
         self._order = Order((url,), sender or "notifier", timeout)
