@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from heapq import merge
 
-from dstack_backend.app.history.entries import Entries, EntriesReader, run_in
+from dstack_backend.adapters.memory_entries import Entries, EntriesReader, run_in
 from dstack_backend.app.history.gpu_record import GpuMemory, GpuRecord, OnLoad
 from dstack_backend.app.history.retention import Retention
 from dstack_backend.app.monitoring.clock import Clock, read, wait_event
@@ -56,7 +56,8 @@ class HistoryLog(EntriesReader):
             keep: For how long entries are kept.
             clock: Time.
         """
-        super().__init__(clock)
+        super().__init__(clock.utc)
+        self._clock = clock
         self._open_store = open_store
         self._retention = Retention(keep)
         self._store_thread = ThreadPoolExecutor(1, "history-store")
@@ -75,7 +76,7 @@ class HistoryLog(EntriesReader):
     async def gpu_use(self) -> GpuUse:
         """Return how long the GPUs were in use."""
         use, now = deepcopy(self._gpus.use), self._clock.utc()
-        return await run_in(self._reader_thread, lambda: use.shares(now))
+        return await self._read(lambda: use.shares(now))
 
     def on_check(self, check: Check) -> None:  # noqa: ARG002 - the port's
         """Note that the process runs: while the disk hangs there is no heartbeat."""

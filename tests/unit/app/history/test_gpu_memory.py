@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from dstack_backend.adapters.memory_entries import Entries
 from dstack_backend.adapters.sqlite_history import SqliteHistory, read_history
-from dstack_backend.app.history.entries import Entries
 from dstack_backend.app.history.gpu_record import GpuRecord
 from dstack_backend.app.history.retention import MAX_ENTRIES
 from dstack_backend.domain import Timestamp
