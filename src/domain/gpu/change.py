@@ -45,6 +45,11 @@ class GpuChange(Struct, frozen=True):
     before: Gpu | None = None
 
     @property
+    def has_returned(self) -> bool:
+        """Whether a GPU is listed again that was missing."""
+        return self.kind is not GpuChangeKind.LOST and self.last_seen is not None
+
+    @property
     def message(self) -> str:
         """The same for people, in one line."""
         name = gpu_name(self.gpu)

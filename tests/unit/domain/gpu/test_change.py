@@ -13,31 +13,35 @@ H200 = gpu("3b:00.0")
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "message", "has_returned"),
     [
         (
             GpuChange(GpuChangeKind.LOST, AT, H200, AT),
             "lost: H200 SXM 141GB in 3b:00.0, last seen 2026-01-02 03:04:05 UTC",
+            False,
         ),
         (
             GpuChange(GpuChangeKind.FOUND, AT, H200, AT),
             "returned: H200 SXM 141GB in 3b:00.0, missing since 2026-01-02 03:04:05 UTC",
+            True,
         ),
         (
             GpuChange(GpuChangeKind.REPLACED, AT, H200, AT, gpu("3b:00.0", "10de:2331")),
             "replaced: H200 SXM 141GB in 3b:00.0, before H100 PCIe in 3b:00.0",
+            True,
         ),
-        (GpuChange(GpuChangeKind.FOUND, AT, H200), "found: H200 SXM 141GB in 3b:00.0"),
+        (GpuChange(GpuChangeKind.FOUND, AT, H200), "found: H200 SXM 141GB in 3b:00.0", False),
         (
             GpuChange(GpuChangeKind.ALLOCATED, AT, H200),
             "allocated: H200 SXM 141GB in 3b:00.0",
+            False,
         ),
-        (GpuChange(GpuChangeKind.RELEASED, AT, H200), "released: H200 SXM 141GB in 3b:00.0"),
+        (GpuChange(GpuChangeKind.RELEASED, AT, H200), "released: H200 SXM 141GB in 3b:00.0", False),
     ],
 )
-def test_message_of_a_change(change: GpuChange, message: str) -> None:
+def test_message_of_a_change(change: GpuChange, message: str, *, has_returned: bool) -> None:
     """Model and slot, and when it was last seen."""
-    assert change.message == message
+    assert (change.message, change.has_returned) == (message, has_returned)
 
 
 def test_only_allocation_and_release_are_use() -> None:

@@ -56,6 +56,7 @@ def test_gpu_that_returns_is_found_and_was_missing_since() -> None:
     state = state_after(*LOSE, good(20, *FULL))
     (change,) = state.changes
     assert (change.kind, change.gpu.slot, change.last_seen) == ("found", C, EPOCH)
+    assert change.has_returned
     assert (state.missing, state.is_degraded) == ({}, False)
     assert state.present[C, 0].since == EPOCH + timedelta(seconds=20)
 
