@@ -67,6 +67,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
 class _Window(Struct, frozen=True):
     window: str
     up_percent: Percent | None
+    recorded: bool = True
 
 
 class _Uptime(Struct, frozen=True):
@@ -74,7 +75,13 @@ class _Uptime(Struct, frozen=True):
 
 
 class NodeAnswer(Struct, frozen=True):
-    """What a node answered. The uptime, by window, is empty where it could not be had."""
+    """What a node answered.
+
+    Attributes:
+        status: Its status.
+        uptime: By window, without those of which no more is recorded than of a shorter one. Empty
+            where it could not be had.
+    """
 
     status: NodeStatus
     uptime: dict[str, float | None]
@@ -128,7 +135,9 @@ class NodeClient:
             return status
         uptime = await self._get(f"{url}/uptime", _uptime_decoder, ends_at)
         windows = () if isinstance(uptime, CheckFailure) else uptime.windows
-        return NodeAnswer(status, {each.window: each.up_percent for each in windows})
+        return NodeAnswer(
+            status, {each.window: each.up_percent for each in windows if each.recorded}
+        )
 
     async def updates(self, url: str) -> AsyncGenerator[None]:
         """Yield for updates in the node's event stream. Ends when there is none, or no more."""

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
-from threading import Lock
+from threading import BoundedSemaphore
 
 import msgspec
 
@@ -32,8 +32,9 @@ _INHERITED = (
 )
 """All variables that the process gets, beside `NO_PROXY` and `PYTHONPATH`."""
 
-_one_at_a_time = Lock()
-"""A process needs 50 MB. Several at once could exceed the memory limit of a container."""
+_places = BoundedSemaphore(2)
+"""One address that hangs does not delay the others. A process needs 40 MB: with more at once the
+memory limit of a container could be exceeded."""
 
 
 class StartError(Exception):
@@ -66,24 +67,16 @@ class AppriseTarget:
     """
 
     def __init__(
-        self, url: str, service: str, timeout: float = SEND_TIMEOUT, name: str | None = None
+        self, url: str, service: str, timeout: float = SEND_TIMEOUT, name: str = ""
     ) -> None:
-        """Check the address, which takes about a second, unless it has a name already.
+        """Store what is needed to send.
 
         Args:
             url: An address as Apprise defines it.
             service: Name of the service, as the sender.
             timeout: Seconds for one message.
             name: What `check_urls` returned for the address.
-
-        Raises:
-            ModuleNotFoundError: Apprise is not installed.
-            StartError: Nothing is known about the address.
-            ValueError: The address cannot be used. The text does not contain it.
         """
-        name = name or check_urls([url])[0]
-        if name is None:
-            raise ValueError(BAD_URL)
         self.name = name
         sender = "".join(char for char in service if " " <= char <= "~").strip()
         self._order = Order((url,), sender or "notifier", timeout)
@@ -91,8 +84,8 @@ class AppriseTarget:
     def send(self, title: str, body: str, level: Level = Level.INFO) -> bool:
         """Send a message and return whether it was accepted. It never raises.
 
-        It blocks for the timeout at most, and while other addresses send. What is not printable is
-        sent as JSON's escapes. What is too long for the service is cut.
+        It blocks for the timeout at most, and while two other addresses send. What is not printable
+        is sent as JSON's escapes. What is too long for the service is cut.
         """
         title = escape(" ".join(title.split()))
         body = "\n".join(map(escape, body.splitlines()))
@@ -104,7 +97,7 @@ def _run(order: Order) -> tuple[int, bytes]:
     """Run the process; return its exit code and its output. The timeout ends it."""
     command = [sys.executable, "-P", "-m", _PROGRAM]
     try:
-        with _one_at_a_time:
+        with _places:
             done = subprocess.run(  # noqa: S603 - nothing of the address is in the command
                 command,
                 input=msgspec.json.encode(order),

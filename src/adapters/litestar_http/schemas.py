@@ -72,11 +72,13 @@ class UptimeWindow(Struct, frozen=True):
         up_percent: Share of the known time in which the node was available; `None` where nothing
             is known.
         unknown_percent: Share of the whole time of which nothing is known.
+        recorded: Whether more is recorded of it than of a shorter one.
     """
 
     window: str
     up_percent: float | None
     unknown_percent: float
+    recorded: bool
 
 
 class UptimeReport(Struct, frozen=True):

@@ -1,9 +1,10 @@
-"""A command as a value: its name, its options, and the function that runs it.
+"""A command as a value: its name, its options, and the module that runs it.
 
 These are named tuples: msgspec takes 50 ms to import, and the health check does without it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from dstack_backend.app.config.table import Setting
@@ -23,8 +24,7 @@ class Command(NamedTuple):
     """One command.
 
     Attributes:
-        run: Runs it with the environment and the options, and returns the exit code. The options
-            have the variable of a setting or the name of an option as their key.
+        module: The module in `app` whose `run` runs it.
         defaults: Defaults of its own, by variable.
         argument: What may stand on the line without an option, any number of times. In the options
             its name has the values, one per line.
@@ -33,8 +33,8 @@ class Command(NamedTuple):
     """
 
     name: str
+    module: str
     summary: str
-    run: Callable[[Mapping[str, str], Mapping[str, str]], int]
     example: str
     settings: tuple[Setting[Any], ...] = ()
     defaults: Mapping[str, str] = {}
@@ -42,6 +42,16 @@ class Command(NamedTuple):
     argument: Option | None = None
     details: str = ""
     runs_until_signal: bool = False
+
+    def run(self, environ: Mapping[str, str], options: Mapping[str, str]) -> int:
+        """Run it, and return the exit code.
+
+        Args:
+            environ: The environment.
+            options: By the variable of a setting, or by the name of an option.
+        """
+        module = import_module(f"dstack_backend.app.{self.module}")
+        return int(module.run(environ, options))
 
 
 JSON = Option("json", "", "print one JSON object")

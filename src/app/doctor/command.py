@@ -28,7 +28,7 @@ MIN_WIDTH = 60
 _COLOURS = {Verdict.OK: "32", Verdict.WARNING: "33", Verdict.FAILED: "1;31", Verdict.SKIPPED: "2"}
 
 
-def run(environ: Mapping[str, str], options: Mapping[str, str], *, json: bool = False) -> NoReturn:
+def run(environ: Mapping[str, str], options: Mapping[str, str]) -> NoReturn:
     """Print the diagnosis and end the process with its exit code.
 
     The process ends without waiting for threads: a name look-up that hangs runs in one. For the
@@ -36,7 +36,7 @@ def run(environ: Mapping[str, str], options: Mapping[str, str], *, json: bool = 
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     diagnosis = asyncio.new_event_loop().run_until_complete(diagnose(environ, options))
-    if json:
+    if "json" in options:
         write_line(as_json(diagnosis, SystemClock().utc()))
     else:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")

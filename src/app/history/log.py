@@ -9,11 +9,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from datetime import timedelta
 from functools import partial
 from heapq import merge
 
-from dstack_backend.app.history.entries import Entries, EntriesReader, run_in
+from dstack_backend.adapters.memory_entries import Entries, EntriesReader, run_in
 from dstack_backend.app.history.gpu_record import GpuMemory, GpuRecord, OnLoad
 from dstack_backend.app.history.retention import Retention
 from dstack_backend.app.monitoring.clock import Clock, read, wait_event
@@ -55,7 +56,8 @@ class HistoryLog(EntriesReader):
             keep: For how long entries are kept.
             clock: Time.
         """
-        super().__init__(clock)
+        super().__init__(clock.utc)
+        self._clock = clock
         self._open_store = open_store
         self._retention = Retention(keep)
         self._store_thread = ThreadPoolExecutor(1, "history-store")
@@ -73,7 +75,8 @@ class HistoryLog(EntriesReader):
 
     async def gpu_use(self) -> GpuUse:
         """Return how long the GPUs were in use."""
-        return self._gpus.shares(self._clock.utc())
+        use, now = deepcopy(self._gpus.use), self._clock.utc()
+        return await self._read(lambda: use.shares(now))
 
     def on_check(self, check: Check) -> None:  # noqa: ARG002 - the port's
         """Note that the process runs: while the disk hangs there is no heartbeat."""
@@ -176,7 +179,7 @@ class HistoryLog(EntriesReader):
             self._gpus.save_again()
             _log.warning("the history file was changed: what came after entry %d is saved", shared)
         else:
-            self._gpus.restore(stored.use)
+            self._gpus.use.restore(stored.use)
             if self._on_load:
                 self._on_load(stored)
             if stored.gpus and self._gpu_memory and (seen_at := stored.available_until):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from dstack_backend.app.history.entries import Entries
+from dstack_backend.adapters.memory_entries import Entries
 from dstack_backend.domain.history import EntryGroup, HistoryEntry
 from dstack_backend.domain.timestamp import MIN_VALID_TIME, Timestamp
 

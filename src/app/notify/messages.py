@@ -28,6 +28,8 @@ _LEVELS = {
     EventKind.UNAVAILABLE: Level.FAILURE,
     EventKind.AVAILABLE: Level.SUCCESS,
     EventKind.FLAPPING: Level.FAILURE,
+    EventKind.NO_GPUS: Level.FAILURE,
+    EventKind.GPUS_LISTED: Level.SUCCESS,
     EventKind.GPU_LOST: Level.FAILURE,
     EventKind.GPU_RETURNED: Level.SUCCESS,
 }
@@ -92,12 +94,14 @@ class Writer:
         )
 
     def _remedies(self, events: Sequence[Event], report: StatusReport) -> Iterator[str]:
-        """Return what to do about an outage that has not ended, and about GPUs still missing."""
-        last = {each.kind: number for number, each in enumerate(events)}
-        number = last.get(EventKind.UNAVAILABLE, -1)
-        reason = events[number].reason if number > last.get(EventKind.AVAILABLE, -1) else None
-        if reason and self._identity.source == DSTACK:
-            yield from self._translation.reasons[reason].remedies[:1]
+        """Return what to do about what has not ended, and about GPUs still missing."""
+        outage = _present(events, EventKind.UNAVAILABLE, EventKind.AVAILABLE)
+        found = [self._translation.reasons[outage.reason]] if outage and outage.reason else []
+        if _present(events, EventKind.NO_GPUS, EventKind.GPUS_LISTED):
+            found.append(self._translation.no_gpus)
+        if found and self._identity.source == DSTACK:
+            for each in found:
+                yield from each.remedies[:1]
             yield self._text("doctor")
         missing = {each.slot for each in report.missing or ()}
         lost = {each.gpu.slot for each in events if each.kind is EventKind.GPU_LOST and each.gpu}
@@ -110,6 +114,12 @@ class Writer:
         yield self._text("gpu_remedy_2")
         if self._identity.source == DSTACK:
             yield self._text("gpu_remedy_3", slot=slot or "SLOT")
+
+
+def _present(events: Sequence[Event], begin: EventKind, end: EventKind) -> Event | None:
+    """Return the last event of a kind, unless it has ended."""
+    found = [each for each in events if each.kind in (begin, end)]
+    return found[-1] if found and found[-1].kind is begin else None
 
 
 def _status(report: StatusReport) -> str:

@@ -10,7 +10,7 @@ from dstack_backend.app.errors import missing_extra
 from dstack_backend.app.monitoring.clock import Clock
 from dstack_backend.app.notify.messages import Writer
 from dstack_backend.app.notify.sender import Notifications
-from dstack_backend.domain.backend_info import NodeIdentity
+from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.ports import MessageTarget
 
 __all__ = ["describe", "open_notifications", "open_targets"]
@@ -34,11 +34,17 @@ def open_notifications(
         targets = open_targets(settings.notify_urls, identity.service)
         _log.info("messages go to %s", describe(targets))
     except StartError as exc:
-        _log.warning("messages cannot be sent: %s; see dstack-backend doctor", exc)
+        _log.warning("messages cannot be sent: %s%s", exc, advice(identity, "doctor"))
         urls = settings.notify_urls.urls
         targets = [AppriseTarget(url, identity.service, name="not checked") for url in urls]
     writer = Writer(settings.notify_language, identity)
-    return Notifications(targets, writer.message, settings.notify_policy, clock)
+    hint = advice(identity, "notify --test")
+    return Notifications(targets, writer.message, settings.notify_policy, clock, hint)
+
+
+def advice(identity: NodeIdentity, command: str) -> str:
+    """Return the end of a log line: the command that helps. An embedder may not have it."""
+    return f"; see dstack-backend {command}" if identity.source == DSTACK else ""
 
 
 def open_targets(urls: NotifyUrls, service: str) -> Sequence[MessageTarget]:
@@ -54,9 +60,8 @@ def open_targets(urls: NotifyUrls, service: str) -> Sequence[MessageTarget]:
         raise missing_extra(exc, urls.variable) or exc from None
     if None in names:
         raise setting_error(urls.variable, f"address {names.index(None) + 1}: {BAD_URL}")
-    return [
-        AppriseTarget(url, service, name=name) for url, name in zip(urls.urls, names, strict=True)
-    ]
+    named = zip(urls.urls, filter(None, names), strict=True)
+    return [AppriseTarget(url, service, name=name) for url, name in named]
 
 
 def describe(targets: Sequence[MessageTarget]) -> str:

@@ -23,6 +23,7 @@ from dstack_backend.domain.notification import (
     NotifyState,
     due_at,
     on_entry,
+    on_gpus,
     resume,
     take,
 )
@@ -44,9 +45,10 @@ FIRST_RETRY, MAX_RETRY = 30.0, 600.0
 MAX_EVENTS = 100
 """Events for which an address can wait. The oldest ones are dropped."""
 
-MAX_ENTRIES = 1000
-"""Entries that can wait for the history."""
+MAX_UPDATES = 1000
+"""Updates that can wait for the history."""
 
+Update = Callable[[NotifyState], NotifyState]
 Write = Callable[[Sequence[Event], StatusReport], Message]
 
 
@@ -54,15 +56,30 @@ class Notifications:
     """Observes the monitor, and sends messages to all addresses."""
 
     def __init__(
-        self, targets: Sequence[MessageTarget], write: Write, policy: NotifyPolicy, clock: Clock
+        self,
+        targets: Sequence[MessageTarget],
+        write: Write,
+        policy: NotifyPolicy,
+        clock: Clock,
+        hint: str = "",
     ) -> None:
-        """Send nothing yet. `write` returns the message about events, for the present status."""
+        """Send nothing yet.
+
+        Args:
+            targets: The addresses.
+            write: Returns the message about events, for the present status.
+            policy: When messages are sent.
+            clock: Time.
+            hint: The end of the log line about a message that could not be sent.
+        """
         self._targets = targets
+        self._hint = hint
         self._write = write
         self._policy = policy
         self._clock = clock
         self._state = NotifyState()
-        self._entries: deque[tuple[HistoryEntry, Timestamp]] = deque(maxlen=MAX_ENTRIES)
+        self._updates: deque[Update] = deque(maxlen=MAX_UPDATES)
+        self._has_gpus = False
         self._is_loaded = False
         self._is_started = False
         self._wake = asyncio.Event()
@@ -73,16 +90,23 @@ class Notifications:
     def on_change(self, change: Change) -> None:
         """Note a change of the status."""
         if entry := entry_for(change):
-            self._add(entry, change.at)
+            self._add_entry(entry, change.at)
+            self._is_started = True
 
     def on_gpus(self, gpus: GpuState) -> None:
-        """Note the changes of the GPUs."""
+        """Note the changes of the GPUs, and whether there are any."""
         for change in gpus.changes:
             if not change.kind.is_use:
-                self._add(entry_for_gpu(change), read(self._clock))
+                self._add_entry(entry_for_gpu(change), read(self._clock))
+        if not (self._has_gpus and gpus.is_known):
+            self._add(lambda state: on_gpus(state, gpus))
+        self._has_gpus = gpus.is_known
 
-    def _add(self, entry: HistoryEntry, at: Timestamp) -> None:
-        self._entries.append((entry, at))
+    def _add_entry(self, entry: HistoryEntry, at: Timestamp) -> None:
+        self._add(lambda state: on_entry(state, entry, at, self._policy))
+
+    def _add(self, update: Update) -> None:
+        self._updates.append(update)
         self._wake.set()
 
     def on_load(self, stored: StoredHistory) -> None:
@@ -95,7 +119,7 @@ class Notifications:
     async def run(self, health: Health) -> None:
         """Send until cancelled. Nothing is sent before the first change of the status."""
         queues = [
-            _Queue(f"{number} ({each.name})", each, self._write, health, self._clock)
+            _Queue(f"{number} ({each.name})", each, self._write, health, self._clock, self._hint)
             for number, each in enumerate(self._targets, 1)
         ]
         tasks = [asyncio.create_task(keep_running(each.run, self._clock)) for each in queues]
@@ -119,11 +143,10 @@ class Notifications:
         self._is_loaded = self._is_loaded or now >= load_until
         if not self._is_loaded:
             return (), load_until
-        self._is_started = self._is_started or bool(self._entries)
         if not self._is_started:
             return (), None
-        while self._entries:
-            self._state = on_entry(self._state, *self._entries.popleft(), self._policy)
+        while self._updates:
+            self._state = self._updates.popleft()(self._state)
         self._state, events = take(self._state, now, self._policy)
         return events, due_at(self._state, self._policy)
 
@@ -132,9 +155,16 @@ class _Queue:
     """The events that one address has not received yet."""
 
     def __init__(
-        self, name: str, target: MessageTarget, write: Write, health: Health, clock: Clock
+        self,
+        name: str,
+        target: MessageTarget,
+        write: Write,
+        health: Health,
+        clock: Clock,
+        hint: str,
     ) -> None:
         self._name = name
+        self._hint = hint
         self._target = target
         self._write = write
         self._health = health
@@ -153,8 +183,8 @@ class _Queue:
             pause = FIRST_RETRY
             while not await self._send():
                 if pause == FIRST_RETRY:
-                    text = "no message could be sent to address %s; retrying; %s tries it"
-                    _log.warning(text, self._name, "dstack-backend notify --test")
+                    text = "no message could be sent to address %s; retrying%s"
+                    _log.warning(text, self._name, self._hint)
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, MAX_RETRY)
             if pause != FIRST_RETRY:

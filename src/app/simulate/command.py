@@ -50,7 +50,7 @@ class SimulateOptions(NamedTuple):
     script: tuple[str, ...] | None
 
 
-def run(options: Mapping[str, str]) -> NoReturn:
+def run(_environ: Mapping[str, str], options: Mapping[str, str]) -> NoReturn:
     """Simulate until a signal or the script ends it; or list the faults.
 
     Raises:

@@ -98,6 +98,11 @@ class GpuState(Struct, frozen=True, kw_only=True):
         return StoredGpus(tuple(self.present.values()), tuple(self.missing.values()))
 
     @property
+    def is_known(self) -> bool:
+        """Whether there is any GPU: present or missing."""
+        return bool(self.present or self.missing)
+
+    @property
     def is_degraded(self) -> bool:
         """Whether GPUs are missing, or none is listed at all."""
         return bool(self.missing) or not self.present

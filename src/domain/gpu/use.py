@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import compress
 
 from msgspec import Struct
 
@@ -142,13 +143,18 @@ class UseRecord:
     def shares(self, now: datetime) -> GpuUse:
         """Return the shares of all windows that end now, and the strips of 24 hours."""
         windows = {name: self._window(now, length) for name, length in USE_WINDOWS.items()}
+        slots: dict[str, dict[str, UseShare]] = {}
+        for slot, values in self._slots.items():
+            in_use, free = values[::2], values[1::2]
+            slots[slot] = {
+                name: _share(sum(compress(in_use, rows)), sum(compress(free, rows)), passed)
+                for name, (rows, passed) in windows.items()
+            }
+        places = self._rows()
         return GpuUse(
-            node={name: _sum(shares.values()) for name, shares in windows.items()},
-            slots={
-                slot: {name: shares[slot] for name, shares in windows.items()}
-                for slot in self._slots
-            },
-            strips={slot: self._strip(now, values) for slot, values in self._slots.items()},
+            node={name: _sum([shares[name] for shares in slots.values()]) for name in windows},
+            slots=slots,
+            strips={slot: _strip(now, values, places) for slot, values in self._slots.items()},
         )
 
     def _rows(self) -> dict[int, int]:
@@ -160,29 +166,12 @@ class UseRecord:
         pairs = {slot: (each[2 * row], each[2 * row + 1]) for slot, each in self._slots.items()}
         return {slot: pair for slot, pair in pairs.items() if any(pair)}
 
-    def _window(self, now: datetime, length: timedelta) -> dict[str, UseShare]:
+    def _window(self, now: datetime, length: timedelta) -> tuple[list[bool], float]:
+        """Return for each row whether it belongs to a window, and how long that is so far."""
         last = period_of(now)
         first = last - length // PERIOD + 1
-        rows = [row for row, number in enumerate(self._numbers) if first <= number <= last]
-        passed = now.timestamp() - first * PERIOD.total_seconds()
-        return {
-            slot: _share(
-                sum(values[2 * row] for row in rows),
-                sum(values[2 * row + 1] for row in rows),
-                passed,
-            )
-            for slot, values in self._slots.items()
-        }
-
-    def _strip(self, now: datetime, values: "array[float]") -> list[UseShare]:
-        rows, last, length = self._rows(), period_of(now), PERIOD.total_seconds()
-        found: list[UseShare] = []
-        for number in range(last - USE_WINDOWS["24h"] // PERIOD + 1, last + 1):
-            row = rows.get(number)
-            in_use, free = (0.0, 0.0) if row is None else values[2 * row : 2 * row + 2]
-            passed = min(length, now.timestamp() - number * length)
-            found.append(_share(in_use, free, passed))
-        return found
+        rows = [first <= number <= last for number in self._numbers]
+        return rows, now.timestamp() - first * PERIOD.total_seconds()
 
     def _add(self, row: int, slot: str, in_use: float, free: float) -> None:
         values = self._slots.get(slot)
@@ -208,6 +197,17 @@ class UseRecord:
             if not any(values):  # there is room for another slot
                 del self._slots[slot]
         return row
+
+
+def _strip(now: datetime, values: "array[float]", rows: Mapping[int, int]) -> list[UseShare]:
+    last, length = period_of(now), PERIOD.total_seconds()
+    found: list[UseShare] = []
+    for number in range(last - USE_WINDOWS["24h"] // PERIOD + 1, last + 1):
+        row = rows.get(number)
+        in_use, free = (0.0, 0.0) if row is None else values[2 * row : 2 * row + 2]
+        passed = min(length, now.timestamp() - number * length)
+        found.append(_share(in_use, free, passed))
+    return found
 
 
 def _share(in_use: float, free: float, length: float) -> UseShare:

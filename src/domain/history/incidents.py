@@ -27,6 +27,12 @@ class Incident(Struct, frozen=True):
     end: datetime | None = None
     later_reasons: tuple[Reason, ...] = ()
 
+    @property
+    def start(self) -> datetime:
+        """From when on its length counts: a GPU is lost since it was last listed."""
+        gpu = self.entry.gpu
+        return (gpu.last_seen if gpu else None) or self.entry.at
+
 
 def incidents(
     status: Sequence[HistoryEntry],

@@ -17,8 +17,8 @@ from msgspec import Struct
 from dstack_backend.domain.history.entry import HistoryEntry, SpanState, status_entries
 from dstack_backend.domain.timestamp import MIN_VALID_TIME
 
-__all__ = ["WINDOWS", "Span", "Uptime", "record_start", "spans", "timeline", "uptime"]
-__all__ += ["uptime_windows"]
+__all__ = ["WINDOWS", "Span", "Uptime", "record_start", "recorded_windows", "spans", "timeline"]
+__all__ += ["uptime", "uptime_windows"]
 
 WINDOWS = {
     "24h": timedelta(hours=24),
@@ -73,6 +73,23 @@ def record_start(entries: Iterable[HistoryEntry]) -> datetime | None:
     """Return from when on the status is recorded; `None` before the first entry."""
     times = (entry.at for entry in status_entries(entries))
     return min((at for at in times if at >= MIN_VALID_TIME), default=None)
+
+
+def recorded_windows(start: datetime | None, now: datetime) -> list[str]:
+    """Return the windows that end now and of which more is recorded than of a shorter one.
+
+    Args:
+        start: From when on the status is recorded; `None` before the first entry.
+        now: The present time.
+    """
+    found: list[str] = []
+    if start is None:
+        return found
+    for name, length in WINDOWS.items():
+        found.append(name)
+        if start >= now - length:
+            break
+    return found
 
 
 def spans(

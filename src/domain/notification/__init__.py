@@ -4,8 +4,10 @@
    checks are late for long by then. The return is told afterwards. An outage that ends earlier is
    not told. Three of them in a row are: the node flaps.
 2. A GPU that is lost, has returned or was replaced is told at once: its loss is confirmed already.
-3. Two batches are at least `every` seconds apart. What happens in between is in the next one.
-4. A restart of the service is told when it did not run for longer than `after`. What it told
+3. A listing without GPUs is told when it has lasted for `after` seconds of good checks, and the
+   first GPUs afterwards. It is not told where GPUs are known: the loss of each of them is.
+4. Two batches are at least `every` seconds apart. What happens in between is in the next one.
+5. A restart of the service is told when it did not run for longer than `after`. What it told
    before follows from its history: a new process continues with the state of the earlier one. A
    batch counts as told when it is taken; what the earlier process could not send is lost.
 """
@@ -17,6 +19,7 @@ from dstack_backend.domain.notification.rules import (
     NotifyState,
     due_at,
     on_entry,
+    on_gpus,
     take,
 )
 
@@ -29,6 +32,7 @@ __all__ = [
     "NotifyState",
     "due_at",
     "on_entry",
+    "on_gpus",
     "resume",
     "take",
 ]

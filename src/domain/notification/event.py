@@ -18,6 +18,8 @@ class EventKind(StrEnum):
     AVAILABLE = "available"
     FLAPPING = "flapping"
     NOT_RUNNING = "not_running"
+    NO_GPUS = "no_gpus"
+    GPUS_LISTED = "gpus_listed"
     GPU_LOST = "gpu_lost"
     GPU_RETURNED = "gpu_returned"
     GPU_REPLACED = "gpu_replaced"
@@ -34,7 +36,7 @@ class Event(Struct, frozen=True, kw_only=True):
         seconds: How long what is over lasted; `None` where nothing is over.
         reason: Why the node is or was unavailable; `None` for other events.
         gpu: The GPU; `None` for other events.
-        count: How many outages there were.
+        count: How many outages there were, or how many GPUs are listed.
     """
 
     kind: EventKind

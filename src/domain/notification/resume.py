@@ -1,18 +1,19 @@
-"""Rule 4: what an earlier process told follows from its history."""
+"""Rule 5: what an earlier process told follows from its history."""
 
-from collections.abc import Iterable
-
-from dstack_backend.domain.history import EntryGroup, EntryKind, HistoryEntry, StoredHistory
+from dstack_backend.domain.gpu.state import StoredGpus
+from dstack_backend.domain.history import EntryGroup, EntryKind, StoredHistory
 from dstack_backend.domain.notification.event import Event, EventKind
 from dstack_backend.domain.notification.rules import (
     NotifyPolicy,
     NotifyState,
     due_at,
+    on_empty_listing,
     on_entry,
     on_gap,
     take,
     tell,
 )
+from dstack_backend.domain.status import Status
 from dstack_backend.domain.timestamp import MIN_VALID_TIME, Timestamp
 
 __all__ = ["resume"]
@@ -28,23 +29,26 @@ def resume(stored: StoredHistory, now: Timestamp, policy: NotifyPolicy) -> Notif
         return NotifyState()
     off = (now.utc - alive_at).total_seconds()
     stopped = now.monotonic - max(0.0, off)
-    state = _replay(stored.entries, Timestamp(stopped, alive_at), policy)
+    state = _replay(stored, Timestamp(stopped, alive_at), policy)
     if off > policy.after and alive_at >= MIN_VALID_TIME:
         kind = EventKind.NOT_RUNNING
         state = tell(state, Event(kind=kind, at=now.utc, since=alive_at, seconds=off))
     return state
 
 
-def _replay(entries: Iterable[HistoryEntry], end: Timestamp, policy: NotifyPolicy) -> NotifyState:
+def _replay(stored: StoredHistory, end: Timestamp, policy: NotifyPolicy) -> NotifyState:
     """Return the state of a process that ended at `end`."""
     state, is_running, last = NotifyState(), False, float("-inf")
-    told = [each for each in entries if each.kind.group is not EntryGroup.USE]
+    listed_none = stored.gpus == StoredGpus()
+    told = [each for each in stored.entries if each.kind.group is not EntryGroup.USE]
     for entry in told[-MAX_REPLAYED:]:
         age = (end.utc - entry.at).total_seconds()
         at = Timestamp(max(last, end.monotonic - max(0.0, age)), entry.at)
         if is_running:
             state = _taken(state, last, at.monotonic, policy)
         state = on_entry(state, entry, at, policy)
+        if listed_none and entry.after is Status.AVAILABLE:
+            state = on_empty_listing(state, at)
         is_running, last = entry.kind is not EntryKind.GAP, at.monotonic
     return on_gap(_taken(state, last, end.monotonic, policy) if is_running else state)
 

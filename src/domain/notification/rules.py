@@ -1,15 +1,17 @@
-"""The rules 1 to 3: the state, and what changes it."""
+"""The rules 1 to 4: the state, and what changes it."""
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from dstack_backend.domain.check import Reason
+from dstack_backend.domain.gpu.state import GpuState
 from dstack_backend.domain.history import EntryKind, GpuEntry, HistoryEntry
 from dstack_backend.domain.notification.event import Event, EventKind
 from dstack_backend.domain.status import Status
 from dstack_backend.domain.timestamp import Timestamp
 
-__all__ = ["NotifyPolicy", "NotifyState", "due_at", "on_entry", "on_gap", "take", "tell"]
+__all__ = ["NotifyPolicy", "NotifyState", "due_at", "on_empty_listing", "on_entry", "on_gap"]
+__all__ += ["on_gpus", "take", "tell"]
 
 FLAPPING = 3
 """Short outages in a row that are told."""
@@ -25,7 +27,7 @@ class NotifyPolicy(Struct, frozen=True, kw_only=True):
     """What an operator configures about messages.
 
     Attributes:
-        after: Seconds of unavailability before a message is sent.
+        after: Seconds for which the node is unavailable, or lists no GPU, before a message is sent.
         every: Least seconds between two batches of messages.
     """
 
@@ -33,17 +35,17 @@ class NotifyPolicy(Struct, frozen=True, kw_only=True):
     every: float = 300.0
 
 
-class Outage(Struct, frozen=True, kw_only=True):
-    """The present unavailability.
+class Trouble(Struct, frozen=True, kw_only=True):
+    """What is told when it has lasted for a while: unavailability, or a listing without GPUs.
 
     Attributes:
         since: When it began.
-        reason: Why; the last one known.
+        reason: Why the node is unavailable; the last one known.
         is_told: Whether a batch contained it.
     """
 
     since: Timestamp
-    reason: Reason | None
+    reason: Reason | None = None
     is_told: bool = False
 
 
@@ -66,12 +68,16 @@ class NotifyState(Struct, frozen=True, kw_only=True):
 
     Attributes:
         outage: The present unavailability; `None` while there is none.
+        empty: The listing without GPUs; `None` while there is none.
+        has_gpus: Whether GPUs are known, so that the loss of each is told.
         short: The short outages since the last batch that contained such.
         waiting: Events for the next batch.
         last_taken: When the last batch was taken, in seconds on the monotonic clock.
     """
 
-    outage: Outage | None = None
+    outage: Trouble | None = None
+    empty: Trouble | None = None
+    has_gpus: bool = False
     short: ShortOutages | None = None
     waiting: tuple[Event, ...] = ()
     last_taken: float | None = None
@@ -89,26 +95,54 @@ def on_entry(
         return _end(state, state.outage, at, policy) if state.outage else state
     if state.outage:
         return replace(state, outage=replace(state.outage, reason=entry.reason))
-    return replace(state, outage=Outage(since=at, reason=entry.reason))
+    outage = Trouble(since=at, reason=entry.reason)
+    return replace(state, outage=outage, empty=_if_told(state.empty))
 
 
 def on_gap(state: NotifyState) -> NotifyState:
-    """Return the state where nothing is known from now on: what is not told is another outage."""
-    return replace(state, outage=state.outage if state.outage and state.outage.is_told else None)
+    """Return the state where nothing is known from now on: what is not told begins anew."""
+    return replace(state, outage=_if_told(state.outage), empty=_if_told(state.empty))
 
 
-def _end(state: NotifyState, outage: Outage, at: Timestamp, policy: NotifyPolicy) -> NotifyState:
-    lasted = at.monotonic - outage.since.monotonic
-    if not outage.is_told and lasted < policy.after:
-        return replace(state, outage=None, short=_longer(state.short, outage.since))
-    event = Event(
-        kind=EventKind.AVAILABLE,
+def _if_told(trouble: Trouble | None) -> Trouble | None:
+    return trouble if trouble and trouble.is_told else None
+
+
+def on_gpus(state: NotifyState, gpus: GpuState) -> NotifyState:
+    """Return the state after a good check, or after an earlier process's memory was restored."""
+    at = gpus.last_good
+    if gpus.is_known:
+        after = replace(state, empty=None, has_gpus=True)
+        told, count = _if_told(state.empty), len(gpus.inventory.gpus)
+        if told and at and count:
+            return tell(after, _end_of(told, EventKind.GPUS_LISTED, at, count))
+        return after
+    return state if state.has_gpus or at is None else on_empty_listing(state, at)
+
+
+def on_empty_listing(state: NotifyState, at: Timestamp) -> NotifyState:
+    """Return the state where no GPU is listed, and none is known that could be lost."""
+    if state.outage or state.empty:
+        return state
+    return replace(state, empty=Trouble(since=at))
+
+
+def _end(state: NotifyState, outage: Trouble, at: Timestamp, policy: NotifyPolicy) -> NotifyState:
+    after = replace(state, outage=None)
+    if not outage.is_told and at.monotonic - outage.since.monotonic < policy.after:
+        return replace(after, short=_longer(state.short, outage.since))
+    return tell(after, _end_of(outage, EventKind.AVAILABLE, at))
+
+
+def _end_of(trouble: Trouble, kind: EventKind, at: Timestamp, count: int = 1) -> Event:
+    return Event(
+        kind=kind,
         at=at.utc,
-        since=outage.since.utc,
-        seconds=lasted,
-        reason=outage.reason,
+        since=trouble.since.utc,
+        seconds=at.monotonic - trouble.since.monotonic,
+        reason=trouble.reason,
+        count=count,
     )
-    return tell(replace(state, outage=None), event)
 
 
 def _longer(row: ShortOutages | None, since: Timestamp) -> ShortOutages:
@@ -146,15 +180,17 @@ def due_at(state: NotifyState, policy: NotifyPolicy) -> float | None:
     """Return when `take` returns events, in seconds on the monotonic clock; `None` for never."""
     if state.waiting or _is_flapping(state.short):
         ready = float("-inf")
-    elif state.outage and not state.outage.is_told:
-        ready = _told_at(state.outage, policy)
     else:
+        ready = min(_told_at(state.outage, policy), _told_at(state.empty, policy))
+    if ready == float("inf"):
         return None
     return ready if state.last_taken is None else max(ready, state.last_taken + policy.every)
 
 
-def _told_at(outage: Outage, policy: NotifyPolicy) -> float:
-    return outage.since.monotonic + (0.0 if outage.reason is Reason.STALE else policy.after)
+def _told_at(trouble: Trouble | None, policy: NotifyPolicy) -> float:
+    if trouble is None or trouble.is_told:
+        return float("inf")
+    return trouble.since.monotonic + (0.0 if trouble.reason is Reason.STALE else policy.after)
 
 
 def take(
@@ -164,13 +200,18 @@ def take(
     due = due_at(state, policy)
     if due is None or due > now:
         return state, ()
-    events, outage, short = list(state.waiting), state.outage, state.short
+    events, short = list(state.waiting), state.short
+    outage, empty = state.outage, state.empty
     if short and _is_flapping(short):
         first, last = short.first.utc, short.last.utc
         events.append(Event(kind=EventKind.FLAPPING, at=last, since=first, count=short.count))
         short = None
-    if outage and not outage.is_told and _told_at(outage, policy) <= now:
+    if outage and _told_at(outage, policy) <= now:
         outage = replace(outage, is_told=True)
         event = Event(kind=EventKind.UNAVAILABLE, at=outage.since.utc, reason=outage.reason)
         events.append(event)
-    return NotifyState(outage=outage, short=short, last_taken=now), tuple(events)
+    if empty and _told_at(empty, policy) <= now:
+        empty = replace(empty, is_told=True)
+        events.append(Event(kind=EventKind.NO_GPUS, at=empty.since.utc))
+    after = replace(state, outage=outage, empty=empty, short=short, waiting=(), last_taken=now)
+    return after, tuple(events)

@@ -87,6 +87,8 @@ def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedde
         "CHECK_INTERVAL": "0.2",
         "LOG_FORMAT": {"gpus": "text", "volumes": "json"}[request.param],
         "DSTACK_URL": "garbage",
+        "NOTIFY_URLS": f"json://127.0.0.1:{free_port()}",
+        "NOTIFY_AFTER": "0",
         "DSTACK_TOKEN_FILE": "/nowhere",
     }
     with running(port, "-W", "error", "-c", PROGRAM, log=log, **env) as health:
@@ -121,7 +123,7 @@ def test_unavailable_node_shows_nothing_of_dstack(embedder: Embedder) -> None:
     """The instructions for the operator are not those for DStack."""
     embedder.fail()
     wait_for(Status.UNAVAILABLE, embedder.health)
-    wait_until(lambda: "unavailable" in embedder.log())
+    wait_until(lambda: "no message could be sent" in embedder.log())
     outputs = embedder.outputs()
     assert json.loads(outputs["/status"])["reason"] == "connection_failed"
     _expect_no_dstack(outputs)

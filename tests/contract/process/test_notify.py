@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dstack_backend.testing.simulated_dstack import Remote
+from dstack_backend.testing.simulated_dstack import EIGHT_H200, Remote
 from tests.contract.process.service import Service, free_port, run_command, wait_until
 
 SECRET = "s3cret-canary"
@@ -87,6 +87,29 @@ def test_outage_reaches_a_webhook_and_its_end_comes_after_a_restart(
     wait_until(lambda: len(webhook.messages) > 1)
     assert "Available again since" in webhook.messages[1]["message"]
     assert SECRET not in shown + service.log
+
+
+def test_listing_without_gpus_reaches_a_webhook_once_and_the_first_gpus_do(
+    webhook: Webhook, dstack: Remote, serve: Callable[..., Service], tmp_path: Path
+) -> None:
+    """A restart in between repeats nothing."""
+    env = {"NOTIFY_URLS": webhook.url, "NOTIFY_AFTER": "0.5", "NOTIFY_EVERY": "1"}
+    env |= {"DATA_DIR": str(tmp_path / "data"), "HISTORY": "on", "NODE_NAME": "gpu-07"}
+    env |= {"DSTACK_URL": dstack.url, "CHECK_INTERVAL": "0.2"}
+    dstack.dstack.gpus = ()
+    service = serve(**env)
+    wait_until(lambda: webhook.messages)
+    service.end()
+    service = serve(**env)
+    calls = dstack.dstack.calls
+    wait_until(lambda: dstack.dstack.calls > calls + 8)
+    dstack.dstack.gpus = EIGHT_H200
+    wait_until(lambda: "UTC: 8. None was listed for" in webhook.messages[-1]["message"])
+    assert "has listed no GPU since" in webhook.messages[0]["message"]
+    titles = [each["title"].removeprefix("gpu-07: ") for each in webhook.messages]
+    # A start that takes longer than NOTIFY_AFTER is told as well.
+    titles = [each for each in titles if each != "monitoring runs again"]
+    assert titles == ["no GPUs", "GPUs are listed"]
 
 
 def test_address_that_hangs_does_not_delay_the_end(

@@ -90,6 +90,9 @@ def test_answer_has_the_status_and_the_uptime() -> None:
     answer = answer_of(status=STATUS | {"node": "gpu-01"}, uptime=UPTIME)
     assert answer.uptime == {"24h": 99.5, "30d": None}
     assert (answer.status.node, answer.status.degraded) == ("gpu-01", False)
+    longer = {"window": "90d", "up_percent": 99.5, "recorded": False}
+    windows = {"windows": [*UPTIME["windows"], longer]}
+    assert answer_of(status=STATUS, uptime=windows).uptime == answer.uptime
     others = {key: value for key, value in STATUS.items() if key not in ("degraded", "missing")}
     answer = answer_of(status=others | {"inventory": {"slots": 3}}, uptime=UPTIME)
     assert (answer.status.missing, answer.status.node) == (None, None)

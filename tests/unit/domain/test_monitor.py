@@ -29,6 +29,9 @@ from dstack_backend.testing.fakes import EPOCH
 
 START = Timestamp(0.0, EPOCH)
 GOOD = GpuInventory(source_version="v0.5.11")
+ONE_GPU = GpuInventory(
+    gpus=(Gpu(slot="3b:00.0", product_id="10de:2335", description="", is_free=True),)
+)
 BAD = CheckFailure(Reason.CONNECTION_REFUSED)
 WORSE = CheckFailure(Reason.TIMED_OUT)
 
@@ -48,6 +51,10 @@ def status_code(state: MonitorState, second: float, policy: CheckPolicy) -> str:
 
 
 TIMELINES = {
+    "with fewer GPUs than required it is unavailable, and with enough of them available": (
+        CheckPolicy(min_gpus=1),
+        [(1, GOOD, "too_few_gpus", 0), (11, ONE_GPU, "available", 11)],
+    ),
     "before the first check it is starting": (
         CheckPolicy(),
         [(0, None, "starting", 0), (1_000_000, None, "starting", 0)],

@@ -50,5 +50,5 @@ def _incident(
         "entry": entry,
         "later_reasons": incident.later_reasons,
         "has_ended": end is not None,
-        "seconds": ((end or now) - entry.at).total_seconds() if has_length else None,
+        "seconds": ((end or now) - incident.start).total_seconds() if has_length else None,
     }

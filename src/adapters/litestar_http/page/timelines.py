@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from dstack_backend.adapters.litestar_http.page.i18n import Translation
 from dstack_backend.domain.formatting import format_duration
-from dstack_backend.domain.history import WINDOWS, Uptime
+from dstack_backend.domain.history import WINDOWS, Uptime, recorded_windows
 
 __all__ = ["BARS", "timelines_context"]
 
@@ -39,8 +39,7 @@ def timelines_context(
 ) -> dict[str, dict[str, Any]]:
     """Return what is shown of each window.
 
-    A window is left out where a shorter one has all that is recorded. Time before the record is
-    not unknown time: nothing was watching.
+    Time before the record is not unknown time: nothing was watching.
 
     Args:
         uptime: By window.
@@ -50,11 +49,13 @@ def timelines_context(
         translation: Texts.
     """
     shown: dict[str, dict[str, Any]] = {}
-    for name, slots in timelines.items():
-        begin, step = now - WINDOWS[name], WINDOWS[name] / len(slots)
-        early = max(timedelta(), start - begin) if start else WINDOWS[name]
+    if start is None:
+        return shown
+    for name in recorded_windows(start, now):
+        slots, begin = timelines[name], now - WINDOWS[name]
+        step, early = WINDOWS[name] / len(slots), max(timedelta(), start - begin)
         bars = [
-            _bar(slot, begin + number * step, step, start or now, translation)
+            _bar(slot, begin + number * step, step, start, translation)
             for number, slot in enumerate(slots)
         ]
         unit, ticks = TICKS[name]
@@ -67,9 +68,7 @@ def timelines_context(
             "outages": [bar for bar in bars if bar["parts"].get("down")],
             "ticks": [translation.units[unit].format(tick) for tick in ticks],
         }
-        if start and start >= begin:
-            break
-    return shown if start else {}
+    return shown
 
 
 def _recorded(uptime: Uptime, early: timedelta) -> Uptime:

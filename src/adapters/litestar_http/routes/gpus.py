@@ -16,7 +16,7 @@ from dstack_backend.domain.ports import Health, HistoryReader
 __all__ = ["gpus_handler"]
 
 USE_TTL = 10.0
-"""Seconds: the use of 64 GPUs over 30 days takes about 15 ms to compute."""
+"""Seconds: the use of 64 GPUs over 30 days takes a thread about 10 ms to compute."""
 
 _UNKNOWN = Problem(503, "no inventory of GPUs is known yet")
 _NO_GPUS = Problem(404, "the inventory of this source contains no GPUs")

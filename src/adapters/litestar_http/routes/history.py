@@ -1,5 +1,6 @@
 """`GET /history` and `GET /uptime`."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
@@ -30,6 +31,7 @@ from dstack_backend.domain.history import (
     HistoryEntry,
     Uptime,
     entry_for_gpu,
+    recorded_windows,
 )
 from dstack_backend.domain.ports import HistoryReader
 from dstack_backend.domain.status import Status
@@ -90,7 +92,7 @@ _FAULT = ParameterFault(message="Expected `int` >= 1", key="limit", source="quer
 _LIMIT = Problem(400, "Validation failed for GET /history?limit=0", [_FAULT])
 _SINCE = Problem(400, "since is not a time in ISO 8601, such as 2026-11-24T02:53:25Z")
 _KIND = Problem(400, f"kind is not one of {', '.join(EntryKind)}")
-_UPTIME = UptimeReport([UptimeWindow("24h", 99.990741, 0.0), UptimeWindow("90d", None, 100.0)])
+_UPTIME = UptimeReport([UptimeWindow("24h", 99.990741, 0.0, recorded=True)])
 
 
 def history_handler(reader: HistoryReader) -> HTTPRouteHandler:
@@ -136,7 +138,12 @@ def history_handler(reader: HistoryReader) -> HTTPRouteHandler:
 
 def uptime_handler(reader: HistoryReader) -> HTTPRouteHandler:
     """Return the handler of `/uptime`."""
-    cache: SingleFlightCache[dict[str, Uptime]] = SingleFlightCache(UPTIME_TTL)
+    cache: SingleFlightCache[UptimeReport] = SingleFlightCache(UPTIME_TTL)
+
+    async def compute() -> UptimeReport:
+        windows, recorded = await reader.uptime(), await reader.start()
+        names = recorded_windows(recorded, datetime.now(UTC))
+        return UptimeReport([_window(*each, names) for each in windows.items()])
 
     @get(
         "/uptime",
@@ -148,15 +155,14 @@ def uptime_handler(reader: HistoryReader) -> HTTPRouteHandler:
 
         Unknown time counts neither as up nor as down.
         """
-        windows = await cache.get(None, reader.uptime)
-        return UptimeReport([_window(name, each) for name, each in windows.items()])
+        return await cache.get(None, compute)
 
     return uptime
 
 
-def _window(name: str, uptime: Uptime) -> UptimeWindow:
+def _window(name: str, uptime: Uptime, recorded: Collection[str]) -> UptimeWindow:
     up = None if uptime.up_percent is None else round(uptime.up_percent, 6)
-    return UptimeWindow(name, up, round(uptime.unknown_percent, 6))
+    return UptimeWindow(name, up, round(uptime.unknown_percent, 6), recorded=name in recorded)
 
 
 def _parse(name: str, text: str | None) -> datetime | None:

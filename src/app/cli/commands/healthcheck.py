@@ -1,13 +1,14 @@
 """`healthcheck`: whether the running service works; for Docker, in an image without curl."""
 
 from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+from threading import Thread
 
-from dstack_backend.app.cli.command import Command
 from dstack_backend.app.config.parsers import ListenAddress
 from dstack_backend.app.config.table import LISTEN_ADDR, read_setting
 from dstack_backend.app.errors import UserError
 
-__all__ = ["COMMAND"]
+__all__ = ["run"]
 
 TIMEOUT = 3.0
 """Seconds in total. Docker's own limit is longer."""
@@ -19,8 +20,6 @@ def _is_alive(address: ListenAddress) -> bool:
     The request runs in a thread: neither a slow look-up nor an answer that comes byte by byte has
     a deadline of its own.
     """
-    from threading import Thread  # noqa: PLC0415 - slow
-
     results: list[bool] = []
     request = Thread(target=lambda: results.append(_request(address)), daemon=True)
     request.start()
@@ -29,8 +28,6 @@ def _is_alive(address: ListenAddress) -> bool:
 
 
 def _request(address: ListenAddress) -> bool:
-    from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - slow
-
     connection = HTTPConnection(address.host, address.port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/livez")
@@ -41,18 +38,9 @@ def _request(address: ListenAddress) -> bool:
         connection.close()
 
 
-def _run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
+def run(environ: Mapping[str, str], options: Mapping[str, str]) -> int:
+    """Ask the service, and return the exit code."""
     listen = read_setting(LISTEN_ADDR, environ, options)
     if not _is_alive(listen.connect_address):
         raise UserError(str(listen), "no answer from /livez; is the service running?", exit_code=1)
     return 0
-
-
-COMMAND = Command(
-    name="healthcheck",
-    summary="ask the running service whether it works",
-    details="Exit code 0 if it answers within 3 s, 1 if it does not, 2 for a bad setting.",
-    run=_run,
-    settings=(LISTEN_ADDR,),
-    example="--listen-addr 127.0.0.1:8090",
-)

@@ -8,7 +8,7 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dstack_backend.adapters.apprise_notifier import AppriseTarget
+from dstack_backend.adapters.apprise_notifier import AppriseTarget, check_urls
 from dstack_backend.domain.notification import Level
 from tests.contract.ports.notifier.mail_server import mail_server
 from tests.contract.ports.notifier.web_server import WebServer, answer, web_server
@@ -40,10 +40,15 @@ def proxied(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield server
 
 
+def _checked_target(url: str, name: str) -> AppriseTarget:
+    """Return the target of an address whose check returns a name."""
+    assert check_urls([url]) == [name]
+    return AppriseTarget(url, SERVICE)
+
+
 def test_webhook_gets_title_and_body(web: WebServer) -> None:
     """And nothing else but constants: no address of an image, and no name but the service's."""
-    target = AppriseTarget(f"json://user:pass@127.0.0.1:{web.port}/hook", SERVICE)
-    assert target.name == "JSON"
+    target = _checked_target(f"json://user:pass@127.0.0.1:{web.port}/hook", "JSON")
     assert target.send(TITLE, BODY)
     request = web.requests[-1]
     assert (request.path, request.headers["User-Agent"]) == ("/hook", SERVICE)
@@ -61,8 +66,7 @@ def test_webhook_gets_title_and_body(web: WebServer) -> None:
 
 def test_ntfy_gets_title_and_body(web: WebServer) -> None:
     """As text: without the header that turns Markdown on, and without an icon."""
-    target = AppriseTarget(f"ntfy://user:pass@127.0.0.1:{web.port}/nodes", SERVICE)
-    assert target.name == "ntfy"
+    target = _checked_target(f"ntfy://user:pass@127.0.0.1:{web.port}/nodes", "ntfy")
     assert target.send(TITLE, BODY)
     request = web.requests[-1]
     assert request.json() == {"topic": "nodes", "title": TITLE, "message": BODY}
@@ -72,8 +76,7 @@ def test_ntfy_gets_title_and_body(web: WebServer) -> None:
 def test_mailbox_gets_title_and_body() -> None:
     """As one part of plain text."""
     with mail_server() as server:
-        target = AppriseTarget(server.url, SERVICE)
-        assert target.name == "E-Mail"
+        target = _checked_target(server.url, "E-Mail")
         assert target.send(TITLE, BODY)
         (mail,) = server.messages
     assert (mail["Subject"], mail.get_content_type()) == (TITLE, "text/plain")

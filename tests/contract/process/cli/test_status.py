@@ -55,7 +55,7 @@ def test_available_node_is_one_line_and_exit_code_0(service: Service) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     _, row = (re.split("   +", line) for line in done.stdout.splitlines())
     assert row[:2] == [service.status()["node"], "available"]
-    assert row[3:] == ["3", "5", "0", "100 %", "100 %"]
+    assert row[3:] == ["3", "5", "0", "100 %", "-"]
     (found,) = rows_of(service.netloc)
     assert (found["url"], found["status"]) == (service.url(""), "available")
     assert found["since"] == service.status()["last_change"]

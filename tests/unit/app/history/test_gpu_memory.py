@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from dstack_backend.adapters.memory_entries import Entries
 from dstack_backend.adapters.sqlite_history import SqliteHistory, read_history
-from dstack_backend.app.history.entries import Entries
 from dstack_backend.app.history.gpu_record import GpuRecord
 from dstack_backend.app.history.retention import MAX_ENTRIES
 from dstack_backend.domain import Timestamp
@@ -45,7 +45,7 @@ def recorded() -> History:
 def loaded(folder: Path) -> History:
     """Return the same, as the next process has it."""
     stored, record = read_history(folder), GpuRecord()
-    record.restore(stored.use)
+    record.use.restore(stored.use)
     return record, Entries(stored.entries)
 
 
@@ -69,7 +69,7 @@ def test_eight_gpus_with_30_busy_days_take_less_than_1_mb(tmp_path: Path) -> Non
     record, entries = recorded()
     now = EPOCH + timedelta(days=30)
     assert len(entries.after(0)) == MAX_ENTRIES[EntryGroup.USE]
-    assert record.shares(now).node["30d"].unknown_percent < 1
+    assert record.use.shares(now).node["30d"].unknown_percent < 1
     store = SqliteHistory(tmp_path)
     store.append(entries.after(0), now, None, gpus=record.take_update(()))
     store.close()

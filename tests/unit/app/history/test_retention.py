@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from dstack_backend.adapters.memory_entries import Entries
 from dstack_backend.adapters.memory_history import MemoryHistory
-from dstack_backend.app.history.entries import Entries
 from dstack_backend.app.history.retention import MAX_ENTRIES, WITNESSES, Retention
 from dstack_backend.domain import Timestamp
 from dstack_backend.domain.history import EntryGroup, HistoryEntry

@@ -63,11 +63,13 @@ def kinds(events: Sequence[Event], _: StatusReport) -> Message:
 class NotifyHarness:
     """Notifications to some addresses."""
 
-    def __init__(self, *targets: FakeTarget, policy: NotifyPolicy | None = None) -> None:
+    def __init__(
+        self, *targets: FakeTarget, policy: NotifyPolicy | None = None, hint: str = ""
+    ) -> None:
         self.clock = FakeClock()
         self.targets = list(targets) or [FakeTarget()]
         self.notifications = Notifications(
-            self.targets, kinds, policy or NotifyPolicy(), self.clock
+            self.targets, kinds, policy or NotifyPolicy(), self.clock, hint
         )
         self._status = _STARTING
 

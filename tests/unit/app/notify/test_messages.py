@@ -136,6 +136,33 @@ def test_digest_says_what_to_do_about_what_is_not_over() -> None:
     assert "--forget SLOT`" in both[-1]
 
 
+NO_GPUS = Event(kind=EventKind.NO_GPUS, at=EPOCH)
+GPUS_LISTED = Event(
+    kind=EventKind.GPUS_LISTED, at=EPOCH + timedelta(hours=1), since=EPOCH, seconds=3600, count=8
+)
+
+
+def test_node_without_gpus_is_told_with_what_to_do() -> None:
+    """It is available, so the network does not tell it."""
+    title, lines = written(NO_GPUS)
+    assert title == "gpu-07: no GPUs"
+    assert lines[0] == ("The node is online, but has listed no GPU since 2026-01-01 00:00:00 UTC.")
+    assert lines[2].startswith("- DStack lists only the product ids in `listing`")
+    assert "`dstack-backend doctor`" in lines[3]
+
+
+def test_first_gpus_are_told_with_their_number_and_need_nothing() -> None:
+    """Also where both events are in one message."""
+    title, (line,) = written(GPUS_LISTED)
+    assert title == "gpu-07: GPUs are listed"
+    assert line == (
+        "GPUs listed since 2026-01-01 01:00:00 UTC: 8."
+        " None was listed for 1 h, since 2026-01-01 00:00:00 UTC."
+    )
+    _, lines = written(NO_GPUS, GPUS_LISTED)
+    assert "What to do:" not in lines
+
+
 def test_gpu_that_is_not_missing_any_more_needs_nothing() -> None:
     """It was lost and has returned within one message."""
     returned = replace(lost("3b:00.0"), kind=EventKind.GPU_RETURNED)
@@ -155,6 +182,8 @@ def test_gpu_that_is_not_missing_any_more_needs_nothing() -> None:
         ([lost()], missing("3b:00.0"), Level.FAILURE),
         ([replace(lost(), kind=EventKind.GPU_RETURNED)], UP, Level.SUCCESS),
         ([replace(lost(), kind=EventKind.GPU_REPLACED)], UP, Level.INFO),
+        ([NO_GPUS], UP, Level.FAILURE),
+        ([GPUS_LISTED], UP, Level.SUCCESS),
         ([UNAVAILABLE, AVAILABLE], UP, Level.SUCCESS),
         ([UNAVAILABLE, AVAILABLE, lost()], missing("3b:00.0"), Level.FAILURE),
         ([AVAILABLE, UNAVAILABLE], DOWN, Level.FAILURE),
@@ -181,7 +210,7 @@ def test_what_to_do_makes_sense_without_the_page(reason: Reason) -> None:
     """A message has the first advice of the page, and neither its lists nor its details."""
     for language in LANGUAGES:
         event = Event(kind=EventKind.UNAVAILABLE, at=EPOCH, reason=reason)
-        _, lines = written(event, language=language, report=DOWN)
+        _, lines = written(event, NO_GPUS, language=language, report=DOWN)
         assert not re.search("below|above|this page|[上下]方|页面", "\n".join(lines[1:]))
 
 
@@ -192,7 +221,9 @@ def test_embedder_has_no_word_about_dstack() -> None:
         for language in LANGUAGES:
             event = Event(kind=EventKind.UNAVAILABLE, at=EPOCH, reason=reason)
             report = replace(missing("3b:00.0"), status=Status.UNAVAILABLE)
-            title, lines = written(event, lost(), language=language, node=node, report=report)
+            title, lines = written(
+                event, NO_GPUS, lost(), language=language, node=node, report=report
+            )
             assert "`lspci -s 3b:00.0`" in lines[-2]
             assert "dstack" not in f"{title} {lines}".lower()
 

@@ -15,9 +15,10 @@ from dstack_backend.testing.fakes import FakeClock
 SECRET = "s3cret"
 
 
-def opened(urls: str) -> Notifications | None:
+def opened(urls: str, identity: NodeIdentity | None = None) -> Notifications | None:
     """Return what the service would send with."""
-    return open_notifications(load({"NOTIFY_URLS": urls}, {}), NodeIdentity(), FakeClock())
+    settings = load({"NOTIFY_URLS": urls}, {})
+    return open_notifications(settings, identity or NodeIdentity(), FakeClock())
 
 
 @pytest.mark.parametrize(
@@ -36,18 +37,22 @@ def test_start_tells_where_messages_go(
     assert [each.getMessage() for each in caplog.records] == [f"messages go to {text}"]
 
 
+@pytest.mark.parametrize(
+    ("identity", "hint"),
+    [(NodeIdentity(), "; see dstack-backend doctor"), (NodeIdentity(source="Pool"), "")],
+)
 def test_service_starts_where_apprise_does_not(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    identity: NodeIdentity,
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Memory may be short for a moment. One warning tells it, and sending is tried anyway."""
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     caplog.set_level("INFO")
-    assert opened(f"json://{SECRET} ntfy://h/{SECRET}")
+    assert opened(f"json://{SECRET} ntfy://h/{SECRET}", identity)
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
-        (
-            "WARNING",
-            "messages cannot be sent: Apprise does not start; see dstack-backend doctor",
-        )
+        ("WARNING", f"messages cannot be sent: Apprise does not start{hint}")
     ]
 
 

@@ -5,7 +5,15 @@ import threading
 
 import pytest
 
-from dstack_backend.domain.gpu import Gpu, GpuChange, GpuChangeKind, GpuState
+from dstack_backend.app.monitoring.clock import read
+from dstack_backend.domain.gpu import (
+    Gpu,
+    GpuChange,
+    GpuChangeKind,
+    GpuInventory,
+    GpuState,
+    track,
+)
 from dstack_backend.domain.history import StoredHistory
 from dstack_backend.domain.notification import Level, NotifyPolicy
 from tests.unit.app.history.harness import eventually, play
@@ -13,7 +21,6 @@ from tests.unit.app.notify.harness import FakeTarget, NotifyHarness
 from tests.unit.history_entries import at, down
 
 NOTHING = StoredHistory()
-COMMAND = "dstack-backend notify --test"
 
 
 def test_outage_and_return_are_sent_to_each_address() -> None:
@@ -56,11 +63,41 @@ def test_gpus_that_are_lost_are_sent_and_their_use_is_not() -> None:
     assert harness.targets[0].sent == ["gpu_lost"]
 
 
+def test_listing_without_gpus_is_sent_and_the_first_gpus_are() -> None:
+    """Checks that list the same need no look."""
+    harness = NotifyHarness()
+    gpu = Gpu(slot="3b:00.0", product_id="10de:2335", description="", is_free=True)
+    state: GpuState | None = None
+
+    def check(*gpus: Gpu) -> None:
+        nonlocal state
+        state = track(state, GpuInventory(gpus=gpus), read(harness.clock), 35)
+        harness.notifications.on_gpus(state)
+
+    async def scenario() -> None:
+        async with harness.running():
+            harness.notifications.on_load(NOTHING)
+            check()
+            harness.up()
+            for _ in range(6):
+                assert harness.targets[0].tries == 0
+                await harness.clock.advance(10)
+                check()
+            await harness.tries(1)
+            check(gpu)
+            check(gpu)
+            await harness.clock.advance(300)
+            await harness.tries(2)
+
+    play(scenario)
+    assert harness.targets[0].sent == ["no_gpus", "gpus_listed"]
+
+
 def test_refused_message_is_sent_again_with_what_has_happened_since(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """After 30 s, doubled up to 10 min. The log has a line when it begins, and one when it ends."""
-    harness = NotifyHarness(FakeTarget("ntfy"))
+    harness = NotifyHarness(FakeTarget("ntfy"), hint="; see a command")
     (target,) = harness.targets
     target.accepts = False
     caplog.set_level("INFO")
@@ -85,7 +122,7 @@ def test_refused_message_is_sent_again_with_what_has_happened_since(
     assert target.sent == ["unavailable available"]
     assert set(target.levels) == {Level.FAILURE}
     assert [record.getMessage() for record in caplog.records] == [
-        f"no message could be sent to address 1 (ntfy); retrying; {COMMAND} tries it",
+        "no message could be sent to address 1 (ntfy); retrying; see a command",
         "messages to address 1 (ntfy) are sent again",
     ]
 

@@ -79,6 +79,14 @@ def test_a_lost_gpu_ends_with_its_return() -> None:
     ]
 
 
+def test_a_gpu_is_lost_since_it_was_last_listed() -> None:
+    """As messages say; an outage begins with its entry."""
+    gpu = replace(GPU, last_seen=at(2))
+    assert Incident(of_gpu(9, 1, EntryKind.GPU_LOST, gpu)).start == at(2)
+    assert Incident(of_gpu(9, 1, EntryKind.GPU_FOUND)).start == at(9)
+    assert Incident(down(9, 1)).start == at(9)
+
+
 @given(entry_lists(with_gpus=True), st.integers(1, 4))
 def test_pages_have_each_incident_once_and_the_same(
     entries: list[HistoryEntry], limit: int

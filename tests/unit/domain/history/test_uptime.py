@@ -15,6 +15,7 @@ from dstack_backend.domain.history import (
     Span,
     SpanState,
     Uptime,
+    recorded_windows,
     spans,
     timeline,
     uptime,
@@ -194,6 +195,25 @@ def test_shorter_windows_leave_out_what_was_before_them() -> None:
     found = uptime_windows([up(0), down(80 * DAY)], at(100 * DAY), at(100 * DAY))
     assert [total.up_seconds for total in found.values()] == [0, 0, 10 * DAY, 70 * DAY]
     assert [total.down_seconds for total in found.values()] == [DAY, 7 * DAY, 20 * DAY, 20 * DAY]
+
+
+@pytest.mark.parametrize(
+    ("days", "windows"),
+    [
+        (None, []),
+        (-1, ["24h"]),
+        (1, ["24h"]),
+        (3, ["24h", "7d"]),
+        (8, ["24h", "7d", "30d"]),
+        (91, ["24h", "7d", "30d", "90d"]),
+    ],
+)
+def test_recorded_windows_are_those_that_have_more_than_a_shorter_one(
+    days: float | None, windows: list[str]
+) -> None:
+    """The first is always there, also for a clock that was set back."""
+    start = None if days is None else at(-days * DAY)
+    assert recorded_windows(start, at(0)) == windows
 
 
 def test_timeline_of_many_spans_is_divided_to_its_end() -> None:

@@ -1,12 +1,15 @@
 """The incidents on the page, and the pages of older ones."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from dstack_backend.adapters.litestar_http.page.i18n import LANGUAGES, translation
-from dstack_backend.domain import HistoryEntry, Reason, Status
-from dstack_backend.domain.history import GapCause
+from dstack_backend.domain import HistoryEntry, Reason, Status, Timestamp
+from dstack_backend.domain.history import EntryKind, GapCause, GpuEntry
+from dstack_backend.domain.notification import NotifyPolicy, NotifyState, on_entry
+from dstack_backend.testing.fakes import EPOCH
 from tests.unit.adapters.litestar_http.harness import (
     AVAILABLE,
     BROWSER,
@@ -48,6 +51,19 @@ def test_incidents_have_their_message() -> None:
     later = entry(2.5, Status.UNAVAILABLE, Reason.UNAUTHORIZED)
     page = ParsedPage(page_of(AVAILABLE, entries=[*ENTRIES[:2], later, ENTRIES[-1]]))
     assert "connection refused then: Unauthorized 3 h" in page.text
+
+
+def test_lost_gpu_was_missing_since_it_was_last_seen() -> None:
+    """The message of its return says the same."""
+    gpu = GpuEntry("3b:00.0", "10de:2335", "H200 SXM 141GB", EPOCH + timedelta(hours=1))
+    lost, found = (
+        HistoryEntry(kind=kind, at=EPOCH + timedelta(hours=hour), gpu=gpu, message="")
+        for kind, hour in ((EntryKind.GPU_LOST, 1.5), (EntryKind.GPU_FOUND, 4))
+    )
+    html = page_of(AVAILABLE, entries=[ENTRIES[0], lost, found])
+    assert '<span class="length">3 h</span>' in html
+    event = on_entry(NotifyState(), found, Timestamp(0, found.at), NotifyPolicy()).waiting[0]
+    assert event.seconds == 3 * 3600
 
 
 def test_what_lasts_says_so() -> None:

@@ -1,15 +1,17 @@
 """`/history` and `/uptime`."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urljoin
 
 import pytest
+from msgspec.structs import replace
 
 from dstack_backend.domain import Reason, Status
 from dstack_backend.domain.gpu import GpuChange, GpuChangeKind
 from dstack_backend.domain.history import EntryKind, GapCause, entry_for_gpu
-from dstack_backend.testing.fakes import EPOCH
+from dstack_backend.testing.fakes import EPOCH, FakeHistory
 from tests.unit.adapters.litestar_http.harness import (
     ENTRIES,
     GPU,
@@ -175,7 +177,7 @@ def test_uptime_has_the_shares_of_each_window() -> None:
     )
     with app.client:  # one event loop for all requests
         windows = [app.get("/uptime").json()["windows"] for _ in range(9)][-1]
-    assert app.history.calls == 1
+    assert app.history.calls == 2
     shares = {each["window"]: (each["up_percent"], each["unknown_percent"]) for each in windows}
     assert shares == {
         "24h": (round(100 * 18 / 21, 6), 12.5),
@@ -188,7 +190,21 @@ def test_uptime_has_the_shares_of_each_window() -> None:
 def test_uptime_is_null_where_nothing_is_known() -> None:
     """Unknown time is never up."""
     windows = AppClient(history=history_of_day(0.0, 0.0, 1.0)).get("/uptime").json()["windows"]
-    assert windows[-1] == {"window": "90d", "up_percent": None, "unknown_percent": 100.0}
+    shares = {"up_percent": None, "unknown_percent": 100.0}
+    assert windows[-1] == {"window": "90d", **shares, "recorded": True}
+
+
+def test_windows_that_are_longer_than_the_record_say_so() -> None:
+    """Of them no more is recorded than of the week, of which there are three days."""
+    now = datetime.now(UTC)
+    start = replace(entry(0, Status.AVAILABLE), at=now - timedelta(days=3))
+    windows = AppClient(history=FakeHistory([start], now)).get("/uptime").json()["windows"]
+    assert {each["window"]: each["recorded"] for each in windows} == {
+        "24h": True,
+        "7d": True,
+        "30d": False,
+        "90d": False,
+    }
 
 
 def test_an_empty_history_means_that_nothing_is_known() -> None:

@@ -1,4 +1,4 @@
-"""The entries in memory: in groups with a bound each, numbered in one order, and their reads.
+"""The entries of a history in memory: groups with a bound each, in one order, and their reads.
 
 No read waits for a disk; long ones have a thread of their own.
 """
@@ -9,12 +9,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import merge
 from typing import TypeVar
 
 from msgspec.structs import replace
 
-from dstack_backend.app.monitoring.clock import Clock
 from dstack_backend.domain.history import (
     DEFAULT_KINDS,
     EntryGroup,
@@ -98,12 +98,16 @@ def _number(entry: HistoryEntry) -> int:
 class EntriesReader:
     """The part of the port `HistoryReader` that is about entries."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Start without entries."""
-        self._entries = Entries()
-        self._clock = clock
+    def __init__(self, utc: Callable[[], datetime], entries: Iterable[HistoryEntry] = ()) -> None:
+        """Store entries that have numbers, in order. `utc` returns the present time."""
+        self._entries = Entries(entries)
+        self._utc = utc
         # Not the event loop's own threads: name look-ups that hang may occupy all of them.
         self._reader_thread = ThreadPoolExecutor(1, "history-reader")
+
+    async def _read(self, work: Callable[[], T], *, is_long: bool = True) -> T:
+        """Return the result of a function."""
+        return await run_in(self._reader_thread, work) if is_long else work()
 
     async def latest(
         self,
@@ -116,28 +120,28 @@ class EntriesReader:
     ) -> list[HistoryEntry]:
         """Return entries, the last written first. See `domain.history.latest`."""
         entries = self._entries.newest_first()
-        return latest(entries, limit, since=since, until=until, before=before, kinds=kinds)
+        read = partial(latest, since=since, until=until, before=before, kinds=kinds)
+        return await self._read(lambda: read(entries, limit), is_long=False)
 
     async def timeline(self, seconds: float, slots: int) -> list[Uptime]:
         """Divide the last so many seconds into slots, the oldest first."""
-        entries, now = self._entries.status.copy(), self._clock.utc()
+        entries, now = self._entries.status.copy(), self._utc()
         since = now - timedelta(seconds=seconds)
-        return await run_in(
-            self._reader_thread,
-            lambda: timeline(spans(entries, since, now, now), since, now, slots),
+        return await self._read(
+            lambda: timeline(spans(entries, since, now, now), since, now, slots)
         )
 
     async def uptime(self) -> dict[str, Uptime]:
         """Return the uptime of each window of `domain.history.WINDOWS`."""
-        entries, now = self._entries.status.copy(), self._clock.utc()
-        return await run_in(self._reader_thread, lambda: uptime_windows(entries, now, now))
+        entries, now = self._entries.status.copy(), self._utc()
+        return await self._read(lambda: uptime_windows(entries, now, now))
 
     async def start(self) -> datetime | None:
         """Return from when on the status is recorded; `None` before the first entry."""
         entries = self._entries.status.copy()
-        return await run_in(self._reader_thread, lambda: record_start(entries))
+        return await self._read(lambda: record_start(entries))
 
     async def incidents(self, limit: int, before: int | None = None) -> list[Incident]:
         """Return incidents, the one that began last first. See `domain.history.incidents`."""
         status, gpus = self._entries.status.copy(), self._entries.gpus.copy()
-        return await run_in(self._reader_thread, lambda: incidents(status, gpus, limit, before))
+        return await self._read(lambda: incidents(status, gpus, limit, before))
