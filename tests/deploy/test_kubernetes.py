@@ -16,7 +16,7 @@ from kubernetes_validate import (  # type: ignore[import-untyped] # it has no ty
 from dstack_backend import __version__
 from dstack_backend.app.config.settings import SETTINGS
 from tests.deploy.manifests import FOLDER, OPERATOR, OVERLAYS, Manifests, manifests
-from tests.deploy.programs import DEPLOY, documents, run
+from tests.deploy.programs import DEPLOY, HANDBOOK, documents, run
 from tools import prometheus_rules
 
 VERSIONS = ("1.29", "1.33", "1.37")

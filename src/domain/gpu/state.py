@@ -99,7 +99,7 @@ class GpuState(Struct, frozen=True, kw_only=True):
 
     @property
     def is_known(self) -> bool:
-        """Whether there is any GPU: present or missing."""
+        """Whether there is any GPU, present or missing."""
         return bool(self.present or self.missing)
 
     @property

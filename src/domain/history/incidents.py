@@ -29,7 +29,7 @@ class Incident(Struct, frozen=True):
 
     @property
     def start(self) -> datetime:
-        """From when on its length counts: a GPU is lost since it was last listed."""
+        """Start of the incident. A GPU is lost since it was last listed."""
         gpu = self.entry.gpu
         return (gpu.last_seen if gpu else None) or self.entry.at
 
