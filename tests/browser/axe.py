@@ -4,9 +4,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page
 
-__all__ = ["violations"]
+__all__ = ["EACH_LOOK", "violations"]
+
+EACH_LOOK = pytest.mark.parametrize(("scheme", "locale"), [("light", "en-GB"), ("dark", "zh-CN")])
+"""Each colour scheme and each language once: no rule of axe depends on both."""
 
 
 @cache

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from dstack_backend.domain import Gpu
 from dstack_backend.testing.simulated_dstack import EIGHT_H200
-from tests.browser.axe import violations
+from tests.browser.axe import EACH_LOOK, violations
 from tests.browser.harness import READ_TIMEOUT, SimulatedNode
 
 PHONE: dict[str, Any] = {
@@ -156,9 +156,8 @@ def test_a_long_list_of_gpus_is_shortened(node: SimulatedNode) -> None:
     expect(page.get_by_text("and 19936 more")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@EACH_LOOK
 @pytest.mark.parametrize("reason", [None, "connection_refused"])
-@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
 def test_axe_finds_no_violation(
     node: SimulatedNode, scheme: str, reason: str | None, locale: str
 ) -> None:

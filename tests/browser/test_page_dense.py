@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from dstack_backend.domain import Gpu
 from dstack_backend.testing.simulated_dstack import EIGHT_H200
-from tests.browser.axe import violations
+from tests.browser.axe import EACH_LOOK, violations
 from tests.browser.harness import READ_TIMEOUT, SimulatedNode
 from tests.browser.test_page import PHONE
 from tests.browser.test_page_gpus import MIN_CONTRAST, contrast, overflow
@@ -53,7 +53,7 @@ def test_64_gpus_fit_on_a_screen(dense: SimulatedNode) -> None:
     assert height(dense.open(**PHONE)) < 3 * 844
 
 
-@pytest.mark.parametrize(("scheme", "locale"), [("light", "en-GB"), ("dark", "zh-CN")])
+@EACH_LOOK
 def test_axe_finds_no_violation_with_64_gpus(
     dense: SimulatedNode, scheme: str, locale: str
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dstack_backend.testing.simulated_dstack import EIGHT_H200
-from tests.browser.axe import violations
+from tests.browser.axe import EACH_LOOK, violations
 from tests.browser.conftest import simulated_node
 from tests.browser.harness import READ_TIMEOUT, SimulatedNode
 from tests.browser.test_page import PHONE
@@ -77,8 +77,7 @@ def test_a_degraded_node(degraded: SimulatedNode) -> None:
     expect(strips).to_have_count(8)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+@EACH_LOOK
 def test_axe_finds_no_violation_while_a_gpu_is_missing(
     degraded: SimulatedNode, scheme: str, locale: str
 ) -> None:
