@@ -91,7 +91,7 @@ def shorten_signature(
 ) -> tuple[str | None, str | None]:
     """Replace defaults that are no Python, and leave out what protocols inherit."""
     if signature == "(*args, **kwargs)":
-        return None, None
+        return "", annotation
     return signature and signature.replace("<factory>", "..."), annotation
 
 
