@@ -58,6 +58,13 @@ PUBLIC = [
     *(f"{testing.__name__}.{each.name}" for each in pkgutil.iter_modules(testing.__path__)),
 ]
 WORD = r"(?=([\u4e00-\u9fff]{2}))|((?:(?![\u4e00-\u9fff])\w)+)"
+# Wide punctuation and Chinese characters.
+WIDE = r"\u2014\u2018-\u201d\u2026\u3000-\u303f\uff00-\uffef"
+LINE_BREAK = re.compile(
+    rf"^ *```.*?^ *```|(?<=[{WIDE}])\n *(?=[A-Za-z\[]|\d+ |`(?!``))"
+    rf"|(?<=[{WIDE}\u4e00-\u9fff])\n *(?=[{WIDE}\u4e00-\u9fff])",
+    re.MULTILINE | re.DOTALL,
+)
 CHINESE = gettext.translation("sphinx", Path(sphinx.package_dir, "locale"), ["zh_CN"])
 
 
@@ -91,8 +98,13 @@ def shorten_signature(
 ) -> tuple[str | None, str | None]:
     """Replace defaults that are no Python, and leave out what protocols inherit."""
     if signature == "(*args, **kwargs)":
-        return None, None
+        return "", annotation
     return signature and signature.replace("<factory>", "..."), annotation
+
+
+def join_chinese_lines(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Remove line breaks within Chinese text, outside of blocks: a browser shows them as spaces."""
+    source[0] = LINE_BREAK.sub(lambda each: each[0] if "`" in each[0] else "", source[0])
 
 
 def set_language(
@@ -117,5 +129,6 @@ def setup(app: Sphinx) -> None:
     app.add_search_language(BilingualSearch)
     app.connect("autodoc-skip-member", include_enum_members)
     app.connect("autodoc-process-signature", shorten_signature)
+    app.connect("source-read", join_chinese_lines)
     app.connect("html-page-context", set_language)
     app.connect("env-check-consistency", check_public_names)

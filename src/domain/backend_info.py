@@ -86,7 +86,10 @@ _encoder = msgspec.json.Encoder()
 
 
 def describe(status: BackendStatus, identity: NodeIdentity | None = None) -> BackendInfo:
-    """Return the BackendInfo for a status."""
+    """Return the BackendInfo for a status.
+
+    Without an identity, topic and public keys are those of `NodeIdentity()`.
+    """
     identity = identity or NodeIdentity()
     if status.inventory is None:
         metadata = status.message
@@ -107,5 +110,8 @@ def encode(info: BackendInfo) -> bytes:
 
 
 def encode_health(status: BackendStatus, identity: NodeIdentity | None = None) -> HealthResponse:
-    """Return the encoded response for a status."""
+    """Return the encoded response for a status.
+
+    Without an identity, topic and public keys are those of `NodeIdentity()`.
+    """
     return HealthResponse(status.status is Status.AVAILABLE, encode(describe(status, identity)))

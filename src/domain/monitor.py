@@ -18,7 +18,7 @@ Everything here is pure: timestamps are arguments, the next state is the return 
    does not go stale.
 5. A hint that the source has gone or come back causes a check at once, whatever the time since the
    last regular check. Hinted checks start at least 1 s apart.
-6. GPUs are compared from check to check: see `gpu/tracking.py`. Where a loss needs confirmation,
+6. GPUs are compared from check to check (`domain.gpu.tracking`). Where a loss needs confirmation,
    the next check comes 1 s after the end of the last one. With fewer GPUs than `min_gpus` the node
    is unavailable: `too_few_gpus`.
 """

@@ -64,7 +64,7 @@ def test_each_kubectl_command_of_the_documents_has_objects() -> None:
     folders = {
         path
         for name in HANDBOOK
-        for path in re.findall(r"kubectl apply .*-k (deploy/\S+)", _text(name))
+        for path in re.findall(r"kubectl apply .*-k (deploy/[\w./-]*\w)", _text(name))
     }
     assert len(folders) == 2
     assert all(kustomize(ROOT / path) for path in folders)

@@ -85,6 +85,10 @@ class DStackSettings(Struct, frozen=True, kw_only=True):
 def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Settings:
     """Return the settings that every backend has. Those of DStack are not read.
 
+    Args:
+        environ: Values by the name of the variable, such as `os.environ`.
+        options: Values by the name of the variable, too. They take precedence.
+
     Raises:
         UserError: One of them cannot be used.
     """

@@ -53,13 +53,13 @@ _HARMLESS = re.compile(
 def backend_info_schema() -> Mapping[str, object]:
     """Return the JSON Schema of BackendInfo; `$defs` also has that of `GpuInventoryMetadata`.
 
-    It is the same on every Python: docstrings are cleaned, which Python 3.13 does by itself. A
-    field with a default is required, as it is always sent; one that may be absent has none.
+    A field with a default is required, as it is always sent; one that may be absent has none.
     """
     (info, _), defs = msgspec.json.schema_components(
         [BackendInfo, GpuInventoryMetadata], ref_template="#/$defs/{name}"
     )
     for part in defs.values():
+        # Python 3.13 and newer do this by themselves.
         part["description"] = inspect.cleandoc(part["description"])
         if "properties" in part:
             always = {name for name, field in part["properties"].items() if "default" in field}
