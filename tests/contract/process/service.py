@@ -117,9 +117,14 @@ class Service:
         wait_until(lambda: self.status()["reason"] == reason, seconds)
         return self.status()
 
-    def memory(self) -> int:
-        """Return its memory in bytes: the proportional share (PSS) of all its processes."""
-        return sum(_pss(number) for number in _family(self.process.pid))
+    def memory(self, kind: str = "Pss") -> int:
+        """Return its memory in bytes, of all its processes.
+
+        Args:
+            kind: The proportional share (`Pss`), which also changes when another process with the
+                same libraries starts or ends, or `Anonymous`, to measure how it grows.
+        """
+        return sum(_memory(number, kind) for number in _family(self.process.pid))
 
     def most_memory(self) -> int:
         """Return the peak resident memory of its first process in bytes, shared pages included."""
@@ -199,8 +204,8 @@ def _family(process: int) -> list[int]:
     return [process, *(each for child in children for each in _family(int(child)))]
 
 
-def _pss(process: int) -> int:
+def _memory(process: int, kind: str) -> int:
     for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1]) * 1024
-    raise AssertionError("no PSS")
+    raise AssertionError(f"no {kind}")
