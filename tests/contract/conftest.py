@@ -57,7 +57,7 @@ def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 @pytest.fixture
 def service(serve: Callable[..., Service], dstack: Remote) -> Service:
     """A service that asks the simulated DStack five times a second, and knows its GPUs."""
-    service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.2", CHECK_TIMEOUT="1")
+    service = serve(DSTACK_URL=dstack.url, CHECK_INTERVAL="0.2", CHECK_TIMEOUT="5")
     service.wait_for(None)
     return service
 

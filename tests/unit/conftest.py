@@ -4,7 +4,13 @@ The same examples in each run: the coverage of the domain does not depend on luc
 looks for new ones.
 """
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("unit", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile(
+    "unit",
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("unit")

@@ -24,7 +24,9 @@ _ODD = "a space, a quote, or a character that cannot be printed"
 _ZONE = re.compile(r"([^/]*//(?:[^/]*@)?\[[0-9A-Fa-f:.]+)%(?:25)?([A-Za-z0-9._~-]+)\]")
 
 # `http://[$(HOST_IP)]:19060` is what the manifest of a Pod can say for both families.
-_IPV4_IN_BRACKETS = re.compile(r"\A([^/]*//(?:[^/]*@)?)\[([0-9]+(?:\.[0-9]+){3})\]")
+_IPV4_IN_BRACKETS = re.compile(
+    r"\A([^/]*//(?:[^/]*@)?)\[([0-9]+(?:\.[0-9]+){3})\](?=(?::[0-9]*)?(?:/|\Z))"
+)
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 

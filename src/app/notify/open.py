@@ -60,8 +60,8 @@ def open_targets(urls: NotifyUrls, service: str) -> Sequence[MessageTarget]:
         raise missing_extra(exc, urls.variable) or exc from None
     if None in names:
         raise setting_error(urls.variable, f"address {names.index(None) + 1}: {BAD_URL}")
-    named = zip(urls.urls, filter(None, names), strict=True)
-    return [AppriseTarget(url, service, name=name) for url, name in named]
+    named = zip(urls.urls, names, strict=True)
+    return [AppriseTarget(url, service, name=name or "") for url, name in named]
 
 
 def describe(targets: Sequence[MessageTarget]) -> str:

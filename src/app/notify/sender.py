@@ -79,7 +79,6 @@ class Notifications:
         self._clock = clock
         self._state = NotifyState()
         self._updates: deque[Update] = deque(maxlen=MAX_UPDATES)
-        self._has_gpus = False
         self._is_loaded = False
         self._is_started = False
         self._wake = asyncio.Event()
@@ -98,9 +97,7 @@ class Notifications:
         for change in gpus.changes:
             if not change.kind.is_use:
                 self._add_entry(entry_for_gpu(change), read(self._clock))
-        if not (self._has_gpus and gpus.is_known):
-            self._add(lambda state: on_gpus(state, gpus))
-        self._has_gpus = gpus.is_known
+        self._add(lambda state: on_gpus(state, gpus))
 
     def _add_entry(self, entry: HistoryEntry, at: Timestamp) -> None:
         self._add(lambda state: on_entry(state, entry, at, self._policy))

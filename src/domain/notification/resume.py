@@ -39,7 +39,8 @@ def resume(stored: StoredHistory, now: Timestamp, policy: NotifyPolicy) -> Notif
 def _replay(stored: StoredHistory, end: Timestamp, policy: NotifyPolicy) -> NotifyState:
     """Return the state of a process that ended at `end`."""
     state, is_running, last = NotifyState(), False, float("-inf")
-    listed_none = stored.gpus == StoredGpus()
+    # Where GPUs were known and none is now, an operator has forgotten them.
+    listed_none = stored.gpus == StoredGpus() and not any(each.gpu for each in stored.entries)
     told = [each for each in stored.entries if each.kind.group is not EntryGroup.USE]
     for entry in told[-MAX_REPLAYED:]:
         age = (end.utc - entry.at).total_seconds()

@@ -88,7 +88,7 @@ def on_entry(
 ) -> NotifyState:
     """Return the state after a change of the status or of a GPU, or the begin of a gap."""
     if entry.gpu:
-        return _on_gpu(state, entry, entry.gpu)
+        return _on_gpu(replace(state, has_gpus=True), entry, entry.gpu)
     if entry.after is None:
         return on_gap(state)
     if entry.after is Status.AVAILABLE:

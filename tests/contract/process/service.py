@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from typing import Any
 from msgspec import Struct
 
 __all__ = ["Answer", "Service", "free_port", "run_command", "wait_until"]
+
+PORTS = range(20_000, 32_000)
+"""Below those that Linux gives to programs that name none, and above those of usual services."""
 
 START = 20.0
 """Seconds for a start: far more than it takes, because the machine may be busy."""
@@ -113,9 +117,14 @@ class Service:
         wait_until(lambda: self.status()["reason"] == reason, seconds)
         return self.status()
 
-    def memory(self) -> int:
-        """Return its memory in bytes: the proportional share (PSS) of all its processes."""
-        return sum(_pss(number) for number in _family(self.process.pid))
+    def memory(self, kind: str = "Pss") -> int:
+        """Return its memory in bytes, of all its processes.
+
+        Args:
+            kind: The proportional share (`Pss`), which also changes when another process with the
+                same libraries starts or ends, or `Anonymous`, to measure how it grows.
+        """
+        return sum(_memory(number, kind) for number in _family(self.process.pid))
 
     def most_memory(self) -> int:
         """Return the peak resident memory of its first process in bytes, shared pages included."""
@@ -156,10 +165,29 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a TCP port that is free now."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port that is free, and stays free until its user binds it.
+
+    The kernel gives no program a port of this range. Each process of a test run has its own part.
+    """
+    for port in _ports:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError
+
+
+def _own_ports() -> Iterator[int]:
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = PORTS[worker::workers]
+    start = os.getpid() % len(own)  # two runs at a time rarely use the same
+    return itertools.cycle([*own[start:], *own[:start]])
+
+
+_ports = _own_ports()
 
 
 def _command(*arguments: str) -> list[str]:
@@ -176,8 +204,8 @@ def _family(process: int) -> list[int]:
     return [process, *(each for child in children for each in _family(int(child)))]
 
 
-def _pss(process: int) -> int:
+def _memory(process: int, kind: str) -> int:
     for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1]) * 1024
-    raise AssertionError("no PSS")
+    raise AssertionError(f"no {kind}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import trustme
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dstack_backend.adapters.apprise_notifier import AppriseTarget, check_urls
@@ -154,7 +154,12 @@ ESCAPE = re.compile(r"\\(u[0-9a-f]{4}|[bfnrt])")
 """Stands for a character that is not printable."""
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(title=TEXTS, body=TEXTS)
 def test_each_text_arrives_or_is_refused(
     web: WebServer, webhook: AppriseTarget, title: str, body: str

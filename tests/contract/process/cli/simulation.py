@@ -68,9 +68,9 @@ class Simulation:
         source = HttpxDStack(parse_address(self.url), timeout=timeout, credentials=credentials)
         return asyncio.run(source.list_gpus())
 
-    def reason(self) -> Reason | None:
+    def reason(self, timeout: float = 5.0) -> Reason | None:
         """Run one check, and return the reason of its failure; `None` for an inventory."""
-        result = self.check(timeout=0.5)
+        result = self.check(timeout=timeout)
         return result.reason if isinstance(result, CheckFailure) else None
 
     def inventory(self) -> GpuInventory:

@@ -98,13 +98,15 @@ def test_answers_take_the_latency(simulate: Simulate) -> None:
     simulation.inventory()
     assert time.monotonic() - started >= 0.3
     simulation.run_line("latency 60")
-    assert simulation.reason() is Reason.TIMED_OUT
+    assert simulation.reason(timeout=0.5) is Reason.TIMED_OUT
 
 
 @pytest.mark.parametrize("name", ["reset-in-body", "hang-before-headers", "status-500"])
 def test_fault_applies_from_the_first_request_on(simulate: Simulate, name: str) -> None:
     """`--fault` takes the names of `--list-faults`."""
-    assert simulate("--fault", name).reason() is FAULTS[name].reason
+    reason = FAULTS[name].reason
+    timeout = 0.5 if reason is Reason.TIMED_OUT else 5.0
+    assert simulate("--fault", name).reason(timeout) is reason
 
 
 def test_piped_script_runs_line_by_line(simulate: Simulate) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from litestar import Litestar
 
 from dstack_backend.adapters.httpx_dstack import HttpxDStack, parse_address
@@ -121,7 +121,9 @@ def test_health_is_stale_when_no_check_has_finished_recently() -> None:
     assert info.metadata == "Stale: the last check finished 37 s ago"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(
+    max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(check_results())
 def test_any_result_gives_a_valid_body(result: CheckResult) -> None:
     """Whatever texts an inventory or a failure contains."""

@@ -96,6 +96,7 @@ def test_unix_socket_has_several_forms(text: str) -> None:
         ("http://u:p@h", Basic("u", "p")),
         ("http://u@h", Basic("u", "")),
         ("http://u:p%40%3A@h", Basic("u", "p@:")),
+        ("http://[192.0.2.7]:1@h", Basic("[192.0.2.7]", "1")),
     ],
 )
 def test_user_and_password_are_decoded(text: str, login: Basic | None) -> None:
@@ -119,6 +120,11 @@ def test_user_and_password_are_decoded(text: str, login: Basic | None) -> None:
         ("http://u:c4n4ry@[::1]:\uff18\uff10", "its port is not between 1 and 65535"),
         ("http://[::1", "it is not a URL"),
         ("http://[1]", "it is not a URL"),
+        ("http://[192.0.2.7]1", "it is not a URL"),
+        ("http://[192.0.2.7]c4n4ry:8", "it is not a URL"),
+        ("http://[192.0.2]", "it is not a URL"),
+        ("http://[192.0.2.256]", "it is not a URL"),
+        ("http://[192.0.2.7%eth0]", "it is not a URL"),
         ("http://u:c4n4ry/1@h", "it is not a URL"),
         ("http://h/?token=c4n4ry", "it holds a ? or a #; only a path may follow the host"),
         ("http://h?", "it holds a ? or a #; only a path may follow the host"),

@@ -42,10 +42,12 @@ class FakeTarget:
         self.accepts = True
         self.answering = threading.Event()
         self.answering.set()
+        self._thread = threading.current_thread()
 
     def send(self, title: str, body: str, level: Level = Level.INFO) -> bool:
         """Accept the message, unless it hangs, fails or refuses."""
         assert title
+        self._thread = threading.current_thread()
         self.tries += 1
         self.answering.wait(10)
         if self.error:
@@ -53,6 +55,10 @@ class FakeTarget:
         self.levels += [level]
         self.sent += [body] if self.accepts else []
         return self.accepts
+
+    def has_answered(self, count: int) -> bool:
+        """Return whether it was given so many messages, and the thread of the last one ended."""
+        return self.tries >= count and not self._thread.is_alive()
 
 
 def kinds(events: Sequence[Event], _: StatusReport) -> Message:
@@ -100,7 +106,6 @@ class NotifyHarness:
 
     async def tries(self, count: int, target: int = 0) -> None:
         """Wait until an address was given so many messages, and the result has arrived."""
-        await eventually(lambda: self.targets[target].tries >= count)
-        await asyncio.sleep(0.02)
+        await eventually(lambda: self.targets[target].has_answered(count))
         await self.clock.advance(0)
         assert self.targets[target].tries == count

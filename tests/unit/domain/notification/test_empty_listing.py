@@ -4,11 +4,12 @@ import pytest
 
 from dstack_backend.domain import GpuInventory, Timestamp
 from dstack_backend.domain.gpu import GpuState, StoredGpus, TrackedGpu, forget, restore, track
-from dstack_backend.domain.history import HistoryEntry, StoredHistory
+from dstack_backend.domain.history import EntryKind, HistoryEntry, StoredHistory
 from dstack_backend.domain.notification import NotifyPolicy, NotifyState, on_gpus, resume
 from dstack_backend.testing.fakes import ORIGIN
 from tests.unit.domain.gpu.gpu_events import MAX_GAP, gpu, h200
 from tests.unit.domain.notification.timeline import SLOT, Timeline
+from tests.unit.domain.notification.timeline import gpu as gpu_entry
 from tests.unit.history_entries import at, down, gap, up
 
 EIGHT = tuple(f"{number}b:00.0" for number in range(1, 9))
@@ -126,6 +127,17 @@ def test_restart_before_the_message_begins_anew(entries: list[HistoryEntry]) -> 
     node = Node(restore(None, STORED_NONE, at(100)), restarted(stored, 105))
     node.list_gpus(106)
     assert node.told(1000) == [(166, ["no_gpus"])]
+
+
+def test_restart_does_not_tell_of_gpus_that_were_forgotten() -> None:
+    """Neither that there is none, nor that there was none since the node is available."""
+    lost = gpu_entry(EntryKind.GPU_LOST, 1000, 990)
+    stored = StoredHistory([up(0), lost], at(2000), STORED_NONE)
+    node = Node(restore(None, STORED_NONE, at(2000)), restarted(stored, 2005))
+    for second in (2006, 3000):
+        node.list_gpus(second)
+    node.list_gpus(4000, *EIGHT)
+    assert node.told(9000) == []
 
 
 def test_gpus_of_an_earlier_process_are_not_told_as_none() -> None:
