@@ -66,7 +66,7 @@ def _listens(port: int) -> bool:
 def fetch(url: str, accept: str = "*/*") -> tuple[int, str]:
     """Return the code and the body of an answer."""
     parts = urlsplit(url)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         connection.request("GET", target, headers={"Accept": accept})
         answer = connection.getresponse()
@@ -81,5 +81,5 @@ def health(url: str) -> BackendInfo:
 
 def wait_for(status: Status, url: str) -> BackendInfo:
     """Wait until the node has a status, and return the answer of `/health`."""
-    wait_until(lambda: health(url).status is status, 15.0)
+    wait_until(lambda: health(url).status is status, 30.0)
     return health(url)
