@@ -1,6 +1,9 @@
 """A storage node: its inventory is of volumes, and its metadata are a struct of its own.
 
-granian --interface asgi --factory --port 8080 --working-dir examples storage_node:create_app
+    VOLUMES=/srv granian --interface asgi --factory --port 8080 --working-dir examples \
+        storage_node:create_app
+
+`VOLUMES` is the folder with the volumes, `/srv/volumes` by default.
 """
 
 import asyncio

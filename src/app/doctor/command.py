@@ -101,5 +101,7 @@ def _wrap(prefix: str, text: str, width: int) -> list[str]:
 def _summary(diagnosis: Diagnosis) -> str:
     counts = Counter(each.verdict for each in diagnosis.findings)
     text = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    if counts[Verdict.WARNING] > 1:
+        text = text.replace(Verdict.WARNING, "warnings")
     first = "Begin with the first failed step; -> marks what to do."
     return f"{text}. {first if counts[Verdict.FAILED] else 'Nothing failed.'}"

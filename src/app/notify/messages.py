@@ -54,7 +54,7 @@ class Writer:
         if len(events) > 1:
             title = self._text("digest_title", now=now, count=len(events))
             level = Level.SUCCESS if _status(report) == Status.AVAILABLE else Level.FAILURE
-        if len(events) > 1 or events[0].kind is EventKind.NOT_RUNNING:
+        if len(events) > 1 or events[0].kind in (EventKind.NOT_RUNNING, EventKind.FLAPPING):
             lines.append(self._text("now", now=now))
         remedies = [f"- {each}" for each in self._remedies(events, report)]
         if remedies:
@@ -103,6 +103,8 @@ class Writer:
             for each in found:
                 yield from each.remedies[:1]
             yield self._text("doctor")
+        if any(each.kind is EventKind.FLAPPING for each in events):
+            yield self._text("flapping_remedy")
         missing = {each.slot for each in report.missing or ()}
         lost = {each.gpu.slot for each in events if each.kind is EventKind.GPU_LOST and each.gpu}
         if lost & missing:

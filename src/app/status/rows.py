@@ -11,6 +11,7 @@ from dstack_backend.adapters.httpx_status import MissingGpu, NodeAnswer, NodeSta
 from dstack_backend.app.status.addresses import NodeAddress
 from dstack_backend.domain.check import CheckFailure, Reason
 from dstack_backend.domain.formatting import cut
+from dstack_backend.domain.gpu import degraded_since
 from dstack_backend.domain.status import Status
 
 __all__ = ["NodeRow", "NodeState", "StatusOutput", "exit_code", "make_row"]
@@ -109,10 +110,8 @@ def _state(status: NodeStatus) -> NodeState:
 
 
 def _since(status: NodeStatus, *, is_lost: bool) -> datetime:
-    if not is_lost:
-        return status.last_change
-    first_loss = min(each.last_seen for each in status.missing or ())
-    return max(status.last_change, first_loss)
+    missing = status.missing if is_lost else None
+    return degraded_since(status.last_change, (each.last_seen for each in missing or ()))
 
 
 def _counts(inventory: Any) -> tuple[int | None, int | None]:

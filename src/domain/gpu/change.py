@@ -56,7 +56,7 @@ class GpuChange(Struct, frozen=True):
         if self.kind is GpuChangeKind.LOST and self.last_seen:
             return f"lost: {name}, last seen {format_time(self.last_seen)} UTC"
         if self.before:
-            return f"replaced: {name}, before {gpu_name(self.before)}"
+            return f"replaced: {name}, formerly {_model(self.before)}"
         if self.last_seen:
             return f"returned: {name}, missing since {format_time(self.last_seen)} UTC"
         return f"{self.kind}: {name}"
@@ -64,5 +64,8 @@ class GpuChange(Struct, frozen=True):
 
 def gpu_name(gpu: Gpu) -> str:
     """Return model and slot for people: `H200 SXM 141GB in 3b:00.0`."""
-    model = gpu.model or gpu.product_id or "a GPU of an unknown model"
-    return escape(f"{model} in {gpu.slot or 'an unknown slot'}")
+    return f"{_model(gpu)} in {escape(gpu.slot or 'an unknown slot')}"
+
+
+def _model(gpu: Gpu) -> str:
+    return escape(gpu.model or gpu.product_id or "a GPU of an unknown model")

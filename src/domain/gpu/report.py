@@ -1,6 +1,6 @@
 """What is known of each GPU at one moment: the body of `GET /gpus`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ from dstack_backend.domain.gpu.state import GpuState, MissingGpu, bounded
 from dstack_backend.domain.gpu.use import GpuUse, UseShare
 
 __all__ = ["GpuCondition", "GpuDetails", "GpuReport", "MissingGpuReport", "UseReport"]
-__all__ += ["gpu_report", "missing_gpus", "other_devices"]
+__all__ += ["degraded_since", "gpu_report", "missing_gpus", "other_devices"]
 
 MAX_OTHER_DEVICES = 64
 """Of the devices that are no GPUs; a node has at most 6 today."""
@@ -115,6 +115,16 @@ def gpu_report(state: GpuState, use: GpuUse) -> GpuReport:
 def missing_gpus(state: GpuState) -> tuple[MissingGpuReport, ...]:
     """Return the GPUs that were lost."""
     return tuple(map(_missing, state.missing.values()))
+
+
+def degraded_since(last_change: datetime, last_seen: Iterable[datetime]) -> datetime:
+    """Return since when an available node is degraded.
+
+    Args:
+        last_change: Since when it is available.
+        last_seen: When each missing GPU was last listed.
+    """
+    return max(last_change, min(last_seen, default=last_change))
 
 
 def other_devices(state: GpuState) -> tuple[GpuMetadata, ...]:

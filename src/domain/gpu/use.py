@@ -56,13 +56,13 @@ class UseShare(Struct, frozen=True):
     def in_use_percent(self) -> float | None:
         """Share of the known time in which GPUs were in use; `None` where nothing is known."""
         known = self.known_seconds
-        return 100 * self.in_use_seconds / known if known else None
+        return 100 * (self.in_use_seconds / known) if known else None
 
     @property
     def unknown_percent(self) -> float:
         """Share of the whole time of which nothing is known."""
         total = self.known_seconds + self.unknown_seconds
-        return 100 * self.unknown_seconds / total if total else 100.0
+        return 100 * (self.unknown_seconds / total) if total else 100.0
 
 
 class UsePeriod(Struct, frozen=True):

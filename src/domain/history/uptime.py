@@ -60,13 +60,13 @@ class Uptime(Struct, frozen=True):
     def up_percent(self) -> float | None:
         """Share of the known time in which the node was up; `None` where nothing is known."""
         known = self.up_seconds + self.down_seconds
-        return 100 * self.up_seconds / known if known else None
+        return 100 * (self.up_seconds / known) if known else None
 
     @property
     def unknown_percent(self) -> float:
         """Share of the whole time of which nothing is known."""
         total = self.up_seconds + self.down_seconds + self.unknown_seconds
-        return 100 * self.unknown_seconds / total if total else 100.0
+        return 100 * (self.unknown_seconds / total) if total else 100.0
 
 
 def record_start(entries: Iterable[HistoryEntry]) -> datetime | None:

@@ -18,7 +18,7 @@ from dstack_backend.adapters.litestar_http.page.timelines import timelines_conte
 from dstack_backend.domain.backend_info import DSTACK, NodeIdentity
 from dstack_backend.domain.check import Reason
 from dstack_backend.domain.durations import DurationPeriod
-from dstack_backend.domain.gpu import GpuState, GpuUse
+from dstack_backend.domain.gpu import GpuState, GpuUse, degraded_since
 from dstack_backend.domain.history import Incident, Uptime
 from dstack_backend.domain.report import StatusReport
 from dstack_backend.domain.requests import HealthRequestReport
@@ -112,10 +112,12 @@ def _status(
     title = translation.strings[look]
     is_known = report.reason is None or report.reason.is_conclusive
     missing = _missing_text(gpus, translation)
+    lost = gpus.missing.values() if gpus and is_degraded else ()
     cause = explanation.name if explanation and not failing else missing if is_degraded else ""
     return {
         "look": look if is_known else "unknown",
         "title": title,
+        "since": degraded_since(report.last_change, (each.last_seen for each in lost)),
         "missing": missing,
         "announcement": translation.strings["colon"].format(title, cause) if cause else title,
         "is_failing": failing is not None,

@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from msgspec.structs import replace
+
 from dstack_backend.adapters.litestar_http.page.i18n import Translation
 from dstack_backend.domain.gpu import (
     Gpu,
@@ -107,7 +109,9 @@ def _strip(shares: Sequence[UseShare]) -> dict[str, Any] | None:
     """Return the paths of an SVG image, of the known periods, the use in them and the others."""
     if not shares:
         return None
-    levels = [_level(share) for share in shares]
+    # Else a new service would draw nothing for up to a quarter of an hour.
+    present = replace(shares[-1], unknown_seconds=0.0)
+    levels = [_level(share) for share in (*shares[:-1], present)]
     return {
         "width": len(shares),
         "height": HEIGHT,

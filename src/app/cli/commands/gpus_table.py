@@ -38,6 +38,7 @@ _ADVICE = (
     "If it was removed on purpose: dstack-backend gpus --forget SLOT"
 )
 _LEGEND = "Used is the share of the known time in which a GPU was in use."
+_EMPTY = "dstack-backend doctor finds the cause."
 
 
 class StoredGpuReport(GpuReport, frozen=True, kw_only=True):
@@ -66,7 +67,7 @@ def stored_gpu_report(stored: StoredHistory, now: datetime) -> StoredGpuReport:
 
 def as_text(report: StoredGpuReport, now: datetime) -> str:
     """Return the report as lines for people."""
-    parts = [_summary(report)]
+    parts, notes = [_summary(report)], [_validity(report, now)]
     if report.missing:
         rows = [_missing_row(each, now) for each in report.missing]
         header = ("missing", "model", "last seen (UTC)", "ago")
@@ -76,7 +77,10 @@ def as_text(report: StoredGpuReport, now: datetime) -> str:
         columns = ("slot", "model", "state", "since (UTC)", *windows)
         total = ("all GPUs", "", "", "", *_use(report.use))
         parts.append(format_table([columns, *map(_gpu_row, report.gpus), total]))
-    return "\n\n".join([*parts, _LEGEND + "\n" + _validity(report, now)])
+        notes.insert(0, _LEGEND)
+    elif not report.missing:
+        notes.insert(0, _EMPTY)
+    return "\n\n".join([*parts, "\n".join(notes)])
 
 
 def _summary(report: StoredGpuReport) -> str:

@@ -71,10 +71,10 @@ def test_missing_gpu_is_above_the_others_with_its_age() -> None:
 
 
 def test_no_listed_gpu_is_said() -> None:
-    """Without a table."""
+    """Without a table and its legend, and with what to do."""
     found = lines(stored([]))
-    assert found[0] == "no GPU is listed"
-    assert not any(line.startswith("slot") for line in found)
+    assert found[:3] == ["no GPU is listed", "", "dstack-backend doctor finds the cause."]
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,16 @@ def test_text_has_verdict_step_and_text_in_columns() -> None:
     assert lines[4] == f"                     -> see for yourself: {COMMAND}"
     assert lines[5] == "skipped              auth, json: not tried: http failed"
     assert lines[-1].startswith("1 ok, 1 failed, 2 skipped.")
+
+
+@pytest.mark.parametrize(
+    ("count", "summary"), [(0, "1 ok."), (1, "1 ok, 1 warning."), (2, "1 ok, 2 warnings.")]
+)
+def test_summary_counts_the_verdicts(count: int, summary: str) -> None:
+    """Without a failed step it says so."""
+    findings = [Step.NAME.ok("good"), *[Step.WORKER.warning("odd")] * count]
+    last = as_text(diagnosis(*findings), 120).splitlines()[-1]
+    assert last == f"{summary} Nothing failed."
 
 
 def test_text_has_colours_only_for_a_terminal() -> None:

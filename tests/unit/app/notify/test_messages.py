@@ -125,6 +125,19 @@ def test_absence_says_what_holds_now() -> None:
     assert lines[-1] == "Now: unavailable."
 
 
+@pytest.mark.parametrize(
+    ("language", "now"), [("en", "Now: available."), ("zh", "当前状态：可用。")]
+)
+def test_short_outages_say_what_holds_now_and_how_to_see_the_reasons(
+    language: str, now: str
+) -> None:
+    """The node may be available or not, and each outage may have another reason."""
+    event = Event(kind=EventKind.FLAPPING, at=EPOCH, since=EPOCH, count=3)
+    _, lines = written(event, language=language)
+    assert lines[1] == now
+    assert "`dstack-backend history`" in lines[-1]
+
+
 def test_digest_says_what_to_do_about_what_is_not_over() -> None:
     """An outage that has ended needs nothing."""
     _, over = written(UNAVAILABLE, AVAILABLE)

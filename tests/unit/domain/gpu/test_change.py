@@ -27,7 +27,7 @@ H200 = gpu("3b:00.0")
         ),
         (
             GpuChange(GpuChangeKind.REPLACED, AT, H200, AT, gpu("3b:00.0", "10de:2331")),
-            "replaced: H200 SXM 141GB in 3b:00.0, before H100 PCIe in 3b:00.0",
+            "replaced: H200 SXM 141GB in 3b:00.0, formerly H100 PCIe",
             True,
         ),
         (GpuChange(GpuChangeKind.FOUND, AT, H200), "found: H200 SXM 141GB in 3b:00.0", False),

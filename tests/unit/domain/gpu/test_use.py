@@ -125,6 +125,14 @@ def test_percentages() -> None:
     assert (share.in_use_percent, share.unknown_percent) == (75.0, 60.0)
 
 
+@given(st.integers(1, 10**13))
+def test_one_state_alone_is_exactly_100_percent(microseconds: int) -> None:
+    """A GPU that was always in use must not show 99.99 %."""
+    seconds = microseconds / 1e6
+    assert UseShare(seconds, 0.0, 5.0).in_use_percent == 100.0
+    assert UseShare(0.0, 0.0, seconds).unknown_percent == 100.0
+
+
 def fill(record: UseRecord, periods: int, *slots: str) -> None:
     """Record a minute in each of so many half hours."""
     for number in range(periods):

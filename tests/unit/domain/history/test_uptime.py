@@ -166,6 +166,14 @@ def test_unknown_time_counts_neither_as_up_nor_as_down(
     assert (total.up_percent, total.unknown_percent) == (up_percent, unknown_percent)
 
 
+@given(st.integers(1, 10**13))
+def test_one_state_alone_is_exactly_100_percent(microseconds: int) -> None:
+    """A node that was never down must not show 99.99 %."""
+    seconds = microseconds / 1e6
+    assert Uptime(seconds, 0.0, 5.0).up_percent == 100.0
+    assert Uptime(0.0, 0.0, seconds).unknown_percent == 100.0
+
+
 def test_windows_are_those_of_the_contract() -> None:
     """A day, a week, a month, a quarter, the shortest first."""
     days = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}

@@ -29,7 +29,6 @@ def strip_of(*shares: UseShare) -> dict[str, str]:
         (UseShare(1, 1799, 0), {"free": "M0 0h1v10h-1z", "in_use": "M0 8h1v2h-1z"}),
         (UseShare(1799, 1, 0), {"free": "M0 0h1v10h-1z", "in_use": "M0 2h1v8h-1z"}),
         (UseShare(500, 500, 800), {"free": "M0 0h1v10h-1z", "in_use": "M0 5h1v5h-1z"}),
-        (UseShare(900, 0, 900), {"free": "", "in_use": "", "unknown": "M0 4h1v2h-1z"}),
         (UseShare(), {"free": "", "in_use": "", "unknown": "M0 4h1v2h-1z"}),
     ],
 )
@@ -38,6 +37,15 @@ def test_a_strip_never_shows_all_or_nothing_for_less(
 ) -> None:
     """Use is a bar from below, unknown time a line in the middle: shapes besides colours."""
     assert strip_of(share) == {"unknown": ""} | expected
+
+
+def test_a_period_that_is_mostly_unknown_is_unknown_unless_it_is_the_present_one() -> None:
+    """A service that was started a minute ago shows the use of that minute."""
+    assert strip_of(UseShare(900, 0, 900), UseShare(60, 0, 900), UseShare(60, 0, 900)) == {
+        "free": "M2 0h1v10h-1z",
+        "in_use": "M2 0h1v10h-1z",
+        "unknown": "M0 4h2v2h-2z",
+    }
 
 
 def test_equal_periods_of_a_strip_are_one_rectangle() -> None:
