@@ -22,6 +22,7 @@ PACKAGE = Path("src/__init__.py")
 MANIFESTS = Path("deploy/kubernetes/base/kustomization.yaml")
 HEADING = re.compile(r"^## \[(?P<version>[^\]]+)\](?: - (?P<date>.*))?$", re.MULTILINE)
 VERSION = re.compile(r"\d+\.\d+\.\d+")
+CONTINUATION = re.compile(r"\n +(?![-*] )(?=\S)")
 NEW_TAG = re.compile(r"^ *newTag: (.*)$", re.MULTILINE)
 
 
@@ -67,11 +68,15 @@ def _is_date(text: str | None) -> bool:
 
 
 def notes(version: str, changelog: str) -> str:
-    """Return the section of a version without its heading, empty if there is none."""
+    """Return the section of a version without its heading, empty if there is none.
+
+    GitHub shows each line break in a release, so that the lines of an item become one.
+    """
     for heading in HEADING.finditer(changelog):
         if heading["version"] == version:
             following = HEADING.search(changelog, heading.end())
-            return changelog[heading.end() : following and following.start()].strip()
+            section = changelog[heading.end() : following and following.start()]
+            return CONTINUATION.sub(" ", section.strip())
     return ""
 
 

@@ -88,6 +88,12 @@ def test_notes_are_the_section_without_its_heading() -> None:
     assert notes("1.1", CHANGELOG) == ""
 
 
+def test_notes_have_one_line_for_each_item() -> None:
+    """GitHub shows each line break in a release, in the middle of a sentence too."""
+    wrapped = CHANGELOG.replace("- A feature.", "- A long\n  feature:\n  - one\n    part\n  - two")
+    assert notes("1.2.0", wrapped) == "### Added\n\n- A long feature:\n  - one part\n  - two"
+
+
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         arguments,
