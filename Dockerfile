@@ -1,5 +1,5 @@
 # The service in a slim image. All dependencies and the builder of the wheel are locked with hashes.
-# The update bot adds the digest of the base (`python:3.14-slim@sha256:...`) and keeps it fresh.
+# The update bot adds the digest of the base, and keeps it fresh.
 ARG BASE=python:3.14-slim
 FROM ${BASE} AS base
 

@@ -9,6 +9,7 @@ Both read the section of the version in CHANGELOG.md. A leading `v`, as in a tag
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -17,31 +18,32 @@ from dstack_backend import __version__
 __all__ = ["notes", "problems"]
 
 CHANGELOG = Path("CHANGELOG.md")
+PACKAGE = Path("src/__init__.py")
+MANIFESTS = Path("deploy/kubernetes/base/kustomization.yaml")
 HEADING = re.compile(r"^## \[(?P<version>[^\]]+)\](?: - (?P<date>.*))?$", re.MULTILINE)
 VERSION = re.compile(r"\d+\.\d+\.\d+")
+CONTINUATION = re.compile(r"\n +(?![-*] )(?=\S)")
+NEW_TAG = re.compile(r"^ *newTag: (.*)$", re.MULTILINE)
 
 
-def problems(version: str, packaged: str, changelog: str, changed: list[str]) -> list[str]:
+def problems(
+    version: str, versions: Mapping[Path, str], changelog: str, changed: Sequence[str]
+) -> list[str]:
     """Return what prevents the release, one line each.
 
-    `packaged` is the version of the package; `changed` are the files that are not committed.
+    `versions` are those of the project's files, `changed` the files that are not committed.
     """
     found: list[str] = []
     if VERSION.fullmatch(version):
-        found += _package_problems(version, packaged)
+        for file, other in versions.items():
+            if other != version:
+                found.append(f"{file} has version {other}; write {version}, or release {other}")
         found += _changelog_problems(version, changelog)
     else:
         found.append(f"{version!r} is not a version; write it as in VERSION=1.2.0")
     if changed:
         found.append(f"not committed: {', '.join(changed)}; commit or remove them")
     return found
-
-
-def _package_problems(version: str, packaged: str) -> list[str]:
-    if version == packaged:
-        return []
-    remedy = f'set __version__ = "{version}" in src/__init__.py, or release {packaged}'
-    return [f"the package has version {packaged}; {remedy}"]
 
 
 def _changelog_problems(version: str, changelog: str) -> list[str]:
@@ -66,11 +68,15 @@ def _is_date(text: str | None) -> bool:
 
 
 def notes(version: str, changelog: str) -> str:
-    """Return the section of a version without its heading, empty if there is none."""
+    """Return the section of a version without its heading, empty if there is none.
+
+    GitHub shows each line break in a release, so that the lines of an item become one.
+    """
     for heading in HEADING.finditer(changelog):
         if heading["version"] == version:
             following = HEADING.search(changelog, heading.end())
-            return changelog[heading.end() : following and following.start()].strip()
+            section = changelog[heading.end() : following and following.start()]
+            return CONTINUATION.sub(" ", section.strip())
     return ""
 
 
@@ -85,13 +91,20 @@ def _changed_files() -> list[str]:
     return [entry[3:] for entry in status.stdout.split("\0") if entry]
 
 
+def _versions() -> dict[Path, str]:
+    """Return the version in each file that has one. Kubernetes cannot ask the package."""
+    return {PACKAGE: __version__, MANIFESTS: "".join(NEW_TAG.findall(MANIFESTS.read_text()))}
+
+
 def main() -> None:
     """Print the notes, or exit with one line for each problem."""
     action, version = sys.argv[1], sys.argv[2].removeprefix("v")
     changelog = CHANGELOG.read_text()
     if action == "notes":
-        print(notes(version, changelog))
-    elif found := problems(version, __version__, changelog, _changed_files()):
+        if not (text := notes(version, changelog)):
+            sys.exit(f"{CHANGELOG} says nothing about {version!r}")
+        print(text)
+    elif found := problems(version, _versions(), changelog, _changed_files()):
         sys.exit("\n".join(f"release-check: {each}" for each in found))
 
 

@@ -16,6 +16,18 @@ IMAGE = "dstack-backend:latest"
 RIGHTS = ("--read-only", "--cap-drop=ALL", "--security-opt", "no-new-privileges")
 SIMULATED = ("--env", "DSTACK_URL=http://127.0.0.1:19060")
 
+WEBHOOK = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+HTTPServer(("127.0.0.1", 8095), Handler).serve_forever()
+"""
+
 COMMANDS = {
     "check": 0,
     "doctor --json": 0,
@@ -23,7 +35,7 @@ COMMANDS = {
     "healthcheck": 0,
     "history": 0,
     "identity": 0,
-    "notify --test": 1,  # nothing listens there
+    "notify --test": 0,
     "status http://127.0.0.1:8080": 0,
     "--print-completion bash": 0,
 }
@@ -54,11 +66,12 @@ def _is_healthy(container: str) -> bool:
 
 @pytest.fixture
 def service() -> Iterator[str]:
-    """Run the service, and a simulated DStack beside it; return the name of its container."""
-    notify = ("--env", "NOTIFY_URLS=json://127.0.0.1:1", "--env", "NODE_NAME=gpu-07")
+    """Run the service, a simulated DStack and a webhook; return the name of the container."""
+    notify = ("--env", "NOTIFY_URLS=json://127.0.0.1:8095", "--env", "NODE_NAME=gpu-07")
     container = _docker("run", "--detach", *RIGHTS, *SIMULATED, *notify, IMAGE)
     try:
         _docker("exec", "--detach", container, "dstack-backend", "simulate")
+        _docker("exec", "--detach", container, "python", "-c", WEBHOOK)
         wait_until(lambda: _is_healthy(container), 30)
         yield container
     finally:

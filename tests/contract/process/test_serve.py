@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dstack_backend import __version__
 from tests.contract.process.service import free_port, wait_until
 
 PROGRAM = """
@@ -83,7 +84,7 @@ def test_only_a_process_of_its_own_is_left_out_of_garbage_collection(
 def test_log_of_an_embedder_has_its_names_alone(log: tuple[str, str]) -> None:
     """The first line has service, address, source and interval. No line has the word DStack."""
     assert '"logger":"app.server.serve"' in log[1]
-    assert "my-backend 1.0.0 answers on ADDRESS and checks sysfs every 10 s" in log[1]
+    assert f"my-backend {__version__} answers on ADDRESS and checks sysfs every 10 s" in log[1]
     assert "dstack" not in log[1].lower()
 
 

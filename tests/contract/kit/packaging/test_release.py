@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dstack_backend import __version__
-from tools.release import notes, problems
+from tools.release import MANIFESTS, PACKAGE, notes, problems
 
 ROOT = Path(__file__).parents[4]
 
@@ -37,7 +37,7 @@ CHANGELOG = """\
 
 def test_release_that_is_ready_has_no_problem() -> None:
     """Version, section, date and tree are right."""
-    assert problems("1.2.0", "1.2.0", CHANGELOG, []) == []
+    assert problems("1.2.0", {PACKAGE: "1.2.0"}, CHANGELOG, []) == []
 
 
 @pytest.mark.parametrize(
@@ -51,33 +51,30 @@ def test_release_that_is_ready_has_no_problem() -> None:
 )
 def test_changelog_must_have_a_section_with_a_date_and_changes(version: str, said: str) -> None:
     """`unreleased` is no date, and neither is a day that the calendar lacks."""
-    assert problems(version, version, CHANGELOG, []) == [said]
+    assert problems(version, {PACKAGE: version}, CHANGELOG, []) == [said]
 
 
 def test_changes_left_in_unreleased_are_refused() -> None:
     """They are part of the release, but its notes would not list them."""
     changelog = CHANGELOG.replace("[Unreleased]\n", "[Unreleased]\n\n- Forgotten.\n")
-    (said,) = problems("1.2.0", "1.2.0", changelog, [])
+    (said,) = problems("1.2.0", {PACKAGE: "1.2.0"}, changelog, [])
     assert said == "CHANGELOG.md has changes in [Unreleased]; move them to [1.2.0]"
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.2.0rc1", "latest", ""])
 def test_version_has_three_numbers(version: str) -> None:
     """Otherwise neither package nor changelog can have it."""
-    first, second = problems(version, "1.2.0", CHANGELOG, ["README.md"])
+    first, second = problems(version, {PACKAGE: "1.2.0"}, CHANGELOG, ["README.md"])
     assert first == f"{version!r} is not a version; write it as in VERSION=1.2.0"
     assert second == "not committed: README.md; commit or remove them"
 
 
 def test_all_problems_are_named_at_once() -> None:
     """One line each."""
-    found = problems("1.1.0", "1.2.0", CHANGELOG, ["README.md", "new.txt"])
-    version, *others = found
-    assert version == (
-        'the package has version 1.2.0; set __version__ = "1.1.0" in src/__init__.py, '
-        "or release 1.2.0"
-    )
-    assert others == [
+    versions = {PACKAGE: "1.2.0", MANIFESTS: "1.0.0"}
+    assert problems("1.1.0", versions, CHANGELOG, ["README.md", "new.txt"]) == [
+        "src/__init__.py has version 1.2.0; write 1.1.0, or release 1.2.0",
+        f"{MANIFESTS} has version 1.0.0; write 1.1.0, or release 1.0.0",
         "CHANGELOG.md has no date for it; write: ## [1.1.0] - YYYY-MM-DD",
         "not committed: README.md, new.txt; commit or remove them",
     ]
@@ -89,6 +86,12 @@ def test_notes_are_the_section_without_its_heading() -> None:
     assert notes("1.0.9", CHANGELOG) == "- A fix with an impossible date."
     assert notes("1.0.0", CHANGELOG) == ""
     assert notes("1.1", CHANGELOG) == ""
+
+
+def test_notes_have_one_line_for_each_item() -> None:
+    """GitHub shows each line break in a release, in the middle of a sentence too."""
+    wrapped = CHANGELOG.replace("- A feature.", "- A long\n  feature:\n  - one\n    part\n  - two")
+    assert notes("1.2.0", wrapped) == "### Added\n\n- A long feature:\n  - one part\n  - two"
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -113,6 +116,8 @@ def repository(tmp_path: Path) -> Path:
     text = f"## [{__version__}] - 2026-11-26\n\n- The first.\n"
     (tmp_path / "CHANGELOG.md").write_text(text)
     (tmp_path / "old name.txt").write_text("content\n")
+    (tmp_path / MANIFESTS).parent.mkdir(parents=True)
+    (tmp_path / MANIFESTS).write_text((ROOT / MANIFESTS).read_text())
     identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=all"]):
         done = _run(tmp_path, "git", *identity, *command)
@@ -139,3 +144,21 @@ def test_changed_new_and_renamed_files_are_refused(repository: Path) -> None:
         "release-check: not committed: CHANGELOG.md, neuer Name.txt, old name.txt, ü.txt; "
         "commit or remove them\n"
     )
+
+
+def test_manifests_with_another_version_are_refused(repository: Path) -> None:
+    """They would deploy the release before."""
+    text = (ROOT / MANIFESTS).read_text()
+    (repository / MANIFESTS).write_text(text.replace(f"newTag: {__version__}", "newTag: 0.9.0"))
+    done = _release(repository, "check", __version__)
+    first, _ = done.stderr.splitlines()
+    assert first == (
+        f"release-check: {MANIFESTS} has version 0.9.0; write {__version__}, or release 0.9.0"
+    )
+
+
+def test_version_without_notes_is_an_error(repository: Path) -> None:
+    """A release never has empty notes by mistake."""
+    done = _release(repository, "notes", "9.9.9")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "CHANGELOG.md says nothing about '9.9.9'\n"

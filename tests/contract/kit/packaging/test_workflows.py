@@ -43,3 +43,19 @@ def test_only_a_tag_can_publish() -> None:
             assert job["permissions"] == {"contents": "read"}, name
             assert "environment" not in job, name
     assert not [name for name, text in WORKFLOWS.items() if "secrets." in text]
+
+
+def _artifacts(job: dict[str, Any], action: str) -> list[str | None]:
+    steps = [step for step in job.get("steps", ()) if f"/{action}@" in step.get("uses", "")]
+    return [step.get("with", {}).get("name") for step in steps]
+
+
+def test_each_download_names_an_artifact_of_a_job_before_it() -> None:
+    """Without a name all are downloaded, and Docker's build record is none that can be."""
+    jobs = _jobs("release.yml")
+    downloads = {name: _artifacts(job, "download-artifact") for name, job in jobs.items()}
+    assert downloads["pypi"]
+    assert downloads["release"]
+    for name, artifacts in downloads.items():
+        before = [_artifacts(jobs[each], "upload-artifact") for each in jobs[name].get("needs", ())]
+        assert set(artifacts) <= {each for uploaded in before for each in uploaded}, name
