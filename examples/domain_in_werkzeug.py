@@ -1,8 +1,6 @@
 """The domain alone, in another HTTP framework: it needs the base package and werkzeug.
 
-Run `python examples/domain_in_werkzeug.py gpus.json 8080`, and write the file every few seconds:
-
-    {"gpus": [{"slot": "3b:00.0", "product_id": "10de:2335", "description": "", "is_free": true}]}
+Run it with `gpus.json 8080`, and write `{"gpus": [...]}`, as DStack answers, every few seconds.
 """
 
 import sys

@@ -1,9 +1,6 @@
-"""A storage node: its inventory is of volumes, and its metadata are a struct of its own.
+"""A storage node: an inventory of the volumes in `$VOLUMES`, with a struct of its own as metadata.
 
-    VOLUMES=/srv granian --interface asgi --factory --port 8080 --working-dir examples \
-        storage_node:create_app
-
-`VOLUMES` is the folder with the volumes, `/srv/volumes` by default.
+granian --interface asgi --factory --port 8080 --working-dir examples storage_node:create_app
 """
 
 import asyncio
