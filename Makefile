@@ -34,7 +34,7 @@ mutation: $(STAMP) ## check that the unit tests detect changes of the domain, ab
 deploy-check: $(STAMP) ## test deploy/; needs Debian's prometheus, prometheus-alertmanager, systemd
 	@$(BIN)/python -m pytest $(PARALLEL) tests/deploy
 
-browser-tests: $(STAMP) ## test the page in a browser, 2 minutes; needs Debian's chromium
+browser-tests: $(STAMP) ## test the page in a browser, 3 minutes; needs Debian's chromium
 	@$(BIN)/python -m pytest $(PARALLEL) tests/browser
 
 check: static deploy-check browser-tests test ## run everything that CI runs
