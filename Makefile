@@ -131,7 +131,7 @@ clean: ## remove everything that make has created
 $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -m tools.python_version
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "installing into .venv (about a minute the first time) ..." >&2
+	@echo "installing into .venv (one to two minutes the first time) ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m pip check --quiet --disable-pip-version-check
