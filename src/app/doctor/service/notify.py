@@ -10,7 +10,7 @@ from dstack_backend.domain.formatting import format_duration
 __all__ = ["check_notify"]
 
 _START_REMEDIES = (
-    "raise the memory limit (docker --memory, systemd MemoryMax): a message needs 50 MB more",
+    "raise the memory limit (docker --memory, systemd MemoryMax): messages need up to 100 MB more",
     "allow the service to start processes (docker --pids-limit, systemd TasksMax)",
 )
 
